@@ -1,0 +1,18 @@
+"""What every command in tools/ shares: one-sentence errors and clean interruption."""
+
+import sys
+from collections.abc import Callable
+
+from mmbnft.errors import UserError
+
+
+def run_command(main: Callable[[], int]) -> int:
+    """Call `main` and return its exit status; 2 for a user's mistake, 130 for Ctrl-C."""
+    try:
+        return main()
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: what was finished is kept; the same command continues\n")
+        return 130
