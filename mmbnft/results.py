@@ -87,7 +87,9 @@ def read_result(path: Path | str) -> Result:
     """
     content = files.read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise UserError(f"{path} is not a result of schema {SCHEMA}; remove it or read it with the version that wrote it")
+        raise UserError(
+            f"{path} is not a result of schema {SCHEMA}; remove it or read it with the version that wrote it"
+        )
     try:
         return Result(**content)
     except TypeError as error:
