@@ -17,8 +17,8 @@ setup(
     package_data={"mmbnft": ["py.typed"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
-        "torch>=2.4",
-        "torchvision>=0.19",
+        "torch>=2.6",
+        "torchvision>=0.21",
         "mmcls==0.25.0",
         "mmselfsup==0.11.0",
         "numpy>=1.26",

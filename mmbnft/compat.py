@@ -1,0 +1,161 @@
+"""Every workaround for the host stack (mmcv 1.7, mmcls 0.25, mmselfsup 0.11) on today's torch, each with its reason.
+
+`prepare()` runs once, at `import mmbnft`, before anything imports the host packages. Each workaround is applied only
+where it is needed.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import torch
+from packaging.version import Version
+
+TORCH_MINIMUM = "2.6"
+INSTALL_HINT = "install the tested set: see the README's section Install"
+
+# Kept alive for the life of the process: torch forgets the schemas when the library object goes.
+_TORCHVISION_SCHEMAS: list[torch.library.Library] = []
+
+
+class StackError(ImportError):
+    """The installed packages cannot work together; the message is one sentence with what to install."""
+
+
+def prepare() -> None:
+    """Check the stack and make the host packages importable.
+
+    Raises:
+        StackError: A package is missing, too old or of the wrong generation.
+    """
+    check_torch(torch.__version__)
+    warnings.filterwarnings("ignore", message="On January 1, 2023, MMCV will release", category=UserWarning)
+    warnings.filterwarnings("ignore", message="Fail to import ``MultiScaleDeformableAttention``", category=UserWarning)
+    check_mmcv(_imported("mmcv").__version__)
+    declare_torchvision_operators()
+    for name in ("torchvision", "mmcls", "mmselfsup"):
+        _imported(name)
+
+
+def check_torch(version: str) -> None:
+    """Refuse a torch older than `TORCH_MINIMUM`, the first whose `torch.load` is safe by default."""
+    if Version(version) < Version(TORCH_MINIMUM):
+        raise StackError(f"mmbnft needs torch {TORCH_MINIMUM} or newer, found {version}; {INSTALL_HINT}")
+
+
+def check_mmcv(version: str) -> None:
+    """Refuse mmcv 2.x, which has neither runner nor hooks, and anything before 1.7."""
+    if not Version("1.7") <= Version(version) < Version("1.9"):
+        raise StackError(
+            f"mmbnft is a plugin of the mmcv 1.x stack and needs mmcv (or mmcv-full) 1.7.2, found {version}; "
+            f"{INSTALL_HINT}"
+        )
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise StackError(f"mmbnft needs {name}, which cannot be imported ({error}); {INSTALL_HINT}") from error
+    except (RuntimeError, AssertionError, AttributeError) as error:  # what mismatched versions raise at import
+        raise StackError(f"{name} does not fit the packages installed beside it ({error}); {INSTALL_HINT}") from error
+
+
+def declare_torchvision_operators() -> bool:
+    """Declare the schemas torchvision registers fakes for, where its compiled library does not load.
+
+    torchvision has no CPU wheel that matches torch's CPU build: its library is linked against another torch and cannot
+    load, and `import torchvision` then fails on the missing operator `torchvision::nms`. Transforms and data sets need
+    no compiled operator, so the schemas are enough.
+
+    Returns:
+        Whether the schemas had to be declared.
+    """
+    if _TORCHVISION_SCHEMAS or _torchvision_library_loads():
+        return False
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for schema in (
+        "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+        "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    ):
+        library.define(schema)
+    _TORCHVISION_SCHEMAS.append(library)
+    return True
+
+
+def _torchvision_library_loads() -> bool:
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None or not spec.submodule_search_locations:
+        return False
+    for library in sorted(Path(spec.submodule_search_locations[0]).glob("_C*")):
+        try:
+            torch.ops.load_library(str(library))
+        except (OSError, RuntimeError):
+            continue
+        return hasattr(torch.ops.torchvision, "nms")
+    return False
+
+
+@contextmanager
+def pretraining_without_cuda() -> Iterator[None]:
+    """Let MMSelfSup's algorithms pre-train on a machine without CUDA.
+
+    Several of them call `.cuda()` on tensors, modules and index lists, and gather over a process group that they expect
+    to exist. Inside this context `.cuda()` stays on the CPU (only where there is no CUDA) and a group of one process is
+    opened where there is none.
+    """
+    with _cuda_calls_stay_on_cpu(), _group_of_one():
+        yield
+
+
+@contextmanager
+def _cuda_calls_stay_on_cpu() -> Iterator[None]:
+    if torch.cuda.is_available():
+        yield
+        return
+
+    def stay(self: Any, *_args: object, **_options: object) -> Any:
+        return self
+
+    with mock.patch.object(torch.Tensor, "cuda", stay), mock.patch.object(torch.nn.Module, "cuda", stay):
+        yield
+
+
+@contextmanager
+def _group_of_one() -> Iterator[None]:
+    if torch.distributed.is_initialized():
+        yield
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    names = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": "0", "WORLD_SIZE": "1"}
+    with mock.patch.dict(os.environ, names):
+        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that can change a result; `absent` where one is not installed."""
+    return {name: _version(name) for name in ("torch", "torchvision", "mmcls", "mmselfsup", "numpy", "scipy")} | {
+        "mmcv": importlib.import_module("mmcv").__version__
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
