@@ -1,0 +1,24 @@
+"""Tasks: downstream data sets with their splits, metrics and images; importing registers the builders."""
+
+from mmbnft.tasks.dataset import TaskDataset
+from mmbnft.tasks.digits import digits
+from mmbnft.tasks.drawn import drawn
+from mmbnft.tasks.images import ArrayImages, Images, ListedImages
+from mmbnft.tasks.metrics import METRICS, compute_metric
+from mmbnft.tasks.registry import TASKS, build_task
+from mmbnft.tasks.task import Task, list_task
+
+__all__ = [
+    "METRICS",
+    "TASKS",
+    "ArrayImages",
+    "Images",
+    "ListedImages",
+    "Task",
+    "TaskDataset",
+    "build_task",
+    "compute_metric",
+    "digits",
+    "drawn",
+    "list_task",
+]

@@ -1,0 +1,108 @@
+"""A split of a task as a data set of the host framework."""
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.utils import build_from_cfg
+from mmselfsup.datasets.builder import DATASETS, PIPELINES
+from PIL import Image
+from torch.utils.data import Dataset
+from torchvision.transforms import Compose
+
+from mmbnft.errors import UserError
+from mmbnft.tasks.metrics import compute_metric
+from mmbnft.tasks.registry import build_task
+from mmbnft.tasks.task import Task
+
+# Transforms without a random draw: what they make of an image never changes, so it needs to be made only once.
+STATIC_TRANSFORMS = frozenset({"Resize", "CenterCrop", "Pad", "Grayscale", "ToTensor", "Normalize"})
+MEMORY_LIMIT = 512 * 2**20  # bytes of prepared images to keep
+
+
+@DATASETS.register_module()
+class TaskDataset(Dataset):
+    """One split of a task, transformed; an item is `dict(img=(3, H, W) float, label=int64, idx=int)`.
+
+    Args:
+        task: A task or the configuration of one.
+        split: `train`, `val`, `test` or `trainval`.
+        pipeline: Transforms of the host's PIPELINES registry (torchvision's among them), applied to PIL images.
+        seed: If given, random transforms depend only on (seed, epoch, image), not on workers, processes or order.
+
+    Raises:
+        UserError: Task, split or a transform is wrong.
+    """
+
+    def __init__(
+        self, task: Task | dict[str, Any], split: str, pipeline: Sequence[dict[str, Any]], seed: int | None = None
+    ) -> None:
+        self.task = task if isinstance(task, Task) else build_task(task)
+        self.images = self.task.images(split)
+        self.split = split
+        self.seed = seed
+        self.epoch = 0
+        self.CLASSES = list(self.task.classes)
+        self.transform = Compose([_build_transform(step) for step in pipeline])
+        self.is_static = all(step["type"] in STATIC_TRANSFORMS for step in pipeline)
+        self._prepared: dict[int, torch.Tensor] = {}
+        self._prepared_bytes = 0
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The transformed image, its label and its number."""
+        index = int(index)
+        return {"img": self._image(index), "label": self.images.labels[index], "idx": index}
+
+    def _image(self, index: int) -> torch.Tensor:
+        if index in self._prepared:
+            return self._prepared[index]
+        with self._own_randomness(index):
+            image = self.transform(Image.fromarray(self.images.pixels(index)))
+        if self.is_static and self._prepared_bytes + image.nbytes <= MEMORY_LIMIT:
+            self._prepared[index] = image
+            self._prepared_bytes += image.nbytes
+        return image
+
+    @contextmanager
+    def _own_randomness(self, index: int) -> Iterator[None]:
+        """Seed every generator a transform may draw from by (seed, epoch, image), and put it back afterwards."""
+        if self.seed is None or self.is_static:
+            yield
+            return
+        seed = int(np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1)[0])
+        states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            torch.set_rng_state(states[2])
+
+    def evaluate(self, results: dict[str, np.ndarray], logger: Any = None, **_ignored: Any) -> dict[str, float]:
+        """The task's metric in percent for each output, as the host's evaluation hook asks for it.
+
+        Args:
+            results: Scores (N, C) by output name, in the order of the images.
+            logger: Unused; the host passes one.
+        """
+        return {
+            f"{name}_{self.task.metric}": compute_metric(self.task.metric, scores, self.images.labels)
+            for name, scores in results.items()
+        }
+
+
+def _build_transform(step: dict[str, Any]) -> Any:
+    try:
+        return build_from_cfg(dict(step), PIPELINES)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"the transform {step} cannot be built: {error}; see torchvision.transforms") from error

@@ -1,0 +1,132 @@
+"""Where a split's pixels come from: memory or files, behind one small interface."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmbnft import files
+from mmbnft.errors import UserError
+from mmbnft.tasks.annotation import AnnotationList
+from mmbnft.tasks.decoding import decode_rgb
+
+
+class Images(ABC):
+    """The labelled images of one split.
+
+    Attributes:
+        labels: int64 (N,) class numbers, or uint8 (N, C) multi-hot rows.
+        identity: Hex hash of what the split contains; part of a run's key.
+    """
+
+    labels: np.ndarray
+    identity: str
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+    @abstractmethod
+    def pixels(self, index: int) -> np.ndarray:
+        """Image `index` as uint8 RGB (H, W, 3)."""
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """What to call image `index` in a message or a table."""
+
+
+class ArrayImages(Images):
+    """Images held in memory.
+
+    Args:
+        images: uint8 RGB (N, H, W, 3).
+        labels: int64 (N,) or uint8 (N, C).
+
+    Raises:
+        UserError: Shapes or types do not fit.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+            raise UserError(f"images must be uint8 of shape (N, H, W, 3), got {images.dtype} {images.shape}")
+        if len(images) != len(labels):
+            raise UserError(f"every image needs a label, got {len(images)} images and {len(labels)} labels")
+        self.images = np.ascontiguousarray(images)
+        self.labels = labels
+        digest = hashlib.sha256(repr((images.shape, labels.shape, str(labels.dtype))).encode())
+        digest.update(self.images.data)
+        digest.update(np.ascontiguousarray(labels).data)
+        self.identity = digest.hexdigest()
+
+    def pixels(self, index: int) -> np.ndarray:
+        """See `Images`."""
+        return self.images[index]
+
+    def name(self, index: int) -> str:
+        """See `Images`."""
+        return f"image {index}"
+
+
+class ListedImages(Images):
+    """Images named by an annotation list and decoded when asked for.
+
+    Args:
+        annotations: The parsed list.
+        folder: What the names are relative to.
+
+    Raises:
+        UserError: A listed file does not exist; the message names list and line.
+    """
+
+    def __init__(self, annotations: AnnotationList, folder: Path | str) -> None:
+        self.annotations = annotations
+        self.folder = Path(folder)
+        self.labels = annotations.labels
+        self.identity = files.sha256_file(annotations.path)
+        for index in range(len(self)):
+            if not (self.folder / annotations.names[index]).is_file():
+                raise UserError(
+                    f"{self._where(index)}: image {self.folder / annotations.names[index]} does not exist; "
+                    "prepare the task again or correct the list"
+                )
+
+    def pixels(self, index: int) -> np.ndarray:
+        """See `Images`.
+
+        Raises:
+            UserError: The file is gone or damaged; the message names list and line.
+        """
+        return decode_rgb(self.folder / self.annotations.names[index], self._where(index))
+
+    def name(self, index: int) -> str:
+        """See `Images`."""
+        return self.annotations.names[index]
+
+    def _where(self, index: int) -> str:
+        return f"{self.annotations.path}:{self.annotations.lines[index]}"
+
+
+class JoinedImages(Images):
+    """Several splits one after the other, e.g. train and val for the refit."""
+
+    def __init__(self, parts: Sequence[Images]) -> None:
+        self.parts = tuple(parts)
+        self.labels = np.concatenate([part.labels for part in self.parts])
+        self.identity = "+".join(part.identity for part in self.parts)
+        self._starts = np.cumsum([0] + [len(part) for part in self.parts])
+
+    def pixels(self, index: int) -> np.ndarray:
+        """See `Images`."""
+        part, inner = self._locate(index)
+        return part.pixels(inner)
+
+    def name(self, index: int) -> str:
+        """See `Images`."""
+        part, inner = self._locate(index)
+        return part.name(inner)
+
+    def _locate(self, index: int) -> tuple[Images, int]:
+        which = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self.parts[which], index - int(self._starts[which])

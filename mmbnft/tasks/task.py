@@ -1,0 +1,114 @@
+"""A task: a downstream data set with one official split, its classes and its metric."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmbnft import files
+from mmbnft.errors import UserError, choices
+from mmbnft.tasks.annotation import read_list
+from mmbnft.tasks.images import Images, JoinedImages, ListedImages
+from mmbnft.tasks.metrics import METRICS
+from mmbnft.tasks.registry import TASKS
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Train, val and test images of one data set and one official split.
+
+    Attributes:
+        name: Task name, as it appears in results.
+        classes: Class names; the position is the class number.
+        metric: Name of the metric, a key of `METRICS`.
+        splits: Images by `train`, `val` and `test`.
+        split: Number of the official split.
+        multi_label: Whether an image may carry several classes.
+
+    Raises:
+        UserError: The metric is unknown or a class has no training image.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    metric: str
+    splits: dict[str, Images]
+    split: int = 0
+    multi_label: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what would otherwise only show as a strange result."""
+        if self.metric not in METRICS:
+            raise UserError(f"task {self.name}: unknown metric {self.metric!r}; allowed: {choices(METRICS)}")
+        missing = set(SPLITS) - set(self.splits)
+        if missing:
+            raise UserError(f"task {self.name}: the splits {choices(missing)} are missing; give all of {SPLITS}")
+        for split in ("train", "test"):
+            counts = class_counts(self.splits[split].labels, len(self.classes))
+            empty = [self.classes[c] for c in np.flatnonzero(counts == 0)]
+            if empty:
+                raise UserError(
+                    f"task {self.name}: {len(empty)} of {len(self.classes)} classes have no {split} image, e.g. "
+                    f"{empty[0]!r}; give each class at least one or leave it out"
+                )
+
+    def images(self, split: str) -> Images:
+        """The images of `train`, `val`, `test` or `trainval`."""
+        if split == "trainval":
+            return JoinedImages([self.splits["train"], self.splits["val"]])
+        if split not in self.splits:
+            raise UserError(f"unknown split {split!r} of task {self.name}; allowed: {choices([*SPLITS, 'trainval'])}")
+        return self.splits[split]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Hex content hash of each list."""
+        return {split: images.identity for split, images in self.splits.items()}
+
+
+def class_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Images per class, int64 (C,), from class numbers (N,) or multi-hot rows (N, C)."""
+    if labels.ndim == 2:
+        return labels.sum(axis=0, dtype=np.int64)
+    return np.bincount(labels, minlength=num_classes)
+
+
+@TASKS.register_module()
+def list_task(
+    root: str, name: str | None = None, split: int = 0, classes: Sequence[str] | None = None, metric: str | None = None
+) -> Task:
+    """Build a task from a prepared folder.
+
+    The folder holds `task.json` (`name`, `classes`, `metric`, `multi_label`), the image folder `images/` and the lists
+    `lists/SPLIT/{train,val,test}.txt`, SPLIT counting official splits from 0.
+
+    Args:
+        root: The task's folder.
+        name: Overrides the name in task.json.
+        split: Number of the official split.
+        classes: Overrides the classes in task.json.
+        metric: Overrides the metric in task.json.
+
+    Raises:
+        UserError: The folder is not a prepared task, or a list or an image is wrong.
+    """
+    folder = Path(root)
+    facts = files.read_json(folder / "task.json")
+    lists = folder / "lists" / str(split)
+    if not lists.is_dir():
+        known = [path.name for path in (folder / "lists").glob("*") if path.is_dir()]
+        raise UserError(f"task folder {folder} has no split {split}; it has: {choices(known) or 'none'}")
+    try:
+        names = tuple(classes or facts["classes"])
+        task_name, task_metric = name or facts["name"], metric or facts["metric"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'task.json'} lacks {error}; prepare the task again") from error
+    multi_label = bool(facts.get("multi_label", False))
+    images = {
+        part: ListedImages(read_list(lists / f"{part}.txt", len(names), multi_label), folder / "images")
+        for part in SPLITS
+    }
+    return Task(task_name, names, task_metric, dict(images), split, multi_label)
