@@ -2,9 +2,10 @@
 
 from mmbnft.protocols.apply import AppliedPhase, Counts, apply_phase
 from mmbnft.protocols.audit import AuditReport, Snapshot, audit, snapshot
-from mmbnft.protocols.norms import NormLayer, find_norm_layers, select_norm_layers
+from mmbnft.protocols.norms import NormLayer, find_norm_layers
 from mmbnft.protocols.plan import PhasePlan, plan_phase
 from mmbnft.protocols.presets import PRESETS, get_protocol
+from mmbnft.protocols.selection import select_norm_layers
 from mmbnft.protocols.spec import Phase, Protocol
 from mmbnft.protocols.stages import Stages, find_stages
 from mmbnft.protocols.statistics import recalibrate_statistics

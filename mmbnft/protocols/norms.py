@@ -7,9 +7,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from mmbnft.errors import UserError
-from mmbnft.protocols.spec import NORM_LAYERS
-
 _TORCH_TYPES: tuple[tuple[type[nn.Module], str], ...] = (
     (_BatchNorm, "batch"),
     (_InstanceNorm, "instance"),
@@ -101,22 +98,3 @@ def find_norm_layers(module: nn.Module) -> list[NormLayer]:
             has_stats = getattr(child, "running_mean", None) is not None
             found.append(NormLayer(name, child, kind, has_affine, has_stats))
     return found
-
-
-def select_norm_layers(module: nn.Module, policy: str) -> list[NormLayer]:
-    """Norm layers that a policy selects.
-
-    Args:
-        module: The backbone.
-        policy: `all`, or `paper` (see `mmbnft.protocols.blocks`).
-
-    Raises:
-        UserError: The policy is unknown, or `paper` has no meaning for this network.
-    """
-    from mmbnft.protocols.blocks import select_paper_layers
-
-    if policy == "all":
-        return find_norm_layers(module)
-    if policy == "paper":
-        return select_paper_layers(module)
-    raise UserError(f"norm_layers must be one of {', '.join(NORM_LAYERS)}, got {policy!r}")

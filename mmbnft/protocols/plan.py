@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from mmbnft.errors import UserError
-from mmbnft.protocols.norms import NormLayer, find_norm_layers, select_norm_layers
+from mmbnft.protocols.norms import NormLayer, find_norm_layers
+from mmbnft.protocols.selection import select_norm_layers
 from mmbnft.protocols.spec import Phase
 from mmbnft.protocols.stages import Stages, require_stage
 
@@ -103,6 +104,5 @@ def _following(
     names = [name for name, _ in backbone.named_modules()]
     if stages is not None:
         first = phase.first_stage or 0
-        # The network itself holds frozen and trained stages alike and follows the mode it is given.
-        names = [name for name in names if name == "" or stages.stage_of(name) >= first]
+        names = [name for name in names if stages.reaches(name, first)]
     return frozenset(name for name in names if name not in norms or name in with_batch)

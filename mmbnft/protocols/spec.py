@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mmbnft.errors import UserError
 
+_TRAIN = ("head", "norm", "all")
 NORM_LAYERS = ("all", "paper")
 NORM_STATS = ("frozen", "batch", "recalibrate")
 _STAGE = re.compile(r"stage:([1-9][0-9]*)")
@@ -42,7 +43,8 @@ class Phase:
 
     def __post_init__(self) -> None:
         """Refuse values that no phase can have."""
-        if self.train not in ("head", "norm", "all") and not _STAGE.fullmatch(str(self.train)):
+        known = isinstance(self.train, str) and (self.train in _TRAIN or _STAGE.fullmatch(self.train))
+        if not known:
             raise UserError(f"train of a phase must be head, norm, stage:K with K from 1, or all, got {self.train!r}")
         if self.norm_layers not in NORM_LAYERS:
             raise UserError(f"norm_layers of a phase must be one of {', '.join(NORM_LAYERS)}, got {self.norm_layers!r}")

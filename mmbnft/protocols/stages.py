@@ -38,6 +38,13 @@ class Stages:
                 return stage
         return STEM
 
+    def reaches(self, name: str, first: int) -> bool:
+        """Whether a module belongs to stage `first` or a later one, or holds some of them, as the network does."""
+        inside = f"{name}." if name else ""
+        return self.stage_of(name) >= first or any(
+            stage >= first for prefix, stage in self.prefixes.items() if prefix.startswith(inside)
+        )
+
 
 def find_stages(module: nn.Module) -> Stages:
     """Divide a backbone into stages by its structure.

@@ -44,7 +44,6 @@ def recalibrate_statistics(
     modes = [(child, child.training) for child in module.modules()]
     momenta = [(layer, layer.momentum) for layer in keeping]
     saved = [(buffer, buffer.clone()) for layer in keeping for buffer in layer.buffers(recurse=False)]
-    done = False
     try:
         for child, _ in modes:
             child.training = False
@@ -52,16 +51,16 @@ def recalibrate_statistics(
             layer.training = True
         images = _accumulate(keeping, batches, forward or module)
         _check_finite(found)
-        done = True
         return images
+    except BaseException:
+        for buffer, value in saved:
+            buffer.copy_(value)
+        raise
     finally:
         for child, mode in modes:
             child.training = mode
         for layer, momentum in momenta:
             layer.momentum = momentum
-        if not done:
-            for buffer, value in saved:
-                buffer.copy_(value)
 
 
 @torch.no_grad()
