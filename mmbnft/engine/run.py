@@ -47,7 +47,7 @@ class RunOptions:
     weights_root: Path = Path("pretrained_models")
 
 
-def execute(spec: RunSpec, options: RunOptions) -> Result:
+def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
     """Execute one run.
 
     With a search, every trial trains on train and is read on val; the best is trained once more on what the recipe's
@@ -56,6 +56,7 @@ def execute(spec: RunSpec, options: RunOptions) -> Result:
     Args:
         spec: What to run.
         options: How.
+        task: The spec's task, if the caller has it built already.
 
     Returns:
         The result; equal specs give equal values on one machine.
@@ -63,7 +64,7 @@ def execute(spec: RunSpec, options: RunOptions) -> Result:
     Raises:
         UserError: Something in the spec, the data or the weights is wrong, or every trial diverged.
     """
-    task = build_task(spec.task, spec.split)
+    task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
     network = build_network(spec, task, options.device, options.weights_root)
     keep = options.save_state and Processes.current().is_main
