@@ -75,8 +75,15 @@ class ProtocolBackbone(nn.Module):
 
     def init_weights(self) -> None:
         """Initialise the wrapped backbone by its own rule."""
+        # mmcv hands one record of the initialisation to every module it sees. It does not see the wrapped one, which
+        # would otherwise open a record of its own and, when done, take the children's away.
+        record = self.__dict__.get("_params_init_info")
+        if record is not None:
+            self.wrapped._params_init_info = record
         if hasattr(self.wrapped, "init_weights"):
             self.wrapped.init_weights()
+        if record is not None:
+            del self.wrapped._params_init_info
 
     def forward(self, *args: Any) -> Any:
         """What the wrapped backbone returns."""
