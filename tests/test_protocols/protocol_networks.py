@@ -1,0 +1,110 @@
+"""Small networks of every family, with what a person reads off them by hand."""
+
+from dataclasses import dataclass
+
+import timm
+import torch
+from mmcls.models import BACKBONES as MMCLS_BACKBONES
+from mmselfsup.models import BACKBONES
+from timm.layers import BatchNormAct2d
+from timm.models.resnetv2 import ResNetV2
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, whether it keeps running statistics, has a `paper` selection, and where its last stage is."""
+
+    build: object
+    has_stats: bool
+    has_paper: bool
+    stages: int
+    last_stage: tuple[str, ...]
+
+
+def _mmselfsup(**config):
+    return lambda: BACKBONES.build(config)
+
+
+def _mmcls(**config):
+    return lambda: MMCLS_BACKBONES.build(config)
+
+
+def _preactivation():
+    return ResNetV2((1, 1, 1, 2), channels=(16, 32, 64, 96), stem_chs=8, num_classes=0, norm_layer=BatchNormAct2d)
+
+
+def _timm_vit():
+    model = timm.models.vision_transformer.VisionTransformer
+    return model(img_size=32, patch_size=8, embed_dim=24, depth=6, num_heads=3, num_classes=0, proj_drop_rate=0.1)
+
+
+_VIT = {"embed_dims": 24, "num_layers": 5, "num_heads": 3, "feedforward_channels": 48}
+_REGNET = {"w0": 16, "wa": 14.0, "wm": 2.0, "group_w": 8, "depth": 9, "bot_mul": 1.0}
+_DENSENET = {"growth_rate": 8, "depths": [2, 2, 2, 2], "init_channels": 16}
+_CONVNEXT = {"depths": [1, 1, 2, 1], "channels": [8, 16, 24, 32]}
+_SMALL = {"stem_channels": 8, "base_channels": 8}
+LAYER4 = ("layer4.",)
+
+CASES = {
+    "resnet18": Case(_mmselfsup(type="ResNet", depth=18, **_SMALL), True, True, 4, LAYER4),
+    "resnet50": Case(_mmselfsup(type="ResNet", depth=50, **_SMALL), True, True, 4, LAYER4),
+    "resnet_v1d": Case(_mmselfsup(type="ResNetV1d", depth=50, **_SMALL), True, True, 4, LAYER4),
+    "resnext": Case(
+        _mmcls(type="mmcls.ResNeXt", depth=50, groups=4, width_per_group=4, **_SMALL), True, True, 4, LAYER4
+    ),
+    "seresnet": Case(_mmcls(type="mmcls.SEResNet", depth=50, se_ratio=4, **_SMALL), True, True, 4, LAYER4),
+    "mobilenet_v2": Case(_mmcls(type="mmcls.MobileNetV2", widen_factor=0.25), True, False, 7, ("layer7.", "conv2.")),
+    "densenet": Case(
+        _mmcls(type="mmcls.DenseNet", arch=_DENSENET),
+        True,
+        False,
+        4,
+        ("stages.3.", "transitions.2.", "transitions.3."),
+    ),
+    "efficientnet": Case(_mmcls(type="mmcls.EfficientNet", arch="b0"), True, False, 5, ("layers.5.", "layers.6.")),
+    "regnet": Case(_mmcls(type="mmcls.RegNet", arch=_REGNET), True, True, 4, LAYER4),
+    "preactivation": Case(_preactivation, True, False, 4, ("stages.3.", "norm.")),
+    "convnext": Case(
+        _mmcls(type="mmcls.ConvNeXt", arch=_CONVNEXT, layer_scale_init_value=1.0),
+        False,
+        False,
+        4,
+        ("stages.3.", "downsample_layers.3.", "norm3."),
+    ),
+    "vit": Case(
+        _mmcls(type="mmcls.VisionTransformer", arch=_VIT, img_size=32, patch_size=8, drop_rate=0.1),
+        False,
+        False,
+        4,
+        ("layers.4.", "ln1."),
+    ),
+    "timm_vit": Case(_timm_vit, False, False, 4, ("blocks.5.", "norm.")),
+}
+
+
+def build(name: str) -> nn.Module:
+    """A network of generic weights and statistics, in float64 so that no small step is rounded away."""
+    torch.manual_seed(0)
+    network = CASES[name].build().double()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for tensor in [*network.parameters(), *network.buffers()]:
+            if tensor.is_floating_point():
+                tensor.add_(0.05 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype))
+    return network
+
+
+def images(count: int = 6, size: int = 32, seed: int = 2) -> torch.Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def features(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    """Every output of a network (maps, tokens, class token) as one matrix (N, D)."""
+
+    def flatten(output):
+        if isinstance(output, list | tuple):
+            return [leaf for item in output for leaf in flatten(item)]
+        return [output.flatten(2).mean(2) if output.ndim > 2 else output]
+
+    return torch.cat(flatten(network(batch)), dim=1)
