@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import timm
 import torch
 from mmcls.models import BACKBONES as MMCLS_BACKBONES
-from mmselfsup.models import BACKBONES
+from mmcls.models.backbones import EfficientNet, ResNeXt, SEResNet
+from mmselfsup.models.backbones import ResNet, ResNetV1d
 from timm.layers import BatchNormAct2d
 from timm.models.resnetv2 import ResNetV2
 from torch import nn
@@ -13,21 +14,35 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Case:
-    """A network, whether it keeps running statistics, has a `paper` selection, and where its last stage is."""
+    """A network, whether it keeps running statistics, has a `paper` selection, and where its last stage is.
+
+    Offsets with the endings `shifts` reach the loss only through later batch norms, which take them out again: their
+    gradient is nothing but rounding where the statistics are those of the batch.
+    """
 
     build: object
     has_stats: bool
     has_paper: bool
     stages: int
     last_stage: tuple[str, ...]
+    shifts: tuple[str, ...] = ()
 
 
-def _mmselfsup(**config):
-    return lambda: BACKBONES.build(config)
+def _short(backbone, depth, **config):
+    """A narrow ResNet of the host's with few blocks."""
+    block = backbone.arch_settings[depth][0]
+    short = type(backbone.__name__, (backbone,), {"arch_settings": {depth: (block, (1, 2, 1, 2))}})
+    return lambda: short(depth=depth, stem_channels=8, base_channels=8, **config)
 
 
 def _mmcls(**config):
     return lambda: MMCLS_BACKBONES.build(config)
+
+
+class SlimEfficientNet(EfficientNet):
+    """EfficientNet of a quarter of the width and under half the depth."""
+
+    arch_settings = {"b0": (0.25, 0.4, 32)}  # noqa: RUF012  (as in the host's class)
 
 
 def _preactivation():
@@ -43,18 +58,22 @@ _VIT = {"embed_dims": 24, "num_layers": 5, "num_heads": 3, "feedforward_channels
 _REGNET = {"w0": 16, "wa": 14.0, "wm": 2.0, "group_w": 8, "depth": 9, "bot_mul": 1.0}
 _DENSENET = {"growth_rate": 8, "depths": [2, 2, 2, 2], "init_channels": 16}
 _CONVNEXT = {"depths": [1, 1, 2, 1], "channels": [8, 16, 24, 32]}
-_SMALL = {"stem_channels": 8, "base_channels": 8}
 LAYER4 = ("layer4.",)
 
 CASES = {
-    "resnet18": Case(_mmselfsup(type="ResNet", depth=18, **_SMALL), True, True, 4, LAYER4),
-    "resnet50": Case(_mmselfsup(type="ResNet", depth=50, **_SMALL), True, True, 4, LAYER4),
-    "resnet_v1d": Case(_mmselfsup(type="ResNetV1d", depth=50, **_SMALL), True, True, 4, LAYER4),
-    "resnext": Case(
-        _mmcls(type="mmcls.ResNeXt", depth=50, groups=4, width_per_group=4, **_SMALL), True, True, 4, LAYER4
+    "resnet18": Case(_short(ResNet, 18), True, True, 4, LAYER4),
+    "resnet50": Case(_short(ResNet, 50), True, True, 4, LAYER4),
+    "resnet_v1d": Case(_short(ResNetV1d, 50), True, True, 4, LAYER4),
+    "resnext": Case(_short(ResNeXt, 50, groups=4, width_per_group=4), True, True, 4, LAYER4),
+    "seresnet": Case(_short(SEResNet, 50, se_ratio=4), True, True, 4, LAYER4),
+    "mobilenet_v2": Case(
+        _mmcls(type="mmcls.MobileNetV2", widen_factor=0.25),
+        True,
+        False,
+        7,
+        ("layer7.", "conv2."),
+        (".conv.1.bn.bias", ".conv.2.bn.bias"),
     ),
-    "seresnet": Case(_mmcls(type="mmcls.SEResNet", depth=50, se_ratio=4, **_SMALL), True, True, 4, LAYER4),
-    "mobilenet_v2": Case(_mmcls(type="mmcls.MobileNetV2", widen_factor=0.25), True, False, 7, ("layer7.", "conv2.")),
     "densenet": Case(
         _mmcls(type="mmcls.DenseNet", arch=_DENSENET),
         True,
@@ -62,7 +81,14 @@ CASES = {
         4,
         ("stages.3.", "transitions.2.", "transitions.3."),
     ),
-    "efficientnet": Case(_mmcls(type="mmcls.EfficientNet", arch="b0"), True, False, 5, ("layers.5.", "layers.6.")),
+    "efficientnet": Case(
+        lambda: SlimEfficientNet(arch="b0"),
+        True,
+        False,
+        5,
+        ("layers.5.", "layers.6."),
+        (".linear_conv.bn.bias",),
+    ),
     "regnet": Case(_mmcls(type="mmcls.RegNet", arch=_REGNET), True, True, 4, LAYER4),
     "preactivation": Case(_preactivation, True, False, 4, ("stages.3.", "norm.")),
     "convnext": Case(
@@ -84,7 +110,7 @@ CASES = {
 
 
 def build(name: str) -> nn.Module:
-    """A network of generic weights and statistics, in float64 so that no small step is rounded away."""
+    """A network of generic weights and fitting statistics, in float64 so that no small step is rounded away."""
     torch.manual_seed(0)
     network = CASES[name].build().double()
     generator = torch.Generator().manual_seed(1)
@@ -92,6 +118,9 @@ def build(name: str) -> nn.Module:
         for tensor in [*network.parameters(), *network.buffers()]:
             if tensor.is_floating_point():
                 tensor.add_(0.05 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype))
+        network.train()
+        for seed in range(10):  # so that features have a sane scale in eval mode, as in a pre-trained network
+            network(images(seed=10 + seed))
     return network
 
 
@@ -100,11 +129,12 @@ def images(count: int = 6, size: int = 32, seed: int = 2) -> torch.Tensor:
 
 
 def features(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
-    """Every output of a network (maps, tokens, class token) as one matrix (N, D)."""
+    """Every output of a network (maps, tokens, class token) as one matrix (N, D), scaled so that no loss saturates."""
 
     def flatten(output):
         if isinstance(output, list | tuple):
             return [leaf for item in output for leaf in flatten(item)]
         return [output.flatten(2).mean(2) if output.ndim > 2 else output]
 
-    return torch.cat(flatten(network(batch)), dim=1)
+    matrix = torch.cat(flatten(network(batch)), dim=1)
+    return nn.functional.layer_norm(matrix, matrix.shape[1:])
