@@ -115,12 +115,11 @@ def build(name: str) -> nn.Module:
     network = CASES[name].build().double()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for tensor in [*network.parameters(), *network.buffers()]:
-            if tensor.is_floating_point():
-                tensor.add_(0.05 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype))
-        network.train()
-        for seed in range(10):  # so that features have a sane scale in eval mode, as in a pre-trained network
-            network(images(seed=10 + seed))
+        for parameter in network.parameters():
+            if parameter.ndim == 1:  # scales and offsets, otherwise all ones and zeros
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
+    # Features of a sane scale in eval mode, as in a pre-trained network.
+    torch.optim.swa_utils.update_bn([images(seed=10), images(seed=11), images(seed=12)], network)
     return network
 
 

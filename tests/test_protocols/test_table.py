@@ -65,4 +65,4 @@ def test_describing_changes_nothing_and_agrees_with_the_applied_phase():
     applied = apply_phase(network, phase)
     assert describe(network, applied) == rows
     assert sum(row.values for row in rows) == applied.counts().total_values
-    assert sum(row.statistics == "recalibrate" for row in rows) == applied.counts().moving_statistics == 9
+    assert sum(row.statistics == "recalibrate" for row in rows) == applied.counts().moving_statistics == 7
