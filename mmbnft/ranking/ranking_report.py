@@ -1,0 +1,68 @@
+"""From a long table of results to a folder with every figure: the one entry point of this package."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmbnft.errors import UserError
+from mmbnft.ranking.bootstrap import Bootstrap
+from mmbnft.ranking.correlations import cells, correlation_table, pooling_warnings
+from mmbnft.ranking.report import write_report
+from mmbnft.ranking.study import Study
+from mmbnft.ranking.table import score_table
+
+
+@dataclass(frozen=True)
+class RankingReport:
+    """What `rank` found and where it wrote it.
+
+    Attributes:
+        folder: Folder with all outputs.
+        study: Every table and sentence of the report.
+    """
+
+    folder: Path
+    study: Study
+
+
+def rank(
+    table: pd.DataFrame,
+    target: str = "finetune",
+    proxies: Sequence[str] | None = None,
+    out: Path | str = "ranking",
+    *,
+    metric_scale: str = "percent",
+    seed: int = 0,
+    resamples: int = 10_000,
+    provenance: Mapping[str, Any] | None = None,
+) -> RankingReport:
+    """Judge every proxy of a long table and write the report.
+
+    Args:
+        table: Columns `checkpoint,task,protocol,value`, optionally `split,seed` and costs.
+        target: Protocol the proxies should predict.
+        proxies: Protocols that predict; all others in the table if None.
+        out: Folder for the outputs, created if needed.
+        metric_scale: `percent` or `fraction`, the scale of the values in `table`.
+        seed: Seed of every resample; the same input and seed give the same files.
+        resamples: Number of bootstrap resamples.
+        provenance: What is known of the results, shown in the report.
+
+    Returns:
+        The tables, and the folder that holds them as CSV, HTML, Markdown and JSON.
+
+    Raises:
+        UserError: The table cannot be judged; the sentence says why.
+    """
+    if resamples < 100:
+        raise UserError(f"resamples must be at least 100, got {resamples}; 10,000 is a good number")
+    scores = score_table(table, target, proxies, metric_scale)
+    bootstrap = Bootstrap(scores, resamples, seed)
+    correlations = correlation_table(bootstrap, cells(bootstrap, scores.proxies))
+    warnings = (*scores.warnings, *pooling_warnings(correlations))
+    study = Study(scores, correlations, warnings, seed, resamples, dict(provenance or {}))
+    write_report(study, Path(out))
+    return RankingReport(Path(out), study)
