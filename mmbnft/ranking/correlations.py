@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.bootstrap import Bootstrap, Cell
+from mmbnft.ranking.controls import CONTROL, RANDOM, random_band
 from mmbnft.ranking.pooled import drawn_tasks, moments, pooled_correlation, two_way, within_task_moments
 from mmbnft.ranking.resampling import bca, interval, jackknife, percentile, permutation_p, summary
 from mmbnft.ranking.statistics import STATISTICS, Array
+from mmbnft.ranking.table import FEWEST_CHECKPOINTS
 
 COLUMNS = ("task", "proxy", "target", "statistic", "value", "ci_low", "ci_high", "n")
 DETAILS = (*COLUMNS, "percentile_low", "percentile_high", "bca_low", "bca_high", "p_value", "note")
@@ -22,7 +24,7 @@ _MISLEADING = 0.1
 Cells = Mapping[tuple[str, str], Cell]
 
 
-def cells(bootstrap: Bootstrap, proxies: Iterable[str]) -> dict[tuple[str, str], Cell]:
+def resampled_cells(bootstrap: Bootstrap, proxies: Iterable[str]) -> dict[tuple[str, str], Cell]:
     """Resample every (task, proxy)."""
     tasks = bootstrap.table.tasks
     return {(task.name, proxy): bootstrap.cell(task, proxy) for task in tasks for proxy in proxies}
@@ -45,9 +47,26 @@ def correlation_table(bootstrap: Bootstrap, cells: Cells) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(DETAILS))
 
 
+def random_rows(bootstrap: Bootstrap, cells: Cells) -> pd.DataFrame:
+    """The ranker that orders at random: expected value 0, and as interval the band that holds 95 % of its orders."""
+    target = bootstrap.table.target
+    largest = {task: max(cell.n for (name, _), cell in cells.items() if name == task) for task, _ in cells}
+    bands: dict[tuple[int, str], tuple[float, float]] = {}
+    rows = []
+    for task, n in largest.items():
+        for name in STATISTICS:
+            if n >= FEWEST_CHECKPOINTS and (n, name) not in bands:
+                bands[n, name] = random_band(n, name, bootstrap.resamples, bootstrap.generator(8, n))
+            low, high = bands.get((n, name), (math.nan, math.nan))
+            value = 0.0 if n >= FEWEST_CHECKPOINTS else math.nan
+            rows.append((task, RANDOM, target, name, value, low, high, n, *[math.nan] * 5, "band of random orders"))
+    return pd.DataFrame(rows, columns=list(DETAILS))
+
+
 def pooling_warnings(table: pd.DataFrame) -> list[str]:
     """One sentence per proxy whose naive pooled correlation overstates the one within tasks."""
     found = []
+    table = table[~table["proxy"].str.startswith(CONTROL)]
     for proxy, part in table[table["statistic"] == "pearson"].groupby("proxy", sort=False):
         by_task = part.set_index("task")["value"]
         naive, within = by_task.get(NAIVE, math.nan), by_task.get(WITHIN, math.nan)
@@ -88,13 +107,14 @@ def _over_tasks(bootstrap: Bootstrap, proxy: str, cells: Sequence[Cell]) -> list
         values = np.array([cell.value(name) for cell in cells])
         known = [cell for cell, value in zip(cells, values, strict=True) if math.isfinite(value)]
         value = float(np.mean(values[np.isfinite(values)])) if known else math.nan
-        boot = _mean_boot([cell.boot[name] for cell in known], rng)
+        boot = mean_over_tasks([cell.boot[name] for cell in known], rng)
         gap = f"{len(cells) - len(known)} of {len(cells)} tasks have no value" if len(known) < len(cells) else ""
         rows.append((MEAN, name, value, *summary(boot), sum(c.n for c in known), *[math.nan] * 5, gap))
     return rows + _pooled_rows(bootstrap, proxy, cells)
 
 
-def _mean_boot(boots: Sequence[Array], rng: np.random.Generator) -> Array:
+def mean_over_tasks(boots: Sequence[Array], rng: np.random.Generator) -> Array:
+    """(resamples,) means over drawn tasks of one (resamples,) array per task: the two-way bootstrap."""
     if not boots:
         return np.empty(0)
     drawn = drawn_tasks(boots, two_way(boots, rng))

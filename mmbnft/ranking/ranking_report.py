@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 
 from mmbnft.errors import UserError
-from mmbnft.ranking.bootstrap import Bootstrap
-from mmbnft.ranking.correlations import cells, correlation_table, pooling_warnings
+from mmbnft.ranking.controls import Facts
 from mmbnft.ranking.report import write_report
-from mmbnft.ranking.study import Study
+from mmbnft.ranking.study import Study, study
 from mmbnft.ranking.table import score_table
 
 
@@ -37,7 +36,9 @@ def rank(
     metric_scale: str = "percent",
     seed: int = 0,
     resamples: int = 10_000,
+    facts: Facts | None = None,
     provenance: Mapping[str, Any] | None = None,
+    doubts: Sequence[str] = (),
 ) -> RankingReport:
     """Judge every proxy of a long table and write the report.
 
@@ -49,7 +50,9 @@ def rank(
         metric_scale: `percent` or `fraction`, the scale of the values in `table`.
         seed: Seed of every resample; the same input and seed give the same files.
         resamples: Number of bootstrap resamples.
+        facts: What control rankers may know of the checkpoints, e.g. `mmbnft.ranking.catalogue.catalogue_facts()`.
         provenance: What is known of the results, shown in the report.
+        doubts: Further warnings to show in the report.
 
     Returns:
         The tables, and the folder that holds them as CSV, HTML, Markdown and JSON.
@@ -60,9 +63,6 @@ def rank(
     if resamples < 100:
         raise UserError(f"resamples must be at least 100, got {resamples}; 10,000 is a good number")
     scores = score_table(table, target, proxies, metric_scale)
-    bootstrap = Bootstrap(scores, resamples, seed)
-    correlations = correlation_table(bootstrap, cells(bootstrap, scores.proxies))
-    warnings = (*scores.warnings, *pooling_warnings(correlations))
-    study = Study(scores, correlations, warnings, seed, resamples, dict(provenance or {}))
-    write_report(study, Path(out))
-    return RankingReport(Path(out), study)
+    found = study(scores, facts or Facts(), seed, resamples, provenance or {}, doubts)
+    write_report(found, Path(out))
+    return RankingReport(Path(out), found)

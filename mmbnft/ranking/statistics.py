@@ -127,7 +127,7 @@ def _weighted_tau(proxy: Array, target: Array) -> Array:
 
 
 def _hyperbolic_tau(a: Array, b: Array, order: Array) -> Array:
-    """Weighted tau for the ranking in which i precedes j where `order[i, j]` is positive; equal pairs keep their order."""
+    """Weighted tau for the ranking in which i precedes j if `order[i, j]` is positive."""
     n = a.shape[-1]
     earlier = np.tril(np.ones((n, n)), -1)  # among identical pairs the one listed first ranks first
     rank = (order < 0).sum(axis=-1) + ((order == 0) * earlier).sum(axis=-1)

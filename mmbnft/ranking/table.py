@@ -26,11 +26,13 @@ class TaskScores:
         name: Task name.
         checkpoints: Sorted names of the n checkpoints.
         repeats: Per protocol the values (n, repeats), padded with NaN; a row of NaN is a missing cell.
+        aligned: Protocols in which column j is the same split and seed for every checkpoint.
     """
 
     name: str
     checkpoints: tuple[str, ...]
     repeats: Mapping[str, Array]
+    aligned: frozenset[str] = frozenset()
 
     def means(self, protocol: str) -> Array:
         """(n,) mean over the repeats of each checkpoint; NaN for a missing cell."""
@@ -200,21 +202,29 @@ def _refuse_mixture(part: pd.DataFrame, protocol: str, metric_scale: str, is_tar
         )
     if is_target and metric_scale == "percent" and part["value"].max() <= 1:
         raise UserError(
-            f"metric scale is percent but {protocol} never exceeds {part['value'].max():g}; choose metric scale fraction"
+            f"metric scale is percent but {protocol} never exceeds {part['value'].max():g}; "
+            "choose metric scale fraction"
         )
 
 
 def _task(name: str, part: pd.DataFrame) -> TaskScores:
     checkpoints = tuple(sorted(part["checkpoint"].unique()))
-    repeats = {}
+    repeats, aligned = {}, set()
     for protocol, rows in part.groupby("protocol"):
-        by_checkpoint = {c: r["value"].to_numpy() for c, r in _in_order(rows).groupby("checkpoint")}
+        ordered = _in_order(rows)
+        by_checkpoint = {c: r["value"].to_numpy() for c, r in ordered.groupby("checkpoint")}
+        if len({tuple(map(tuple, _numbers_of(r))) for _, r in ordered.groupby("checkpoint")}) == 1:
+            aligned.add(str(protocol))
         block = np.full((len(checkpoints), max(len(v) for v in by_checkpoint.values())), np.nan)
         for row, checkpoint in enumerate(checkpoints):
             values = by_checkpoint.get(checkpoint, np.empty(0))
             block[row, : len(values)] = values
         repeats[str(protocol)] = block
-    return TaskScores(name, checkpoints, repeats)
+    return TaskScores(name, checkpoints, repeats, frozenset(aligned))
+
+
+def _numbers_of(rows: pd.DataFrame) -> list[list[object]]:
+    return rows[[c for c in ("split", "seed") if c in rows.columns]].to_numpy().tolist()
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
@@ -247,7 +257,7 @@ def _with_gaps(table: ScoreTable) -> ScoreTable:
             warnings.append(f"{task.name}: only {n} checkpoints have a target, so nothing is concluded from this task")
     if all(len(task.complete([table.target])) < FEWEST_CHECKPOINTS for task in table.tasks):
         raise UserError(
-            f"no task has {FEWEST_CHECKPOINTS} checkpoints with the target {table.target!r}; a ranking cannot be judged "
-            "on fewer; add checkpoints or fine-tune more of them"
+            f"no task has {FEWEST_CHECKPOINTS} checkpoints with the target {table.target!r}; a ranking cannot be "
+            "judged on fewer; add checkpoints or fine-tune more of them"
         )
     return ScoreTable(table.tasks, table.target, table.proxies, table.bounded, table.costs, tuple(warnings))
