@@ -54,7 +54,8 @@ class PairTest:
                 figures = self._one_task(statistic, a, b, swapped)
                 rows.append((task.name, first, second, statistic, *figures, math.nan, "", a.n, family))
             figures = self._mean(statistic, pairs, differences)
-            rows.append((MEAN, first, second, statistic, *figures, math.nan, "", sum(a.n for a, _ in pairs), family))
+            n = sum(a.n for (a, _), swapped in zip(pairs, differences, strict=True) if not math.isnan(swapped[0]))
+            rows.append((MEAN, first, second, statistic, *figures, math.nan, "", n, family))
         return rows
 
     def _tasks(self) -> Sequence[TaskScores]:

@@ -31,6 +31,7 @@ def shortlist(
         rng: Source of the random order of ties.
 
     Returns:
+        Each is NaN where a row has no more than k different checkpoints.
         regret: (rows,) best target minus best target of the shortlist, points.
         recall: (rows,) 1 if the best checkpoint is on the shortlist, else 0.
         rel: (rows,) best target of the shortlist over best target.
@@ -43,7 +44,9 @@ def shortlist(
     gain = np.take_along_axis(target, order, axis=-1)
     best, reached = gain.max(axis=-1), np.where(listed, gain, -np.inf).max(axis=-1)
     rel = np.divide(reached, best, out=np.full_like(best, np.nan), where=best > 0)
-    return best - reached, (reached == best).astype(float), rel
+    # A pool no longer than the shortlist always holds its best: nothing is chosen, so nothing is measured.
+    pool = np.where((~seen).sum(axis=-1) > k, 1.0, np.nan)
+    return pool * (best - reached), pool * (reached == best), pool * rel
 
 
 def selection_table(bootstrap: Bootstrap, cells: Cells, random_name: str) -> pd.DataFrame:
