@@ -5,11 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from mmbnft.ranking import rank
-
 from mmbnft.benchmark import Benchmark, ResultStore, open_plan, run_benchmark
 from mmbnft.command import DictAction, run_command
 from mmbnft.engine import load_config
+from mmbnft.ranking import rank
 
 WEIGHTS = Path("pretrained_models")
 

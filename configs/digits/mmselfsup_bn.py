@@ -27,7 +27,7 @@ custom_hooks = [
     ),
     dict(type="BnftWandbHook", priority="VERY_LOW"),
 ]
-optimizer = dict(type="SGD", lr=0.1, momentum=0.9)
+optimizer = dict(type="SGD", lr=0.01, momentum=0.9)
 optimizer_config = dict()
 lr_config = dict(policy="CosineAnnealing", min_lr=0.0)
 runner = dict(type="EpochBasedRunner", max_epochs=1)

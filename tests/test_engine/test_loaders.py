@@ -25,7 +25,7 @@ def test_every_image_occurs_and_every_batch_is_full():
 def test_processes_share_the_batches_of_one(count):
     whole = batches(10, 4)
     parts = [batches(10, 4, rank, count) for rank in range(count)]
-    assert [sum((part[i] for part in parts), []) for i in range(3)] == whole
+    assert [[index for part in parts for index in part[step]] for step in range(3)] == whole
 
 
 def test_order_depends_on_the_epoch_and_is_repeatable():

@@ -37,7 +37,8 @@ def test_real_offline_run_holds_config_steps_and_summary(start, small_model, tmp
 
 def test_steps_grow_over_the_phases_of_a_protocol(start, small_model, tmp_path, monkeypatch):
     logged, summary = [], {}
-    fake = types.SimpleNamespace(log=lambda tags, step: logged.append((step, tags)), summary=summary, finish=lambda: None)
+    fake = types.SimpleNamespace(summary=summary, finish=lambda: None)
+    fake.log = lambda tags, step: logged.append((step, tags))
     opened = []
     monkeypatch.setattr("mmbnft.hooks.wandb_hook.wandb.init", lambda **options: opened.append(options) or fake)
     hook = BnftWandbHook(interval=1, folder=str(tmp_path), finish=False)
