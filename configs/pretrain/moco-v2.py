@@ -1,0 +1,10 @@
+_base_ = "_base_/two_views.py"
+method = "MoCo v2"
+model = dict(
+    type="MoCo",
+    queue_len=2048,
+    feat_dim=64,
+    momentum=0.99,
+    neck=dict(type="MoCoV2Neck", in_channels=128, hid_channels=128, out_channels=64),
+    head=dict(type="ContrastiveHead", temperature=0.2),
+)
