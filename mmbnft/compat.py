@@ -125,7 +125,7 @@ def pretraining_without_cuda() -> Iterator[None]:
         _clustering_without_faiss(),
         _numpy_has_int(),
         _views_come_without_index(),
-        _host_is_quiet(),
+        quiet_host(),
     ):
         yield
 
@@ -177,17 +177,17 @@ def _views_come_without_index() -> Iterator[None]:
 
 
 @contextmanager
-def _host_is_quiet() -> Iterator[None]:
-    """Leave out the two seconds' sleep before every epoch and what the host prints over our progress bar.
+def quiet_host() -> Iterator[None]:
+    """Leave out what the host logs and prints over our progress bar, and its pauses.
 
-    The sleep guards against a deadlock of persistent workers, which pre-training does not use.
+    It logs every tensor it initialises, prints dots while it extracts features, and sleeps two seconds before every
+    epoch against a deadlock of persistent workers, which pre-training does not use.
     """
     mmcv = importlib.import_module("mmcv")
-    for name in ("mmcv", "root", "mmselfsup"):
-        mmcv.utils.get_logger(name).setLevel(logging.WARNING)
     dots = functools.partial(mmcv.ProgressBar, file=io.StringIO())
     with (
-        mock.patch("mmcv.runner.epoch_based_runner.time.sleep", return_value=None),
+        _loggers_at(logging.WARNING, ("mmcv", "root", "mmselfsup")),
+        mock.patch("mmcv.runner.epoch_based_runner.time"),  # that module only sleeps with it
         mock.patch.object(mmcv, "ProgressBar", dots),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
@@ -197,6 +197,20 @@ def _host_is_quiet() -> Iterator[None]:
         # Barlow Twins reduces its cross-correlation inside the graph; over a group of one that is the identity.
         warnings.filterwarnings("ignore", message="c10d::allreduce_: an autograd kernel was not registered")
         yield
+
+
+@contextmanager
+def _loggers_at(level: int, names: tuple[str, ...]) -> Iterator[None]:
+    """Set the levels of the host's loggers, created as the host does, and put them back."""
+    loggers = [importlib.import_module("mmcv.utils").get_logger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, before in zip(loggers, levels, strict=True):
+            logger.setLevel(before)
 
 
 @contextmanager

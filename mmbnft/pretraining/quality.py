@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from mmbnft import compat
 from mmbnft.errors import UserError
 from mmbnft.pretraining.images import check_images, pixels_sha256, read_arrays
 
@@ -119,7 +120,7 @@ def accuracies(rows: np.ndarray, labels: np.ndarray, seeds: Sequence[int]) -> di
 
 def random_backbone(architecture: Mapping[str, Any], seed: int) -> nn.Module:
     """The same network with freshly drawn weights, as it is before pre-training."""
-    with torch.random.fork_rng(devices=[]):
+    with compat.quiet_host(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbone = build_backbone(dict(architecture))
         backbone.init_weights()
