@@ -100,7 +100,7 @@ def _tiny_entry(path: Path, row: Any) -> CatalogueEntry:
             method=str(row["method"]),
             format="tiny",
             files=(f"tiny/{Path(row['file']).name}",),
-            architecture=Architecture(**row["architecture"]),
+            architecture=Architecture.from_config(row["architecture"]),
             normalisation=Normalisation(tuple(row["normalisation"]["mean"]), tuple(row["normalisation"]["std"])),
             input_size=int(row.get("input_size", 64)),
             view="as the task's own evaluation transform",

@@ -1,7 +1,7 @@
 """The one layout every published file is converted to: ResNet v1.5 in torchvision's names, written in torch alone."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -38,6 +38,15 @@ class Architecture:
     def __str__(self) -> str:
         width = f"base_channels={self.base_channels}, stem_channels={self.stem_channels}"
         return f"{self.type}-{self.depth} ({width})"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Architecture":
+        """What a configuration of the host's backbone says of it; settings that change no tensor are passed over.
+
+        Raises:
+            KeyError: The configuration lacks one of the attributes.
+        """
+        return cls(**{entry.name: config[entry.name] for entry in fields(cls)})
 
     def to_dict(self) -> dict[str, Any]:
         """Keyword arguments of the host's backbone, including its `type`."""
