@@ -239,11 +239,14 @@ def _import_module(name: Any, safe: Any = False) -> _Module:
 
 
 def _get_attr(module: Any, name: Any) -> Callable[..., Any]:
-    allowed = {("numpy.core.multiarray", "_reconstruct"): _reconstruct, ("_codecs", "encode"): _encode}
+    allowed: dict[tuple[str, str], Callable[..., Any]] = {
+        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+        ("_codecs", "encode"): _encode,
+    }
     if not isinstance(module, _Module) or (module.name, name) not in allowed:
         raise UserError(
-            f"the pickle asks for {getattr(module, 'name', module)!s}.{name!s}, which no BYOL checkpoint needs; nothing "
-            "in it was executed; do not trust this file"
+            f"the pickle asks for {getattr(module, 'name', module)!s}.{name!s}, which no BYOL checkpoint needs; "
+            "nothing in it was executed; do not trust this file"
         )
     return allowed[module.name, name]
 
