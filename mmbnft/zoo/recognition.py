@@ -37,7 +37,8 @@ def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> 
     expected = layout or entry_layout(source)
     found = _choose(source, matches(content, kind, namespace, expected))
     if kind == "torch" and (others := second_backbones(content, found.format)):
-        raise UserError(f"{source.path.name} holds further networks at {', '.join(others)}; keep one backbone in it")
+        where = ", ".join(others)
+        raise UserError(f"{source.path.name} holds further networks at {where}; keep one backbone in the file")
     if not allow_partial:
         _check_entry(source, found)
     if not found.complete and not (allow_partial and found.tensors):
@@ -63,8 +64,8 @@ def _open(source: Source) -> tuple[Any, str, bool]:
     kind, form = container_kind(source.path), source.form
     if form is not None and form.kind != kind:
         raise UserError(
-            f"{source.path.name} is a file of kind {kind!r}, format {form.id!r} needs {form.kind!r}; leave the format out "
-            "to have it recognised"
+            f"{source.path.name} is a file of kind {kind!r}, format {form.id!r} needs {form.kind!r}; leave the format "
+            "out to have it recognised"
         )
     if kind == "bundle":
         return read_bundle(source.path), kind, False
@@ -78,7 +79,8 @@ def _choose(source: Source, found: list[Match]) -> Match:
     """The match in the wanted format, or the one complete or nearest match."""
     name = source.path.name
     if not found:
-        raise UserError(f"{name} holds no tensors where any known format has them; known formats: {', '.join(FORMATS)}")
+        known = ", ".join(FORMATS)
+        raise UserError(f"{name} holds no tensors where any known format has them; known formats: {known}")
     complete = [candidate.format.id for candidate in found if candidate.complete]
     if source.form is None:
         if len(complete) > 1:
