@@ -101,7 +101,7 @@ def _tiny_entry(path: Path, row: Any) -> CatalogueEntry:
             format="tiny",
             files=(f"tiny/{Path(row['file']).name}",),
             architecture=Architecture.from_config(row["architecture"]),
-            normalisation=Normalisation(tuple(row["normalisation"]["mean"]), tuple(row["normalisation"]["std"])),
+            normalisation=Normalisation.from_dict(row["normalisation"]),
             input_size=int(row.get("input_size", 64)),
             view="as the task's own evaluation transform",
             epochs=row["epochs"],

@@ -13,7 +13,7 @@ from mmbnft.zoo.formats import FORMATS, WHOLE, Format
 from mmbnft.zoo.network import COUNTER, Layout, infer_architecture, resnet_layout
 from mmbnft.zoo.rules import Sorted
 
-SHOWN = 10
+SHOWN = 5  # groups of missing and of unexpected keys each
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def defects(found: Match) -> list[str]:
 
 
 def show(names: Sequence[str]) -> str:
-    """Names for a message: grouped by what differs in digits only, at most ten groups shown."""
+    """Names for a message: grouped by what differs in digits only, at most five groups shown."""
     groups = Counter(re.sub(r"\d+", "*", name.split(" ")[0]) for name in names)
     first = {re.sub(r"\d+", "*", name.split(" ")[0]): name for name in reversed(names)}
     parts = [f"{group} ({count})" if count > 1 else first[group] for group, count in groups.most_common(SHOWN)]
