@@ -107,7 +107,8 @@ def evaluate(
         report: Called with finished and total networks.
 
     Returns:
-        The table's rows: `method`, `epochs`, `cpu_seconds` and, per task and classifier, the mean accuracy in percent.
+        The table's rows, random weights first: `method`, `epochs`, `cpu_seconds`, per task and classifier the mean
+        accuracy in percent, and how many of these lie above those of every random network.
 
     Raises:
         UserError: The folder has no checkpoints.
@@ -116,21 +117,26 @@ def evaluate(
     if not found:
         raise UserError(f"{folder} has no checkpoints; make them with tools/pretrain.py --all")
     total = len(found) + inits
-    example = found[0]
     control: list[dict[str, Any]] = []
     for seed in range(inits):
-        backbone = quality.random_backbone(example["architecture"], seed)
-        control.append({"seed": seed, "quality": _measure(backbone, example, tasks, splits)})
+        backbone = quality.random_backbone(found[0]["architecture"], seed)
+        control.append({"seed": seed, "quality": _measure(backbone, found[0], tasks, splits)})
         report(seed + 1, total)
-    files.write_json(folder / RANDOM_RECORD, {"architecture": example["architecture"], "networks": control})
-    rows = []
+    files.write_json(folder / RANDOM_RECORD, {"architecture": found[0]["architecture"], "networks": control})
+    networks = [_means(network["quality"]) for network in control]
+    best = {name: max(network[name] for network in networks) for name in networks[0]}
+    average = {name: statistics.fmean(network[name] for network in networks) for name in best}
+    rows = [{"method": f"random weights ({inits})", "epochs": 0, "cpu_seconds": 0.0, **average, "above random": ""}]
     for number, record in enumerate(found, start=1):
         _, backbone = backbone_of(folder / record["file"])
         record["quality"] = _measure(backbone, record, tasks, splits)
         files.write_json(folder / f"{record['id']}.json", record)
-        rows.append(_row(record["method"], record["epochs"], record["cpu_seconds"], [record["quality"]]))
+        means = _means(record["quality"])
+        above = sum(means[name] > best[name] for name in best)
+        head = {name: record[name] for name in ("method", "epochs", "cpu_seconds")}
+        rows.append({**head, **means, "above random": f"{above} of {len(best)}"})
         report(inits + number, total)
-    return [_row("random weights", 0, 0.0, [network["quality"] for network in control]), *rows]
+    return rows
 
 
 def _measure(
@@ -146,13 +152,13 @@ def _measure(
     return measured
 
 
-def _row(method: str, epochs: int, seconds: float, measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One line of the table; over several networks the mean of all their values."""
-    row: dict[str, Any] = {"method": method, "epochs": epochs, "cpu_seconds": seconds}
-    for task in measured[0]:
-        for name in ("knn", "linear"):
-            row[f"{task} {name}"] = statistics.fmean(value for entry in measured for value in entry[task][name])
-    return row
+def _means(measured: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Mean over the splits, by `TASK CLASSIFIER`, in percent."""
+    return {
+        f"{task} {name}": statistics.fmean(values[name])
+        for task, values in measured.items()
+        for name in ("knn", "linear")
+    }
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:

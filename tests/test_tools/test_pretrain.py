@@ -89,8 +89,8 @@ def test_evaluation_prints_a_table_and_fills_the_record(folder, trained):
     done = run("--evaluate", "--task", "task.npz", "--out", "out", "--splits", 2, "--inits", 2, folder=folder)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "| method | epochs | cpu_seconds | task knn | task linear |"
-    assert lines[2].startswith("| random weights |")
+    assert lines[0] == "| method | epochs | cpu_seconds | task knn | task linear | above random |"
+    assert lines[2].startswith("| random weights (2) |")
     assert lines[3].startswith("| SimSiam |")
     record = json.loads((folder / "out/tiny-short.json").read_text())
     assert [len(record["quality"]["task"][name]) for name in ("knn", "linear")] == [2, 2]
