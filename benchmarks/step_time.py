@@ -2,9 +2,9 @@
 
     python benchmarks/step_time.py [--depth 50] [--size 224] [--batch 16] [--repeats 5]
 
-Every repeat times each arm once, in turn, so that a drift of the machine's speed meets all of them alike. Printed: median
-seconds, the median of the repeats' ratios, and their range. The baseline is a full fine-tuning step in NCHW, which is how
-MMSelfSup's own loop runs on a CPU.
+Every repeat times each arm once, in turn, so that a drift of the machine's speed meets all of them alike. Printed:
+median seconds, the median of the repeats' ratios, and their range. The baseline is a full fine-tuning step in NCHW,
+which is how MMSelfSup's own loop runs on a CPU.
 """
 
 import argparse
@@ -27,9 +27,8 @@ def build(protocol: str, depth: int, layout: torch.memory_format) -> nn.Module:
     backbone = dict(type="ResNet", depth=depth, out_indices=[4], norm_cfg=dict(type="BN"))
     wrapped = dict(type="ProtocolBackbone", protocol=protocol, backbone=backbone)
     width = 2048 if depth >= 50 else 512
-    model = build_algorithm(
-        dict(type="Classification", backbone=wrapped, head=dict(type="BnftLinearHead", in_channels=width, num_classes=100))
-    )
+    head = dict(type="BnftLinearHead", in_channels=width, num_classes=100)
+    model = build_algorithm(dict(type="Classification", backbone=wrapped, head=head))
     assert isinstance(model.head, BnftLinearHead)
     return model.to(memory_format=layout).train()
 
