@@ -134,6 +134,6 @@ def _refusal(source: Source, found: Match) -> str:
     else:
         start = f"{source.path.name} is not complete in format {found.format.id!r}:"
     return (
-        f"{start} {len(found.tensors)} of {len(found.layout)} tensors match ({'; '.join(parts)}); get the right file, "
+        f"{start} {len(found.tensors)} of {len(found.layout) - len(found.fill)} tensors match ({'; '.join(parts)}); get the right file, "
         "or ask for --allow-partial, which marks every result"
     )
