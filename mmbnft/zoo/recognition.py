@@ -133,7 +133,8 @@ def _refusal(source: Source, found: Match) -> str:
         start = f"{source.path.name} is complete in no known format; the nearest is {found.format.id!r}, against which"
     else:
         start = f"{source.path.name} is not complete in format {found.format.id!r}:"
+    possible = len(found.layout) - len(found.fill)
     return (
-        f"{start} {len(found.tensors)} of {len(found.layout)} tensors match ({'; '.join(parts)}); get the right file, "
-        "or ask for --allow-partial, which marks every result"
+        f"{start} {len(found.tensors)} of {possible} tensors match ({'; '.join(parts)}); get the right file, or ask "
+        "for --allow-partial, which marks every result"
     )

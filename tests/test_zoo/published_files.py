@@ -187,15 +187,16 @@ def save(content, path, legacy=False):
 # --- TensorFlow ---------------------------------------------------------------------------------------------------
 
 
-def tf_variables(state, heads=True, ema=False):
+def tf_variables(state, heads=True, ema=False, blocks=(3, 4, 6, 3)):
     """SimCLR's variables; the running index is counted by hand, downsampling before a block's own convolutions."""
     names = ["conv1/bn1"]
-    for layer, blocks in zip((1, 2, 3, 4), (3, 4, 6, 3), strict=True):
-        for block in range(blocks):
+    for layer, count in zip((1, 2, 3, 4), blocks, strict=True):
+        for block in range(count):
             stem = f"layer{layer}.{block}."
             names += [f"{stem}downsample.0/{stem}downsample.1"] if block == 0 else []
             names += [f"{stem}conv{i}/{stem}bn{i}" for i in (1, 2, 3)]
-    assert [i for i, name in enumerate(names) if "downsample" in name] == [1, 11, 24, 43]
+    if blocks == (3, 4, 6, 3):
+        assert [i for i, name in enumerate(names) if "downsample" in name] == [1, 11, 24, 43]
     leaves = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
     found = {}
     for i, pair in enumerate(names):

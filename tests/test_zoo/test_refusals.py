@@ -218,7 +218,7 @@ def test_two_backbones(tmp_path, narrow):
     content = files.mmselfsup(narrow)
     content["state_dict"]["encoder_q.0.conv1.weight"] = torch.zeros(4, 3, 7, 7)
     assert "encoder_q" in refused(files.save(content, tmp_path / "b.pth"))
-    with pytest.raises(UserError, match="no format|nearest is"):
+    with pytest.raises(UserError, match="nearest is"):
         read_checkpoint(files.save(files.prefixed(narrow, "a.") | files.prefixed(narrow, "b."), tmp_path / "c.pth"))
 
 
@@ -255,7 +255,7 @@ def test_damaged_tensorflow_checkpoints(tmp_path, narrow):
     index = files.write_bundle(tmp_path / "model.ckpt-1", files.tf_variables(narrow))
     data = tmp_path / "model.ckpt-1.data-00000-of-00001"
     good_index, good_data = index.read_bytes(), data.read_bytes()
-    for at in (0, len(good_index) // 2, len(good_index) - 20):
+    for at in (0, len(good_index) // 2, len(good_index) - 4):
         index.write_bytes(good_index[:at] + bytes([good_index[at] ^ 1]) + good_index[at + 1 :])
         refused(index)
     index.write_bytes(good_index[:-60])
