@@ -25,4 +25,4 @@ model = dict(
         ),
     ),
 )
-runner = dict(max_epochs=8)
+runner = dict(max_epochs=7)

@@ -21,4 +21,4 @@ custom_hooks = [
         queue_length=512,
     )
 ]
-runner = dict(max_epochs=5)
+runner = dict(max_epochs=4)
