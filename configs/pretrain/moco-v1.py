@@ -9,3 +9,4 @@ model = dict(
     neck=dict(type="LinearNeck", in_channels=128, out_channels=64),
     head=dict(type="ContrastiveHead", temperature=0.07),
 )
+runner = dict(max_epochs=7)

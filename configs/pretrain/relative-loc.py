@@ -21,4 +21,4 @@ data = dict(
         ],
     ),
 )
-runner = dict(max_epochs=3)
+runner = dict(max_epochs=1)

@@ -25,3 +25,4 @@ model = dict(
         ),
     ),
 )
+runner = dict(max_epochs=7)

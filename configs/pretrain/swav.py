@@ -16,9 +16,9 @@ custom_hooks = [
     dict(
         type="SwAVHook",
         batch_size={{_base_.data.samples_per_gpu}},
-        epoch_queue_starts=10,
+        epoch_queue_starts=2,
         feat_dim=64,
         queue_length=512,
     )
 ]
-runner = dict(max_epochs=15)
+runner = dict(max_epochs=4)

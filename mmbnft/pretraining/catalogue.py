@@ -75,9 +75,11 @@ def records(folder: Path) -> list[dict[str, Any]]:
     """Every record in the folder, by id.
 
     Raises:
-        UserError: A record is not readable.
+        UserError: There is none, or one is not readable.
     """
     paths = [path for path in sorted(folder.glob("*.json")) if path.name not in (CATALOGUE, RANDOM_RECORD)]
+    if not paths:
+        raise UserError(f"{folder} has no checkpoints; make them with tools/pretrain.py --all")
     return [files.read_json(path) for path in paths]
 
 
@@ -111,11 +113,9 @@ def evaluate(
         accuracy in percent, and how many of these lie above those of every random network.
 
     Raises:
-        UserError: The folder has no checkpoints.
+        UserError: The folder has no checkpoints, or one cannot be read.
     """
     found = records(folder)
-    if not found:
-        raise UserError(f"{folder} has no checkpoints; make them with tools/pretrain.py --all")
     total = len(found) + inits
     control: list[dict[str, Any]] = []
     for seed in range(inits):

@@ -73,13 +73,18 @@ def shrink(images: np.ndarray, size: int) -> np.ndarray:
     Raises:
         UserError: A side is not a multiple of `size`.
     """
-    count, height, width, channels = images.shape
+    _, height, width, _ = images.shape
     if height % size or width % size:
         raise UserError(
             f"pictures of {height} x {width} cannot be averaged to {size} x {size}; use a multiple of {size}"
         )
-    blocks = images.reshape(count, size, height // size, size, width // size, channels)
-    return blocks.mean(axis=(2, 4), dtype=np.float32) / 255
+    rows, columns = height // size, width // size
+    # A sum of strided views: several times faster than a mean over the axes of a block view.
+    total = np.zeros((len(images), size, size, 3), dtype=np.float32)
+    for row in range(rows):
+        for column in range(columns):
+            total += images[:, row::rows, column::columns]
+    return total / np.float32(255 * rows * columns)
 
 
 @torch.no_grad()

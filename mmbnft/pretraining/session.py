@@ -65,6 +65,7 @@ def evaluate(folder: Path, tasks: Sequence[Path], splits: int, inits: int) -> st
         raise UserError("--evaluate needs --task FILE.npz with the arrays `images` and `labels`")
     if splits < 1 or inits < 1:
         raise UserError(f"--splits and --inits must be at least 1, got {splits} and {inits}")
+    catalogue.records(folder)  # refuse an empty folder before the progress bar starts
     read = [read_labelled(path) for path in tasks]
     with _progress(Console(stderr=True), "networks") as report:
         return catalogue.markdown(catalogue.evaluate(folder, read, splits, inits, report))

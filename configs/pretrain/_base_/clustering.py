@@ -16,4 +16,4 @@ extractor = dict(
     ),
 )
 model = dict(head=dict(type="ClsHead", with_avg_pool=False, num_classes=clusters))
-runner = dict(max_epochs=40)
+runner = dict(max_epochs=14)
