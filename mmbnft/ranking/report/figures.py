@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER
+from mmbnft.ranking.controls import RANDOM
 from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.cost import TRUST
 from mmbnft.ranking.study import Study
@@ -136,7 +137,7 @@ def _half_widths(task: TaskScores, protocol: str) -> np.ndarray:
 
 def _heat_map(study: Study) -> Picture:
     table = study.correlations[study.correlations["statistic"] == TRUST]
-    proxies = [*study.scores.proxies, *(c for c in study.controls if c in set(table["proxy"]))]
+    proxies = [*study.scores.proxies, *(c for c in study.controls if c != RANDOM)]
     tasks = [task.name for task in study.scores.tasks]
     if MEAN in set(table["task"]):
         tasks.append(MEAN)
