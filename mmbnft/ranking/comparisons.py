@@ -98,7 +98,6 @@ class PairTest:
         return difference, *_interval_and_p(boot, np.mean([swapped[i] for i in known], axis=0))
 
 
-
 def comparison_table(bootstrap: Bootstrap, proxies: Sequence[str], controls: Sequence[str]) -> pd.DataFrame:
     """Every pair of proxies and every proxy against every control; columns `DETAILS`.
 

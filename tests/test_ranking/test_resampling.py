@@ -79,9 +79,7 @@ def test_repeats_are_redrawn_within_their_checkpoint():
     drawn = resampling.drawn_values(repeats, draws, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.mean(axis=0), [0.5, 10, 23, 23], atol=0.03)
     # The mean of m draws with replacement has the (biased) variance over m.
-    np.testing.assert_allclose(
-        drawn.var(axis=0), [0.125, 0, *[np.var([20, 22, 27]) / 3] * 2], atol=0.06
-    )
+    np.testing.assert_allclose(drawn.var(axis=0), [0.125, 0, *[np.var([20, 22, 27]) / 3] * 2], atol=0.06)
     assert set(np.unique(drawn[:, 0])) == {0, 0.5, 1}
     assert abs(np.corrcoef(drawn[:, 2], drawn[:, 3])[0, 1]) < 0.02  # drawn twice, redrawn twice
 
