@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from test_ranking.test_ranking_report import simulated
+from ranking_simulation import simulated
 
 from mmbnft.ranking import rank
 

@@ -153,7 +153,7 @@ def _heat_map(study: Study) -> Picture:
     for i, j in np.ndindex(grid.shape):
         value = grid[i, j]
         label = "gap" if math.isnan(value) else f"{value:.2f}"
-        dark = not math.isnan(value) and abs(value) > 0.65
+        dark = not math.isnan(value) and abs(value) > 0.6
         text = axes.text(j, i, label, ha="center", va="center", fontsize=8)
         text.set_color(INK if math.isnan(value) else "white" if dark else "black")
     figure.colorbar(image, ax=axes, label="Kendall's tau", shrink=0.8)
@@ -223,9 +223,10 @@ def _for_page(svg: str, name: str, alt: str, tips: Mapping[str, str]) -> str:
         )
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
     width = float(size.group(1)) * 4 / 3 if size else 600
+    size_rule = f"max-width:{width:.0f}px;min-width:min({width:.0f}px,34rem)"
     return re.sub(
         r'(<svg[^>]*?) width="[\d.]+pt"',
-        rf'\1 role="img" aria-label="{_escape(alt)}" style="max-width:{width:.0f}px" width="100%"',
+        rf'\1 role="img" aria-label="{_escape(alt)}" style="{size_rule}" width="100%"',
         re.sub(r' height="[\d.]+pt"', "", svg, count=1),
         count=1,
         flags=re.DOTALL,
