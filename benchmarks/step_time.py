@@ -28,11 +28,7 @@ def build(protocol: str, depth: int, layout: torch.memory_format) -> nn.Module:
     wrapped = dict(type="ProtocolBackbone", protocol=protocol, backbone=backbone)
     width = 2048 if depth >= 50 else 512
     model = build_algorithm(
-        dict(
-            type="Classification",
-            backbone=wrapped,
-            head=dict(type="BnftLinearHead", in_channels=width, num_classes=100),
-        )
+        dict(type="Classification", backbone=wrapped, head=dict(type="BnftLinearHead", in_channels=width, num_classes=100))
     )
     assert isinstance(model.head, BnftLinearHead)
     return model.to(memory_format=layout).train()

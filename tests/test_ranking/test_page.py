@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-from ranking_simulation import simulated
 
 from mmbnft.ranking import rank
 
@@ -36,7 +35,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def page(browser, tmp_path_factory):
+def page(browser, tmp_path_factory, simulated):
     folder = rank(simulated(tasks=2, repeats=2), out=tmp_path_factory.mktemp("page"), resamples=200).folder
     browser.get(f"file://{folder / 'report.html'}")
     return browser

@@ -3,16 +3,17 @@ import math
 
 import pandas as pd
 import pytest
-from ranking_simulation import NAMES, simulated
 from scipy import stats
 
 from mmbnft.errors import UserError
 from mmbnft.ranking import rank
 from mmbnft.ranking.controls import Facts
 
+NAMES = [f"ckpt{i:02d}" for i in range(12)]
+
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
+def report(tmp_path_factory, simulated):
     facts = Facts(
         parameters=dict.fromkeys(NAMES, 25600000.0), imagenet_linear_top1={n: 60.0 + i for i, n in enumerate(NAMES)}
     )
@@ -33,7 +34,7 @@ def test_files_have_the_promised_columns(report):
     assert (report.folder / "report.html").stat().st_size < 5_000_000
 
 
-def test_figures_are_scipys(report):
+def test_figures_are_scipys(report, simulated):
     table, written = simulated(), pd.read_csv(report.folder / "correlations.csv")
     for task in ("task0", "task2"):
         wide = table[table["task"] == task].pivot_table(index="checkpoint", columns="protocol", values="value")
@@ -43,7 +44,7 @@ def test_figures_are_scipys(report):
         assert row["n"].item() == 12
 
 
-def test_regret_of_the_first_pick_is_what_was_lost(report):
+def test_regret_of_the_first_pick_is_what_was_lost(report, simulated):
     wide = simulated().query("task == 'task1'").pivot_table(index="checkpoint", columns="protocol", values="value")
     selection = pd.read_csv(report.folder / "selection.csv").query("task == 'task1' and proxy == 'bad' and k == 1")
     lost = wide["finetune"].max() - wide["finetune"][wide["bad"].idxmax()]
@@ -70,7 +71,7 @@ def test_controls_stand_beside_the_proxies_and_a_constant_one_is_a_gap(report):
     assert set(report.study.comparisons["family"]) == {"proxies", "controls"}
 
 
-def test_other_tasks_control_ranks_by_the_target_elsewhere(report):
+def test_other_tasks_control_ranks_by_the_target_elsewhere(report, simulated):
     wide = simulated().query("protocol == 'finetune'").pivot_table(index="checkpoint", columns="task", values="value")
     order = wide[["task1", "task2"]].rank().mean(axis=1)
     expected = stats.kendalltau(order, wide["task0"]).statistic
@@ -84,7 +85,7 @@ def test_json_is_whole_and_has_no_nan(report):
     assert content["seed"] == 0
 
 
-def test_same_input_gives_the_same_files_and_the_order_of_rows_does_not_matter(tmp_path):
+def test_same_input_gives_the_same_files_and_the_order_of_rows_does_not_matter(tmp_path, simulated):
     table = simulated(tasks=2, repeats=2)
     for name, rows in (("a", table), ("b", table.sample(frac=1, random_state=1))):
         rank(rows, out=tmp_path / name, resamples=200)
@@ -92,7 +93,7 @@ def test_same_input_gives_the_same_files_and_the_order_of_rows_does_not_matter(t
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
-def test_another_proxy_changes_no_figure_of_the_first(tmp_path):
+def test_another_proxy_changes_no_figure_of_the_first(tmp_path, simulated):
     table = simulated(tasks=2)
     alone = rank(table, proxies=["good"], out=tmp_path / "a", resamples=200).study.correlations
     both = rank(table, proxies=["bad", "good"], out=tmp_path / "b", resamples=200).study.correlations
@@ -103,7 +104,7 @@ def test_another_proxy_changes_no_figure_of_the_first(tmp_path):
     )
 
 
-def test_one_run_per_cell_has_ranks_but_no_tiers_and_repeats_bring_them(tmp_path):
+def test_one_run_per_cell_has_ranks_but_no_tiers_and_repeats_bring_them(tmp_path, simulated):
     single = rank(simulated(tasks=2), out=tmp_path / "a", resamples=200).study.standings
     assert single["rank"].notna().all()
     assert single["tier"].isna().all()
@@ -114,7 +115,7 @@ def test_one_run_per_cell_has_ranks_but_no_tiers_and_repeats_bring_them(tmp_path
     assert many.groupby(["task", "proxy"])["p_best"].sum().to_numpy() == pytest.approx(1)
 
 
-def test_a_gap_stays_a_row_with_its_true_n(tmp_path):
+def test_a_gap_stays_a_row_with_its_true_n(tmp_path, simulated):
     table = simulated(tasks=2)
     table = table[~((table["task"] == "task0") & (table["protocol"] == "bad") & (table["checkpoint"] > "ckpt01"))]
     found = rank(table, out=tmp_path, resamples=200).study
@@ -124,13 +125,13 @@ def test_a_gap_stays_a_row_with_its_true_n(tmp_path):
     assert (found.comparisons.query("task == 'task0' and family == 'proxies'")["verdict"] == "no verdict").all()
 
 
-def test_names_from_a_file_cannot_break_out_of_the_page(tmp_path):
+def test_names_from_a_file_cannot_break_out_of_the_page(tmp_path, simulated):
     table = simulated(tasks=1)
     table["checkpoint"] = table["checkpoint"].replace("ckpt00", "<script>alert(1)</script>")
     rank(table, out=tmp_path, resamples=200)
     assert "<script>alert" not in (tmp_path / "report.html").read_text()
 
 
-def test_too_few_resamples_are_refused(tmp_path):
+def test_too_few_resamples_are_refused(tmp_path, simulated):
     with pytest.raises(UserError, match="at least 100, got 5"):
         rank(simulated(), out=tmp_path, resamples=5)

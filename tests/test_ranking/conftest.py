@@ -1,12 +1,13 @@
-"""A long table with a good and a bad proxy, for the tests beside it."""
+"""A long table with a good and a bad proxy, shared by the tests of reports."""
 
 import numpy as np
 import pandas as pd
+import pytest
 
 NAMES = [f"ckpt{i:02d}" for i in range(12)]
 
 
-def simulated(tasks=3, seed=0, repeats=1):
+def _simulated(tasks=3, seed=0, repeats=1):
     """Twelve checkpoints: `good` follows fine-tuning closely, `bad` not at all."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -20,3 +21,9 @@ def simulated(tasks=3, seed=0, repeats=1):
                     cost = {"finetune": 900.0, "good": 60.0, "bad": 30.0}[protocol]
                     rows.append((name, f"task{t}", protocol, 0, s, value + noise, cost))
     return pd.DataFrame(rows, columns=["checkpoint", "task", "protocol", "split", "seed", "value", "cost_seconds"])
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """The function that makes the table: `simulated(tasks, seed, repeats)`."""
+    return _simulated
