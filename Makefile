@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint
+.PHONY: help install quickstart test lint published-cases
 
 help:
 	@echo "make quickstart  rank the shipped checkpoints on embedded tasks (minutes on two cores)"
 	@echo "make test        run the tests"
+	@echo "make published-cases  reports on the two published tables in data/published"
 	@echo "make lint        run ruff and mypy"
 	@echo "make install     only make $(VENV) and install into it"
 
@@ -26,6 +27,9 @@ install: $(VENV)/.installed
 
 quickstart: install
 	$(BIN)/python tools/benchmark.py configs/benchmarks/quickstart.py --work-dir work_dirs/quickstart
+
+published-cases: install
+	$(BIN)/python benchmarks/published_cases.py --out work_dirs/published_cases
 
 test: install
 	$(BIN)/python -m pytest -n $(JOBS)

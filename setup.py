@@ -14,7 +14,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mmbnft", "mmbnft.*"]),
-    package_data={"mmbnft": ["py.typed"]},
+    package_data={"mmbnft": ["py.typed"], "mmbnft.ranking.report": ["page.css", "page.js"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         "torch>=2.6",
@@ -37,6 +37,6 @@ setup(
     extras_require={
         "mmcv": ["mmcv==1.7.2"],
         "ray": ["ray[default]>=2.30"],
-        "dev": ["pytest>=8", "ruff>=0.9", "mypy>=1.14"],
+        "dev": ["pytest>=8", "pytest-xdist>=3.5", "selenium>=4.20", "ruff>=0.9", "mypy>=1.14"],
     },
 )

@@ -61,7 +61,7 @@ def build_network(spec: RunSpec, task: Task, device: torch.device, weights_root:
         UserError: The model cannot be built or the checkpoint does not fill it.
     """
     # mmcv reports the initialisation of every tensor to a logger of this name, one message each.
-    get_logger("mmcv", log_level=logging.WARNING)
+    get_logger("mmcv").setLevel(logging.WARNING)
     torch.manual_seed(spec.seed)
     backbone = built(build_backbone, spec.model["backbone"])
     if hasattr(backbone, "init_weights"):
