@@ -5,6 +5,7 @@ regard to the class, so only form tells classes apart.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -122,6 +123,7 @@ def drawn(
     val_size: int = 240,
     test_size: int = 800,
     noise: float = 0.12,
+    variation: float = 1.0,
     split: int = 0,
 ) -> Task:
     """A procedurally drawn task of eight classes.
@@ -133,15 +135,18 @@ def drawn(
         val_size: Images for choosing.
         test_size: Images for the one test reading.
         noise: Standard deviation of the pixel noise, as a fraction of the full range; more is harder.
+        variation: How freely pose and colours vary, as a fraction: at 0 all images of a class are alike but for noise,
+            at 1 objects turn all the way and take any colours; more is harder.
         split: Seed of the draw.
 
     Raises:
-        UserError: The family is unknown, or a size or the noise is out of range.
+        UserError: The family is unknown, or a size, the noise or the variation is out of range.
     """
     if family not in FAMILIES:
         raise UserError(f"unknown family {family!r} of drawn tasks; allowed: {choices(FAMILIES)}")
-    if not 0.0 <= noise <= 1.0:
-        raise UserError(f"noise must be a fraction from 0 to 1, got {noise}")
+    for option, value in (("noise", noise), ("variation", variation)):
+        if not 0.0 <= value <= 1.0:
+            raise UserError(f"{option} must be a fraction from 0 to 1, got {value}")
     drawings = FAMILIES[family]
     check_sizes(family, (train_size, val_size, test_size), classes=len(drawings))
     parts = {}
@@ -151,27 +156,42 @@ def drawn(
         images = np.empty((size, image_size, image_size, 3), dtype=np.uint8)
         for class_number, drawing in enumerate(drawings.values()):
             chosen = labels == class_number
-            images[chosen] = _draw(drawing, int(chosen.sum()), image_size, noise, random, full=family == "textures")
+            scene = _Scene(image_size, noise, variation, fills_frame=family == "textures")
+            images[chosen] = scene.draw(drawing, int(chosen.sum()), random)
         parts[name] = ArrayImages(images, labels)
     return Task(family, tuple(drawings), "top1", dict(parts), split)
 
 
-def _draw(drawing: Drawing, count: int, size: int, noise: float, random: np.random.Generator, full: bool) -> np.ndarray:
-    """Draw `count` images uint8 (count, size, size, 3); `full` lets the pattern fill the frame."""
+@dataclass(frozen=True)
+class _Scene:
+    """How objects are placed, coloured and disturbed; `fills_frame` lets a pattern cover the whole image."""
 
-    def each(low: float, high: float) -> np.ndarray:
-        return random.uniform(low, high, size=(count, 1, 1))
+    size: int
+    noise: float
+    variation: float
+    fills_frame: bool
 
-    axis = (np.arange(size) + 0.5) / size * 2 - 1
-    x, y = np.meshgrid(axis, axis)
-    angle, scale = each(0, 2 * np.pi), each(0.45, 0.75) if not full else each(0.7, 1.1)
-    x, y = x - each(-0.2, 0.2), y - each(-0.2, 0.2)
-    u, v = (np.cos(angle) * x + np.sin(angle) * y) / scale, (np.cos(angle) * y - np.sin(angle) * x) / scale
-    cover = drawing(u, v, 2.0 / size / scale)[..., None]
-    ground, ink = random.uniform(0, 1, (2, count, 1, 1, 3))
-    # Keep some contrast: push the ink away from the ground where both came out alike.
-    alike = np.abs(ground - ink).max(axis=-1, keepdims=True) < 0.35
-    ink = np.where(alike, (ground + 0.5) % 1.0, ink)
-    shade = 1 + each(-0.25, 0.25)[..., None] * y[..., None]
-    image = (ground * (1 - cover) + ink * cover) * shade + random.normal(0, noise, (count, size, size, 3))
-    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    def draw(self, drawing: Drawing, count: int, random: np.random.Generator) -> np.ndarray:
+        """Draw `count` images uint8 (count, size, size, 3)."""
+
+        def around(middle: float, reach: float) -> np.ndarray:
+            return middle + self.variation * random.uniform(-reach, reach, size=(count, 1, 1))
+
+        axis = (np.arange(self.size) + 0.5) / self.size * 2 - 1
+        x, y = np.meshgrid(axis, axis)
+        angle, scale = around(0.0, np.pi), around(0.9, 0.2) if self.fills_frame else around(0.65, 0.2)
+        x, y = x - around(0.0, 0.2), y - around(0.0, 0.2)
+        u, v = (np.cos(angle) * x + np.sin(angle) * y) / scale, (np.cos(angle) * y - np.sin(angle) * x) / scale
+        cover = drawing(u, v, 2.0 / self.size / scale)[..., None]
+        ground, ink = self._colours(count, random)
+        shade = 1 + around(0.0, 0.25)[..., None] * y[..., None]
+        image = (ground * (1 - cover) + ink * cover) * shade
+        image += random.normal(0, self.noise, (count, self.size, self.size, 3))
+        return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def _colours(self, count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Colours of ground and ink (count, 1, 1, 3), from dark and light (no variation) to any with some contrast."""
+        free = random.uniform(0, 1, (2, count, 1, 1, 3))
+        ground, ink = (1 - self.variation) * np.array([0.15, 0.85]).reshape(2, 1, 1, 1, 1) + self.variation * free
+        alike = np.abs(ground - ink).max(axis=-1, keepdims=True) < 0.35
+        return ground, np.where(alike, (ground + 0.5) % 1.0, ink)
