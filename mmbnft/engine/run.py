@@ -14,6 +14,7 @@ from mmcv.runner import Hook
 
 from mmbnft import compat
 from mmbnft.engine.epochs import Position
+from mmbnft.engine.features import FeatureDataset, features_suffice
 from mmbnft.engine.network import Network, build_network, image_dataset
 from mmbnft.engine.session import Session
 from mmbnft.engine.spec import RunSpec
@@ -85,6 +86,8 @@ class _Run:
         self.spec, self.task, self.network, self.options, self.session = spec, task, network, options, session
         self._datasets: dict[tuple[str, bool], TaskDataset] = {}
         self._started = time.perf_counter()
+        training = image_dataset(task, "train", spec.recipe.train_pipeline, network.certificate, spec.seed)
+        network.backbone.takes_features = features_suffice(network, training)
         if options.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(options.device)
 
@@ -94,7 +97,10 @@ class _Run:
             recipe = self.spec.recipe
             pipeline = recipe.train_pipeline if training else recipe.test_pipeline
             seed = self.spec.seed if training else None
-            self._datasets[split, training] = image_dataset(self.task, split, pipeline, self.network.certificate, seed)
+            images = image_dataset(self.task, split, pipeline, self.network.certificate, seed)
+            if self.network.backbone.takes_features:
+                images = FeatureDataset(self.network, images, EVAL_BATCH, recipe.workers)
+            self._datasets[split, training] = images
         return self._datasets[split, training]
 
     def choose(self) -> dict[str, float]:

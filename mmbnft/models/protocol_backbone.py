@@ -26,6 +26,10 @@ class ProtocolBackbone(nn.Module):
         phase: Which phase of the protocol to start in, counting from 0. A training loop with a single optimiser, as in
             the host's own train.py, can run one phase only; run it once for each phase of a longer protocol.
 
+    Attributes:
+        takes_features: Set by whoever hands over pooled features instead of images, which a backbone that no phase
+            changes allows to compute once.
+
     Raises:
         UserError: The protocol does not exist or does not fit the backbone, or the backbone freezes stages by itself.
 
@@ -45,6 +49,7 @@ class ProtocolBackbone(nn.Module):
         for table in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
             self.__dict__[table] = wrapped.__dict__[table]
         self.protocol: Protocol = get_protocol(protocol)
+        self.takes_features = False
         self.applied: AppliedPhase
         self.enter_phase(phase)
 
@@ -85,9 +90,9 @@ class ProtocolBackbone(nn.Module):
         if record is not None:
             del self.wrapped._params_init_info
 
-    def forward(self, *args: Any) -> Any:
-        """What the wrapped backbone returns."""
-        return self.wrapped(*args)
+    def forward(self, inputs: Any) -> Any:
+        """What the wrapped backbone returns; the inputs themselves if they are its features already."""
+        return inputs if self.takes_features else self.wrapped(inputs)
 
     def train(self, mode: bool = True) -> "ProtocolBackbone":
         """Set the mode; layers that the protocol keeps frozen stay in eval mode."""

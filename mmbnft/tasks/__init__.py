@@ -3,7 +3,7 @@
 from mmbnft.tasks.dataset import TaskDataset
 from mmbnft.tasks.digits import digits
 from mmbnft.tasks.drawn import drawn
-from mmbnft.tasks.evaluation import evaluate, predict
+from mmbnft.tasks.evaluation import collect, evaluate, predict
 from mmbnft.tasks.images import ArrayImages, Images, ListedImages
 from mmbnft.tasks.metrics import METRICS, compute_metric
 from mmbnft.tasks.registry import TASKS, build_task
@@ -18,6 +18,7 @@ __all__ = [
     "Task",
     "TaskDataset",
     "build_task",
+    "collect",
     "compute_metric",
     "digits",
     "drawn",

@@ -1,9 +1,11 @@
 """Predictions for every sample, exactly once, and their metric."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmbnft.errors import UserError
@@ -20,19 +22,22 @@ def eval_loader(dataset: TaskDataset, batch_size: int, processes: Processes, wor
 
 
 @torch.inference_mode()
-def predict(model: Any, dataset: TaskDataset, batch_size: int, workers: int = 0) -> np.ndarray:
-    """Class scores of a bare model for every image of a data set, in its order.
+def collect(
+    model: Any, dataset: TaskDataset, compute: Callable[[Tensor], Tensor], batch_size: int, workers: int = 0
+) -> np.ndarray:
+    """What `compute` makes of every image of a data set, in its order, with the model in eval mode.
 
-    Several processes share the images and each ends up with all scores.
+    Several processes share the images and each ends up with everything.
 
     Args:
-        model: A host algorithm with `extract_feat` and a head, not wrapped for data parallelism.
+        model: A bare module, not wrapped for data parallelism.
         dataset: Images, transformed for evaluation.
+        compute: From images (N, 3, H, W) on the model's device to values (N, ...).
         batch_size: Images a forward pass.
         workers: Data-loading processes.
 
     Returns:
-        float32 (N, C).
+        float32 (N, ...).
 
     Raises:
         UserError: Not every image came out exactly once.
@@ -41,20 +46,24 @@ def predict(model: Any, dataset: TaskDataset, batch_size: int, workers: int = 0)
     device = next(model.parameters()).device
     mode = model.training
     model.eval()
-    numbers, scores = [], []
+    numbers, values = [], []
     for batch in eval_loader(dataset, batch_size, processes, workers):
-        features = model.extract_feat(batch["img"].to(device, non_blocking=True))
-        scores.append(model.head(features)[0].float().cpu().numpy())
+        values.append(compute(batch["img"].to(device, non_blocking=True)).float().cpu().numpy())
         numbers.append(batch["idx"].numpy())
     model.train(mode)
-    parts = processes.gather((numbers, scores))
+    parts = processes.gather((numbers, values))
     order = np.concatenate([number for part in parts for number in part[0]])
     if not np.array_equal(np.sort(order), np.arange(len(dataset))):
         raise UserError(f"{len(order)} predictions came back for {len(dataset)} images; run on one process")
-    return np.concatenate([score for part in parts for score in part[1]])[np.argsort(order)]
+    return np.concatenate([value for part in parts for value in part[1]])[np.argsort(order)]
+
+
+def predict(model: Any, dataset: TaskDataset, batch_size: int, workers: int = 0) -> np.ndarray:
+    """Class scores float32 (N, C) of a host algorithm with `extract_feat` and a head; arguments as in `collect`."""
+    return collect(model, dataset, lambda images: model.head(model.extract_feat(images))[0], batch_size, workers)
 
 
 def evaluate(model: Any, dataset: TaskDataset, batch_size: int, workers: int = 0) -> float:
-    """The task's metric in percent on a data set; arguments as in `predict`."""
+    """The task's metric in percent on a data set; arguments as in `collect`."""
     scores = predict(model, dataset, batch_size, workers)
     return compute_metric(dataset.task.metric, scores, dataset.images.labels)

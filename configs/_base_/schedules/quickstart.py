@@ -4,6 +4,7 @@ recipe = dict(
     epochs=6,
     batch_size=32,
     optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=1e-4),
-    lr_config=dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False),
-    search=dict(lr=[0.02, 0.2]),
+    lr_config=dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False, warmup="linear", warmup_iters=6),
+    search=dict(lr=[0.02, 0.1]),
+    grad_clip=dict(max_norm=5.0),
 )
