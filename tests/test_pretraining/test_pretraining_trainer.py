@@ -67,6 +67,12 @@ def test_the_seed_determines_the_weights(pictures, tmp_path):
     assert not torch.equal(first.state_dict["conv1.weight"], other.state_dict["conv1.weight"])
 
 
+def test_worker_processes_repeat_too(pictures, tmp_path):
+    recipe = small("simsiam", epochs=2)
+    first, second = (pretrain(recipe, pictures, tmp_path / name, workers=1) for name in "ab")
+    assert_equal(first.state_dict, second.state_dict)
+
+
 def test_a_fresh_start_forgets_the_earlier_run(pictures, tmp_path):
     recipe = small("swav", epochs=2)
     first = pretrain(recipe, pictures, tmp_path)
