@@ -37,6 +37,7 @@ class Caltech101(Preparer):
                 "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
                 "3138e1922a9193bfa496528edbbc45d0",
                 nested=(f"caltech-101/{TOP}.tar.gz",),
+                required=False,  # the older archive below will do
             ),
             Archive(f"{TOP}.tar.gz", required=False),
         ),

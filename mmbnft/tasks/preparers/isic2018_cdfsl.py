@@ -19,7 +19,7 @@ class Isic2018CdFsl(Preparer):
         Isic2018.facts,
         name="isic2018_cdfsl",
         title="ISIC 2018 task 3, training images (CD-FSL)",
-        counts={"stratified": Counts(6011, 2002, 2002)},
+        counts={"stratified": Counts(6015, 2000, 2000)},
         images=10015,
         images_per_class={"MEL": 1113, "NV": 6705, "BCC": 514, "AKIEC": 327, "BKL": 1099, "DF": 115, "VASC": 142},
         archives=TRAINING_ARCHIVES,
