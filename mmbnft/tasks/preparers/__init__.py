@@ -17,6 +17,7 @@ from mmbnft.tasks.preparers.food101 import Food101
 from mmbnft.tasks.preparers.isic2018 import Isic2018
 from mmbnft.tasks.preparers.isic2018_cdfsl import Isic2018CdFsl
 from mmbnft.tasks.preparers.mhist import Mhist
+from mmbnft.tasks.preparers.own import OwnData, prepare_own
 from mmbnft.tasks.preparers.pets import Pets
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
 from mmbnft.tasks.preparers.prepare import Prepared, prepare
@@ -66,9 +67,11 @@ __all__ = [
     "Entry",
     "Facts",
     "Lists",
+    "OwnData",
     "Prepared",
     "Preparer",
     "Reading",
     "build_preparer",
     "prepare",
+    "prepare_own",
 ]
