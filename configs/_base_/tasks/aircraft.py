@@ -3,7 +3,7 @@
 task = dict(type="list_task", root="data/aircraft")
 image_size = 224
 
-# As published by vpulab/bn_finetuning: statistics of the task on a 0..1 scale, over channels in the order it decodes.
+# As published by vpulab/bn_finetuning; mean and std (0..1) meet the channels in `channel_order`, position by position.
 # Only BN tuning was run without augmentation.
 vpulab = dict(
     mean=[0.4894, 0.5183, 0.5388],

@@ -3,7 +3,7 @@
 task = dict(type="list_task", root="data/caltech101")
 image_size = 224
 
-# As published by vpulab/bn_finetuning: statistics of the task on a 0..1 scale, over channels in the order it decodes.
+# As published by vpulab/bn_finetuning; mean and std (0..1) meet the channels in `channel_order`, position by position.
 # Published with the class weights 1 - n_c / 6728 over TEST counts, which are not offered here.
 vpulab = dict(
     mean=[0.5371, 0.5097, 0.4796],

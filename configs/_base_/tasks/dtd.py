@@ -3,7 +3,7 @@
 task = dict(type="list_task", root="data/dtd")
 image_size = 224
 
-# As published by vpulab/bn_finetuning: statistics of the task on a 0..1 scale, over channels in the order it decodes.
+# As published by vpulab/bn_finetuning; mean and std (0..1) meet the channels in `channel_order`, position by position.
 vpulab = dict(
     mean=[0.5327, 0.4751, 0.4259],
     std=[0.2640, 0.2535, 0.2616],

@@ -3,7 +3,7 @@
 task = dict(type="list_task", root="data/eurosat")
 image_size = 224
 
-# As published by vpulab/bn_finetuning: statistics of the task on a 0..1 scale, over channels in the order it decodes.
+# As published by vpulab/bn_finetuning; mean and std (0..1) meet the channels in `channel_order`, position by position.
 # The statistics are CIFAR-100's, which the publication took for ImageNet's; images stay at 64 pixels there.
 vpulab = dict(
     mean=[0.5071, 0.4867, 0.4408],

@@ -3,7 +3,7 @@
 task = dict(type="list_task", root="data/pets")
 image_size = 224
 
-# As published by vpulab/bn_finetuning: statistics of the task on a 0..1 scale, over channels in the order it decodes.
+# As published by vpulab/bn_finetuning; mean and std (0..1) meet the channels in `channel_order`, position by position.
 vpulab = dict(
     mean=[0.4864, 0.4483, 0.3963],
     std=[0.2612, 0.2557, 0.2623],

@@ -3,7 +3,7 @@
 task = dict(type="list_task", root="data/plant_disease")
 image_size = 224
 
-# As published by vpulab/bn_finetuning: statistics of the task on a 0..1 scale, over channels in the order it decodes.
+# As published by vpulab/bn_finetuning; mean and std (0..1) meet the channels in `channel_order`, position by position.
 # Published with class weights in a class order of its own, which are not offered here.
 vpulab = dict(
     mean=[0.4394, 0.4767, 0.3735],
