@@ -8,6 +8,6 @@ from mmbnft import compat
 
 compat.prepare()
 
-from mmbnft import tasks  # noqa: E402, F401  (registers)
+from mmbnft import hooks, models, tasks  # noqa: E402, F401  (registers)
 
 __version__ = "0.1.0"

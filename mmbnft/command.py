@@ -3,7 +3,11 @@
 import sys
 from collections.abc import Callable
 
+from mmcv import DictAction
+
 from mmbnft.errors import UserError
+
+__all__ = ["DictAction", "run_command"]
 
 
 def run_command(main: Callable[[], int]) -> int:

@@ -9,6 +9,8 @@ import importlib.metadata
 import importlib.util
 import os
 import socket
+import time
+import types
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -159,3 +161,16 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "absent"
+
+
+@contextmanager
+def no_epoch_pause() -> Iterator[None]:
+    """Let mmcv's epoch runner start an epoch at once.
+
+    It sleeps two seconds before each, against a deadlock of torch's data loader of 2019: most of the time of a small
+    run. Only that module's `time` is replaced.
+    """
+    runner_module = importlib.import_module("mmcv.runner.epoch_based_runner")
+    pauseless = types.SimpleNamespace(**{**vars(time), "sleep": lambda _seconds: None})
+    with mock.patch.object(runner_module, "time", pauseless):
+        yield

@@ -107,3 +107,14 @@ def sha256_json(content: Any) -> str:
     """Hex SHA-256 of `content` in canonical JSON; equal content gives an equal hash on every machine."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def check_writable(folder: Path | str) -> None:
+    """Create `folder` if needed and make sure that files can be written in it, before hours are spent.
+
+    Raises:
+        UserError: They cannot.
+    """
+    probe = Path(folder) / f".writable-{os.getpid()}"
+    write_text(probe, "")
+    probe.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from mmbnft.tasks.dataset import TaskDataset
 from mmbnft.tasks.digits import digits
 from mmbnft.tasks.drawn import drawn
+from mmbnft.tasks.evaluation import evaluate, predict
 from mmbnft.tasks.images import ArrayImages, Images, ListedImages
 from mmbnft.tasks.metrics import METRICS, compute_metric
 from mmbnft.tasks.registry import TASKS, build_task
@@ -20,5 +21,7 @@ __all__ = [
     "compute_metric",
     "digits",
     "drawn",
+    "evaluate",
     "list_task",
+    "predict",
 ]

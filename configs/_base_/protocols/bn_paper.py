@@ -1,0 +1,1 @@
+protocol = "bn_paper"

@@ -1,0 +1,1 @@
+task = dict(type="drawn", family="blossoms", image_size=32)

@@ -1,0 +1,1 @@
+task = dict(type="digits", image_size=32)

@@ -1,0 +1,1 @@
+task = dict(type="drawn", family="shapes", image_size=32)

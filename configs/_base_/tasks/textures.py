@@ -1,0 +1,1 @@
+task = dict(type="drawn", family="textures", image_size=32)

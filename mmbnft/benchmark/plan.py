@@ -1,0 +1,139 @@
+"""The plan of a benchmark: every (checkpoint, task, protocol, split, seed) as a run with its content hash."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmcv import Config
+
+from mmbnft.engine import RANDOM, Recipe, RunSpec
+from mmbnft.errors import UserError, choices
+from mmbnft.tasks import Task, build_task
+from mmbnft.zoo import group
+
+GROUP = "group:"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a benchmark configuration says.
+
+    Attributes:
+        name: Benchmark name.
+        model: Configuration of the network, as in a run's.
+        recipe: One recipe for every arm.
+        checkpoints: Catalogue ids, weight files, `random`, or `group:NAME` for a named group of the catalogue.
+        tasks: Task configurations, or folders of prepared tasks.
+        protocols: Protocol names.
+        splits: Official splits.
+        seeds: Seeds.
+        target: The protocol that the others are meant to predict.
+
+    Raises:
+        UserError: A list is empty, or the target is not among the protocols.
+    """
+
+    name: str
+    model: dict[str, Any]
+    recipe: Recipe
+    checkpoints: tuple[str, ...]
+    tasks: tuple[dict[str, Any], ...]
+    protocols: tuple[str, ...]
+    splits: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
+    target: str = "finetune"
+
+    def __post_init__(self) -> None:
+        """Refuse an empty grid and a grid without its target."""
+        for name in ("checkpoints", "tasks", "protocols", "splits", "seeds"):
+            values = [json.dumps(value, sort_keys=True) for value in getattr(self, name)]
+            if not values or len(set(values)) != len(values):
+                raise UserError(f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}")
+        if self.target not in self.protocols:
+            raise UserError(f"the target {self.target!r} must be one of the protocols: {choices(self.protocols)}")
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Benchmark":
+        """Read a configuration with `model`, `recipe` and `benchmark = dict(name=..., checkpoints=[...], ...)`.
+
+        Raises:
+            UserError: A setting is unknown or missing.
+        """
+        settings = config._cfg_dict.to_dict()
+        missing = {"model", "recipe", "benchmark"} - set(settings)
+        if missing:
+            raise UserError(f"{config.filename} is no benchmark configuration: it lacks {choices(missing)}")
+        grid = dict(settings["benchmark"])
+        known = {entry.name for entry in dataclasses.fields(cls)} - {"model", "recipe"}
+        if set(grid) - known:
+            raise UserError(f"unknown benchmark settings {choices(set(grid) - known)}; allowed: {choices(known)}")
+        for key in ("checkpoints", "tasks", "protocols", "splits", "seeds"):
+            if key in grid:
+                grid[key] = tuple(grid[key])
+        grid["checkpoints"] = _expand_groups(grid.get("checkpoints", ()))
+        grid["tasks"] = tuple(_task_config(task) for task in grid.get("tasks", ()))
+        try:
+            return cls(model=settings["model"], recipe=Recipe.from_config(settings["recipe"]), **grid)
+        except TypeError as error:
+            raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
+
+
+def _expand_groups(names: tuple[str, ...]) -> tuple[str, ...]:
+    parts = (group(name.removeprefix(GROUP)) if name.startswith(GROUP) else [name] for name in names)
+    return tuple(itertools.chain.from_iterable(parts))
+
+
+def _task_config(task: dict[str, Any] | str) -> dict[str, Any]:
+    return {"type": "list_task", "root": task} if isinstance(task, str) else task
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a plan.
+
+    Attributes:
+        spec: What to run.
+        key: Hex content hash of everything that determines its result.
+        task: Name of its task.
+        metric: The task's metric.
+    """
+
+    spec: RunSpec
+    key: str
+    task: str
+    metric: str
+
+    @property
+    def label(self) -> str:
+        """Short text for progress and tables."""
+        return f"{self.spec.checkpoint_name} {self.task} {self.spec.protocol}"
+
+
+def plan_runs(
+    benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task] = build_task
+) -> list[PlannedRun]:
+    """Expand a benchmark to runs, all checkpoints of a task together.
+
+    Args:
+        benchmark: The grid.
+        weights_root: Folder of the catalogue's weight files.
+        build: Builds a task; each (task, split) is built once.
+
+    Raises:
+        UserError: A task, a checkpoint or a protocol is wrong; nothing has run yet then.
+    """
+    runs = []
+    for config, split in itertools.product(benchmark.tasks, benchmark.splits):
+        task = build(config, split)
+        for seed, protocol, checkpoint in itertools.product(
+            benchmark.seeds, benchmark.protocols, benchmark.checkpoints
+        ):
+            spec = RunSpec(benchmark.model, config, protocol, benchmark.recipe, checkpoint, split, seed)
+            runs.append(PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric))
+    if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
+        raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
+    return runs

@@ -1,0 +1,127 @@
+"""From a spec to a model with its checkpoint loaded and its data sets normalised accordingly."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmcv.utils import get_logger
+from mmselfsup.models.builder import build_algorithm, build_backbone
+from torch import Tensor, nn
+
+from mmbnft.engine.spec import RANDOM, RunSpec
+from mmbnft.errors import UserError
+from mmbnft.models import ProtocolBackbone, pooled_features
+from mmbnft.tasks import Task, TaskDataset
+from mmbnft.zoo import load_backbone
+
+# What networks without a checkpoint of their own get: the statistics of ImageNet, as everywhere in this field.
+RANDOM_NORMALISATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model ready to be adapted.
+
+    Attributes:
+        model: The host algorithm, its backbone wrapped in the protocol's first phase.
+        initial: Its state before any training, to start each trial from.
+        certificate: The load certificate; for `random` only its normalisation.
+    """
+
+    model: nn.Module
+    initial: dict[str, Tensor]
+    certificate: dict[str, Any]
+
+    @property
+    def backbone(self) -> ProtocolBackbone:
+        """The wrapped backbone."""
+        backbone = self.model.backbone
+        assert isinstance(backbone, ProtocolBackbone)
+        return backbone
+
+    def reset(self) -> None:
+        """Back to the state before training, in the protocol's first phase."""
+        self.model.load_state_dict(self.initial)
+        self.backbone.enter_phase(0)
+
+
+def build_network(spec: RunSpec, task: Task, device: torch.device, weights_root: Path) -> Network:
+    """Build the model of a spec and load its checkpoint completely.
+
+    Args:
+        spec: The run.
+        task: Its task, for the size of the head and of the images.
+        device: Where the model goes.
+        weights_root: Folder of the catalogue's files.
+
+    Raises:
+        UserError: The model cannot be built or the checkpoint does not fill it.
+    """
+    # mmcv reports the initialisation of every tensor to a logger of this name, one message each.
+    get_logger("mmcv", log_level=logging.WARNING)
+    torch.manual_seed(spec.seed)
+    backbone = built(build_backbone, spec.model["backbone"])
+    if hasattr(backbone, "init_weights"):
+        backbone.init_weights()
+    if spec.checkpoint == RANDOM:
+        certificate: dict[str, Any] = {"format": RANDOM, "partial": False, "normalisation": RANDOM_NORMALISATION}
+    else:
+        loaded = load_backbone(backbone, spec.checkpoint, allow_partial=spec.allow_partial, root=weights_root)
+        certificate = loaded.to_dict()
+    wrapped = ProtocolBackbone(backbone, spec.protocol)
+    sample = image_dataset(task, "train", spec.recipe.test_pipeline, certificate)[0]["img"]
+    head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
+    head["in_channels"] = _width(wrapped, sample)
+    # The head must not depend on how many numbers the backbone's initialisation drew.
+    torch.manual_seed(spec.seed)
+    model = built(build_algorithm, dict(spec.model, backbone={"type": "ProtocolBackbone", "backbone": backbone,
+                                                               "protocol": spec.protocol}, head=head))  # fmt: skip
+    model.head.init_weights()
+    model = model.to(device=device, memory_format=torch.channels_last)
+    return Network(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, certificate)
+
+
+def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
+    """Build a module of the host stack from its configuration.
+
+    Raises:
+        UserError: The type is unknown or an argument does not fit.
+    """
+    try:
+        return build(config)
+    except (KeyError, TypeError, AssertionError, AttributeError) as error:
+        raise UserError(
+            f"the model {config.get('type')!r} cannot be built: {error}; check its configuration"
+        ) from error
+
+
+@torch.no_grad()
+def _width(backbone: nn.Module, image: Tensor) -> int:
+    """Width of a backbone's pooled features, found by one forward pass in eval mode."""
+    mode = backbone.training
+    backbone.eval()
+    width = pooled_features(backbone(image[None])).shape[1]
+    backbone.train(mode)
+    return width
+
+
+def image_dataset(
+    task: Task, split: str, pipeline: list[dict[str, Any]], certificate: dict[str, Any], seed: int | None = None
+) -> TaskDataset:
+    """A split, transformed by a recipe's pipeline and normalised as the checkpoint was pre-trained.
+
+    Args:
+        task: The task.
+        split: `train`, `val`, `test` or `trainval`.
+        pipeline: Transforms on PIL images.
+        certificate: Holds `normalisation` with `mean` and `std` of RGB in 0..1, or None for none.
+        seed: Seed of random transforms.
+    """
+    steps = [*pipeline, {"type": "ToTensor"}]
+    normalisation = certificate["normalisation"]
+    if normalisation:
+        steps.append({"type": "Normalize", "mean": list(normalisation["mean"]), "std": list(normalisation["std"])})
+    return TaskDataset(task, split, steps, seed)

@@ -1,0 +1,192 @@
+"""Executes one run: choose on val, refit, read test once."""
+
+import dataclasses
+import logging
+import resource
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmcv.runner import Hook
+
+from mmbnft import compat
+from mmbnft.engine.epochs import Position
+from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.session import Session
+from mmbnft.engine.spec import RunSpec
+from mmbnft.engine.trainer import Trainer
+from mmbnft.errors import UserError
+from mmbnft.processes import Processes
+from mmbnft.results import Result
+from mmbnft.tasks import Task, TaskDataset, build_task, evaluate
+
+EVAL_BATCH = 128  # images a forward pass; an evaluation's outcome does not depend on it
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What changes how a run is executed, never what comes out.
+
+    Attributes:
+        work_dir: For the state of an unfinished run and for what hooks write.
+        device: Where to compute.
+        resume: Whether to continue from the state in `work_dir`.
+        save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
+        hooks: Further hooks (progress, tracking).
+        weights_root: Folder of the catalogue's weight files.
+    """
+
+    work_dir: Path
+    device: torch.device = dataclasses.field(default_factory=lambda: torch.device("cpu"))
+    resume: bool = False
+    save_state: bool = True
+    hooks: tuple[Hook, ...] = ()
+    weights_root: Path = Path("pretrained_models")
+
+
+def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
+    """Execute one run.
+
+    With a search, every trial trains on train and is read on val; the best is trained once more on what the recipe's
+    `fit_on` says. Then, and only then, test is read, once, after the last epoch.
+
+    Args:
+        spec: What to run.
+        options: How.
+        task: The spec's task, if the caller has it built already.
+
+    Returns:
+        The result; equal specs give equal values on one machine.
+
+    Raises:
+        UserError: Something in the spec, the data or the weights is wrong, or every trial diverged.
+    """
+    task = task or build_task(spec.task, spec.split)
+    key = spec.key(task, options.weights_root)
+    network = build_network(spec, task, options.device, options.weights_root)
+    keep = options.save_state and Processes.current().is_main
+    session = Session.open(options.work_dir, key, options.resume, keep)
+    run = _Run(spec, task, network, options, session)
+    trial = run.choose()
+    final = run.refit(trial)
+    value = evaluate(network.model, run.dataset("test"), EVAL_BATCH, spec.recipe.workers)
+    result = run.result(key, value, trial, final)
+    session.close()
+    return result
+
+
+class _Run:
+    """The parts of one run, tied together."""
+
+    def __init__(self, spec: RunSpec, task: Task, network: Network, options: RunOptions, session: Session) -> None:
+        self.spec, self.task, self.network, self.options, self.session = spec, task, network, options, session
+        self._datasets: dict[tuple[str, bool], TaskDataset] = {}
+        self._started = time.perf_counter()
+        if options.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(options.device)
+
+    def dataset(self, split: str, training: bool = False) -> TaskDataset:
+        """A split, transformed for training or evaluation; built once."""
+        if (split, training) not in self._datasets:
+            recipe = self.spec.recipe
+            pipeline = recipe.train_pipeline if training else recipe.test_pipeline
+            seed = self.spec.seed if training else None
+            self._datasets[split, training] = image_dataset(self.task, split, pipeline, self.network.certificate, seed)
+        return self._datasets[split, training]
+
+    def choose(self) -> dict[str, float]:
+        """The trial that is best on val, the first of equals; the only one where there is no search.
+
+        Raises:
+            UserError: Every trial diverged.
+        """
+        trials = self.spec.recipe.trials()
+        if len(trials) == 1:
+            return trials[0]
+        for number, trial in enumerate(trials[len(self.session.search) :], start=len(self.session.search)):
+            entry: dict[str, Any] = dict(trial)
+            try:
+                position = self._train(f"trial{number}", "train", trial)
+                entry |= {"val": self._val(), "images": position.images}
+            except UserError as error:
+                entry |= {"val": None, "reason": str(error)}
+            self.session.finish_trial(entry)
+        finished = [entry for entry in self.session.search if entry["val"] is not None]
+        if not finished:
+            raise UserError(f"every trial of the search failed; the last: {self.session.search[-1]['reason']}")
+        best = max(finished, key=lambda entry: entry["val"])
+        return {name: best[name] for name in self.spec.recipe.search}
+
+    def refit(self, trial: dict[str, float]) -> Position:
+        """Train the reported weights."""
+        return self._train("refit", self.spec.recipe.fit_on, trial)
+
+    def _train(self, label: str, split: str, trial: dict[str, float]) -> Position:
+        trainer = Trainer(
+            self.network,
+            self.spec.recipe,
+            self.spec.seed,
+            self.options.work_dir,
+            logging.getLogger("mmbnft.run"),
+            self.options.hooks,
+            partial(self.session.save, label) if self.options.save_state else None,
+        )
+        # A model that trains on val must not be watched on it.
+        score = self._val if split == "train" else None
+        return trainer.train(self.dataset(split, training=True), trial, self.session.position(label), score)
+
+    def _val(self) -> float:
+        return evaluate(self.network.model, self.dataset("val"), EVAL_BATCH, self.spec.recipe.workers)
+
+    def result(self, key: str, value: float, trial: dict[str, float], final: Position) -> Result:
+        """Everything about the run that is worth keeping."""
+        spec, counts = self.spec, [self._counts(i) for i in range(len(self.network.backbone.protocol.phases))]
+        images = final.images + sum(entry.get("images", 0) for entry in self.session.search)
+        details = {
+            "config": dataclasses.asdict(spec),
+            "versions": compat.versions(),
+            "hashes": {"checkpoint": self.network.certificate.get("sha256"), "lists": self.task.hashes},
+            "fitted_on": spec.recipe.fit_on,
+            "chosen_on": "val" if self.session.search else None,
+            "chosen": trial,
+            "search": self.session.search,
+            "certificate": self.network.certificate,
+            "trainable": counts,
+            "curve": final.curve,
+            "processes": Processes.current().count,
+        }
+        return Result(
+            checkpoint=spec.checkpoint_name,
+            task=self.task.name,
+            protocol=spec.protocol,
+            recipe=spec.recipe.name,
+            split=spec.split,
+            seed=spec.seed,
+            key=key,
+            status="ok",
+            value=value,
+            metric=self.task.metric,
+            cost=self._cost(images),
+            details=details,
+        )
+
+    def _counts(self, phase: int) -> dict[str, float]:
+        backbone = self.network.backbone
+        backbone.enter_phase(phase)
+        counts = backbone.applied.counts()
+        return {"values": counts.trainable_values, "of": counts.total_values, "percent": counts.percent}
+
+    def _cost(self, images: int) -> dict[str, Any]:
+        device = self.options.device
+        on_gpu = device.type == "cuda"
+        return {
+            "seconds": self.session.seconds_before + time.perf_counter() - self._started,
+            "images": images,
+            "peak_memory_bytes": torch.cuda.max_memory_allocated(device)
+            if on_gpu
+            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        }

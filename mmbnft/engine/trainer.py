@@ -1,0 +1,134 @@
+"""Trains a model through the phases of its protocol, each on an mmcv EpochBasedRunner of its own."""
+
+import copy
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmcv.parallel import MMDataParallel, MMDistributedDataParallel
+from mmcv.runner import EpochBasedRunner, Hook, build_optimizer
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmbnft.compat import no_epoch_pause
+from mmbnft.engine.distributed import global_batch_statistics
+from mmbnft.engine.epochs import EpochHook, Position
+from mmbnft.engine.loaders import train_loader
+from mmbnft.engine.network import Network
+from mmbnft.engine.recipe import Recipe
+from mmbnft.errors import UserError
+from mmbnft.hooks import FiniteLossHook, ProtocolAuditHook, ProtocolHook
+from mmbnft.processes import Processes
+from mmbnft.tasks import TaskDataset
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains one network by one recipe.
+
+    Attributes:
+        network: The model; trained in place.
+        recipe: The recipe.
+        seed: Seed of order and augmentation.
+        work_dir: For what hooks write.
+        logger: Takes the runner's messages.
+        hooks: Further hooks, the same objects in every phase.
+        save: Called with the position after every epoch but a training's last.
+    """
+
+    network: Network
+    recipe: Recipe
+    seed: int
+    work_dir: Path
+    logger: logging.Logger
+    hooks: tuple[Hook, ...] = ()
+    save: Callable[[Position], None] | None = None
+
+    def train(
+        self,
+        dataset: TaskDataset,
+        trial: dict[str, float],
+        position: Position,
+        score: Callable[[], float] | None = None,
+    ) -> Position:
+        """Train from `position` through the last phase.
+
+        Args:
+            dataset: Training images.
+            trial: Overrides of the optimiser's arguments.
+            position: Where to begin; a fresh one starts from the network's initial state.
+            score: Reads val in percent; called every `val_interval` epochs.
+
+        Returns:
+            The final position, without states.
+
+        Raises:
+            UserError: The loss is not finite, or the protocol was not kept.
+        """
+        self.network.reset()
+        if position.model is not None:
+            self.network.model.load_state_dict(position.model)
+        position.model = None
+        backbone = self.network.backbone
+        for index in range(position.phase, len(backbone.protocol.phases)):
+            backbone.enter_phase(index)
+            position.phase = index
+            self._run_phase(dataset, trial, position, score)
+            position.epoch, position.optimizer = 0, None
+        return position
+
+    def _run_phase(
+        self, dataset: TaskDataset, trial: dict[str, float], position: Position, score: Callable[[], float] | None
+    ) -> None:
+        processes = Processes.current()
+        model, phase = self.network.model, self.network.backbone.phase
+        loader = train_loader(dataset, self.recipe.batch_size, self.seed, processes, self.recipe.workers)
+        optimizer = self._optimizer(trial, phase.lr_scale)
+        if position.optimizer is not None:
+            optimizer.load_state_dict(position.optimizer)
+        runner = EpochBasedRunner(
+            _parallel(model, processes),
+            optimizer=optimizer,
+            work_dir=str(self.work_dir),
+            logger=self.logger,
+            max_epochs=phase.epochs or self.recipe.epochs,
+        )
+        # A resumed phase starts counting where it stopped, so that the schedule goes on.
+        runner._epoch, runner._iter = position.epoch, position.epoch * len(loader)
+        self._register(runner, loader, position, score)
+        with no_epoch_pause(), global_batch_statistics(model, processes):
+            runner.run([loader], [("train", 1)])
+
+    def _optimizer(self, trial: dict[str, float], lr_scale: float) -> torch.optim.Optimizer:
+        arguments = {**copy.deepcopy(self.recipe.optimizer), **trial}
+        arguments["lr"] *= lr_scale
+        try:
+            return build_optimizer(self.network.model, arguments)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"the optimiser {arguments} cannot be built: {error}; see torch.optim") from error
+
+    def _register(
+        self, runner: EpochBasedRunner, loader: DataLoader, position: Position, score: Callable[[], float] | None
+    ) -> None:
+        runner.register_training_hooks(
+            copy.deepcopy(self.recipe.lr_config), {"grad_clip": copy.deepcopy(self.recipe.grad_clip)}
+        )
+        runner.register_hook(FiniteLossHook(), priority="VERY_HIGH")
+        runner.register_hook(ProtocolHook(restore=False))
+        runner.register_hook(ProtocolAuditHook())
+        epochs = EpochHook(position, self.seed, self.recipe.val_interval, score, self.save)
+        runner.register_hook(epochs, priority="LOW")
+        for hook in self.hooks:
+            hook.__dict__.pop("priority", None)  # set by an earlier phase's runner, which a second one refuses
+            runner.register_hook(hook, priority="VERY_LOW")
+
+
+def _parallel(model: nn.Module, processes: Processes) -> nn.Module:
+    device = next(model.parameters()).device
+    ids = [device.index or 0] if device.type == "cuda" else None
+    if processes.count > 1:
+        # Statistics are those of the global batch already, so there is nothing to broadcast.
+        return MMDistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
+    return MMDataParallel(model, device_ids=ids) if ids else model

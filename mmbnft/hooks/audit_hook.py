@@ -1,0 +1,54 @@
+"""Proves at the end of a run that the protocol was kept."""
+
+from typing import Any
+
+from mmcv.runner import HOOKS, Hook, master_only
+
+from mmbnft.errors import UserError
+from mmbnft.hooks.protocol_hook import bare_model
+from mmbnft.models import find_protocol_backbone
+from mmbnft.protocols import AuditReport, audit, snapshot
+
+
+@HOOKS.register_module()
+class ProtocolAuditHook(Hook):
+    """Compares the model with itself before the run: frozen means bit-identical, trained means moved.
+
+    Args:
+        strict: Whether a violation stops the run with an error; otherwise it is logged.
+
+    Attributes:
+        report: The outcome; None until a run that took a step has ended.
+    """
+
+    def __init__(self, strict: bool = True) -> None:
+        if not isinstance(strict, bool):
+            raise UserError(f"strict of ProtocolAuditHook must be True or False, got {strict!r}")
+        self.strict = strict
+        self.report: AuditReport | None = None
+
+    @master_only
+    def before_run(self, runner: Any) -> None:
+        """Remember every parameter and buffer by its digest."""
+        model = bare_model(runner.model)
+        backbone = find_protocol_backbone(model)
+        # Taken here, because a hook that restores the protocol may run before this one's after_run.
+        self._applied = backbone.applied
+        self._before = snapshot(backbone.wrapped, model.head)
+        self._first_step = runner.iter
+
+    @master_only
+    def after_run(self, runner: Any) -> None:
+        """Audit.
+
+        Raises:
+            UserError: Something frozen changed or something trained did not, and `strict` is set.
+        """
+        if runner.iter == self._first_step:
+            return
+        model = bare_model(runner.model)
+        self.report = audit(self._before, find_protocol_backbone(model).wrapped, [self._applied], model.head)
+        if self.strict:
+            self.report.raise_if_failed()
+        for violation in self.report.violations:
+            runner.logger.warning("protocol audit: %s", violation)

@@ -1,0 +1,68 @@
+"""A progress bar for one training phase."""
+
+import sys
+from typing import Any
+
+from mmcv.runner import HOOKS, Hook, master_only
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mmbnft.errors import UserError
+
+
+def progress_bar(disable: bool = False) -> Progress:
+    """The one look of progress in this project: label, bar, count, rate and remaining time, on standard error."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+        disable=disable,
+    )
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Shows steps done, images per second, remaining time and loss.
+
+    Args:
+        label: Text before the bar.
+    """
+
+    def __init__(self, label: str = "training") -> None:
+        if not isinstance(label, str):
+            raise UserError(f"label of ProgressHook must be text, got {label!r}")
+        self.label = label
+        self._bar: Progress | None = None
+
+    @master_only
+    def before_run(self, runner: Any) -> None:
+        """Open the bar."""
+        self._bar = progress_bar()
+        self._task = self._bar.add_task(self.label, total=runner.max_iters, completed=runner.iter, note="")
+        self._images = 0
+        self._bar.start()
+
+    @master_only
+    def after_train_iter(self, runner: Any) -> None:
+        """Advance by one step."""
+        assert self._bar is not None
+        self._images += runner.outputs["num_samples"]
+        elapsed = self._bar.tasks[self._task].elapsed or 1e-9
+        note = f"{self._images / elapsed:,.0f} images/s, loss {runner.outputs['log_vars']['loss']:.3f}"
+        self._bar.update(self._task, completed=runner.iter + 1, total=runner.max_iters, note=note)
+
+    @master_only
+    def after_run(self, runner: Any) -> None:
+        """Close the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the bar, also when the run broke off."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,71 @@
+"""Records the result of a run of the host's own training loop."""
+
+import time
+from typing import Any
+
+from mmcv.runner import HOOKS, Hook
+from mmselfsup.datasets import build_dataset
+
+from mmbnft import compat, files
+from mmbnft.errors import UserError
+from mmbnft.hooks.protocol_hook import bare_model
+from mmbnft.models import find_protocol_backbone
+from mmbnft.processes import Processes
+from mmbnft.results import Result, write_result
+from mmbnft.tasks import TaskDataset, evaluate
+
+
+@HOOKS.register_module()
+class ResultHook(Hook):
+    """Reads test once, after the last epoch, and writes one result file.
+
+    For MMSelfSup's train.py; mmbnft's own engine writes its results itself.
+
+    Args:
+        out: Folder of results.
+        test: Configuration of a `TaskDataset` with the test split.
+        checkpoint: What to call the checkpoint.
+        recipe: What to call the recipe.
+        batch_size: Images a forward pass at evaluation.
+
+    Raises:
+        UserError: `test` is not the configuration of a test split.
+    """
+
+    def __init__(
+        self, out: str, test: dict[str, Any], checkpoint: str, recipe: str = "mmselfsup", batch_size: int = 64
+    ) -> None:
+        if not isinstance(test, dict) or test.get("type") != "TaskDataset" or test.get("split") != "test":
+            raise UserError(f"test of ResultHook must be dict(type='TaskDataset', split='test', ...), got {test!r}")
+        self.out, self.test, self.checkpoint, self.recipe, self.batch_size = out, test, checkpoint, recipe, batch_size
+
+    def before_run(self, runner: Any) -> None:
+        """Build the test set now, so that a mistake shows before the training, and remember the protocol."""
+        self._dataset: TaskDataset = build_dataset(self.test)
+        self._protocol = find_protocol_backbone(bare_model(runner.model)).protocol.name
+        self._started = time.perf_counter()
+
+    def after_run(self, runner: Any) -> None:
+        """Evaluate and write."""
+        value = evaluate(bare_model(runner.model), self._dataset, self.batch_size)
+        if not Processes.current().is_main:
+            return
+        task, meta = self._dataset.task, runner.meta or {}
+        details = {"config": meta.get("config"), "versions": compat.versions(), "hashes": {"lists": task.hashes}}
+        seed = int(meta.get("seed") or 0)
+        result = Result(
+            checkpoint=self.checkpoint,
+            task=task.name,
+            protocol=self._protocol,
+            recipe=self.recipe,
+            split=task.split,
+            seed=seed,
+            key=files.sha256_json({**details, "seed": seed, "checkpoint": self.checkpoint}),
+            status="ok",
+            value=value,
+            metric=task.metric,
+            cost={"seconds": time.perf_counter() - self._started},
+            details=details,
+        )
+        path = write_result(self.out, result)
+        runner.logger.info("test %s %.2f %%, written to %s", task.metric, value, path)

@@ -1,0 +1,37 @@
+"""Protocols: how a checkpoint is adapted to a task. Pure torch, no files, any backbone."""
+
+from mmbnft.protocols.apply import AppliedPhase, Counts, apply_phase
+from mmbnft.protocols.audit import AuditReport, Snapshot, audit, snapshot
+from mmbnft.protocols.norms import NormLayer, find_norm_layers
+from mmbnft.protocols.plan import PhasePlan, plan_phase
+from mmbnft.protocols.presets import PRESETS, get_protocol
+from mmbnft.protocols.selection import select_norm_layers
+from mmbnft.protocols.spec import Phase, Protocol
+from mmbnft.protocols.stages import Stages, find_stages
+from mmbnft.protocols.statistics import recalibrate_statistics
+from mmbnft.protocols.table import Row, describe, format_table
+
+__all__ = [
+    "PRESETS",
+    "AppliedPhase",
+    "AuditReport",
+    "Counts",
+    "NormLayer",
+    "Phase",
+    "PhasePlan",
+    "Protocol",
+    "Row",
+    "Snapshot",
+    "Stages",
+    "apply_phase",
+    "audit",
+    "describe",
+    "find_norm_layers",
+    "find_stages",
+    "format_table",
+    "get_protocol",
+    "plan_phase",
+    "recalibrate_statistics",
+    "select_norm_layers",
+    "snapshot",
+]

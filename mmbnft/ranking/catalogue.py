@@ -1,0 +1,31 @@
+"""What the checkpoint catalogue knows that a ranking can use; the only place where ranking meets the catalogue."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmbnft.ranking.controls import Facts
+
+
+def facts(entries: Mapping[str, Any]) -> Facts:
+    """Names, aliases and published figures of catalogue entries.
+
+    Args:
+        entries: Id to an entry with `id`, `aliases` and `imagenet_linear_top1` (percent), and optionally
+            `parameters`; an entry without a figure is left out of that control.
+    """
+    aliases, imagenet, parameters = {}, {}, {}
+    for name, entry in entries.items():
+        aliases.update(dict.fromkeys((name, *getattr(entry, "aliases", ())), name))
+        if getattr(entry, "imagenet_linear_top1", None) is not None:
+            imagenet[name] = float(entry.imagenet_linear_top1)
+        if getattr(entry, "parameters", None) is not None:
+            parameters[name] = float(entry.parameters)
+    return Facts(aliases, imagenet, parameters)
+
+
+def catalogue_facts() -> Facts:
+    """Facts of the catalogue that ships with this package."""
+    # Imported here so that ranking a CSV file through `rank` needs nothing of the catalogue.
+    from mmbnft.zoo import entries
+
+    return facts(entries())

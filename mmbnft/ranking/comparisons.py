@@ -1,0 +1,122 @@
+"""The table of comparisons: proxy against proxy, and proxy against control, on the same checkpoints."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmbnft.ranking import comparison
+from mmbnft.ranking.bootstrap import Bootstrap, Cell
+from mmbnft.ranking.correlations import MEAN, mean_over_tasks
+from mmbnft.ranking.resampling import summary
+from mmbnft.ranking.statistics import STATISTICS, Array, midranks
+from mmbnft.ranking.table import FEWEST_CHECKPOINTS, TaskScores
+
+COLUMNS = (
+    "task",
+    "proxy_a",
+    "proxy_b",
+    "statistic",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_adjusted",
+    "verdict",
+)
+DETAILS = (*COLUMNS, "n", "family")
+
+
+class PairTest:
+    """Compares two proxies on every task, with the swaps of checkpoints shared between the tasks.
+
+    Args:
+        bootstrap: The shared resamples.
+    """
+
+    def __init__(self, bootstrap: Bootstrap) -> None:
+        self.bootstrap = bootstrap
+        names = bootstrap.table.checkpoints
+        self.position = {name: i for i, name in enumerate(names)}
+        self.swaps = comparison.swaps(len(names), bootstrap.generator(4), bootstrap.resamples)
+        self.cells: dict[tuple[str, str, tuple[str, ...]], Cell] = {}
+
+    def rows(self, first: str, second: str, family: str) -> list[tuple[object, ...]]:
+        """Rows with the columns of `DETAILS`, without adjustment: `p_adjusted` and `verdict` are still empty."""
+        pairs = [(self._cell(task, first, second), self._cell(task, second, first)) for task in self._tasks()]
+        rows: list[tuple[object, ...]] = []
+        for statistic in STATISTICS:
+            differences = [self._swapped(statistic, a, b) for a, b in pairs]
+            for task, (a, b), swapped in zip(self._tasks(), pairs, differences, strict=True):
+                figures = self._one_task(statistic, a, b, swapped)
+                rows.append((task.name, first, second, statistic, *figures, math.nan, "", a.n, family))
+            figures = self._mean(statistic, pairs, differences)
+            n = sum(a.n for (a, _), swapped in zip(pairs, differences, strict=True) if not math.isnan(swapped[0]))
+            rows.append((MEAN, first, second, statistic, *figures, math.nan, "", n, family))
+        return rows
+
+    def _tasks(self) -> Sequence[TaskScores]:
+        return self.bootstrap.table.tasks
+
+    def _cell(self, task: TaskScores, proxy: str, other: str) -> Cell:
+        """The cell on the checkpoints that both proxies have; reused where the other proxy lacks nothing."""
+        target = self.bootstrap.table.target
+        alone, both = task.complete([proxy, target]), task.complete([proxy, other, target])
+        key = (task.name, proxy, () if len(alone) == len(both) else tuple(task.checkpoints[i] for i in both))
+        if key not in self.cells:
+            self.cells[key] = self.bootstrap.cell(task, proxy, (other,))
+        return self.cells[key]
+
+    def _swapped(self, statistic: str, a: Cell, b: Cell) -> Array:
+        if a.n < FEWEST_CHECKPOINTS or math.isnan(a.value(statistic) + b.value(statistic)):
+            return np.full(len(self.swaps), np.nan)
+        swap: npt.NDArray[np.bool_] = self.swaps[:, [self.position[name] for name in a.checkpoints]]
+        scale = _standardised if statistic == "pearson" else _ranked
+        return comparison.swapped_differences(STATISTICS[statistic], scale(a.proxy), scale(b.proxy), a.target, swap)
+
+    def _one_task(self, statistic: str, a: Cell, b: Cell, swapped: Array) -> tuple[float, float, float, float]:
+        difference = a.value(statistic) - b.value(statistic)
+        if math.isnan(difference):
+            return math.nan, math.nan, math.nan, math.nan
+        if statistic == "pearson":
+            interval = comparison.zou_interval(a.proxy, b.proxy, a.target)
+            return difference, *interval, comparison.williams_p(a.proxy, b.proxy, a.target)
+        return difference, *summary(a.boot[statistic] - b.boot[statistic]), comparison.swap_p(swapped)
+
+    def _mean(
+        self, statistic: str, pairs: Sequence[tuple[Cell, Cell]], swapped: Sequence[Array]
+    ) -> tuple[float, float, float, float]:
+        known = [i for i, values in enumerate(swapped) if not math.isnan(values[0])]
+        if not known:
+            return math.nan, math.nan, math.nan, math.nan
+        difference = float(np.mean([swapped[i][0] for i in known]))
+        boots = [pairs[i][0].boot[statistic] - pairs[i][1].boot[statistic] for i in known]
+        interval = summary(mean_over_tasks(boots, self.bootstrap.generator(3)))
+        return difference, *interval, comparison.swap_p(np.mean([swapped[i] for i in known], axis=0))
+
+
+def comparison_table(bootstrap: Bootstrap, proxies: Sequence[str], controls: Sequence[str]) -> pd.DataFrame:
+    """Every pair of proxies and every proxy against every control; columns `DETAILS`.
+
+    Holm's adjustment runs over the pairs of one task and statistic, separately for proxies and for controls.
+    """
+    test = PairTest(bootstrap)
+    rows = [row for a, b in itertools.combinations(proxies, 2) for row in test.rows(a, b, "proxies")]
+    rows += [row for a in proxies for b in controls for row in test.rows(a, b, "controls")]
+    table = pd.DataFrame(rows, columns=list(DETAILS))
+    for _, part in table.groupby(["task", "statistic", "family"], sort=False):
+        table.loc[part.index, "p_adjusted"] = comparison.holm(part["p_value"].tolist())
+    figures = table[["difference", "ci_low", "ci_high", "p_adjusted"]].itertuples(index=False)
+    table["verdict"] = [comparison.verdict(*(float(x) for x in row)) for row in figures]
+    return table
+
+
+def _ranked(values: Array) -> Array:
+    return -midranks(values)
+
+
+def _standardised(values: Array) -> Array:
+    return (values - values.mean()) / values.std()

@@ -1,0 +1,78 @@
+"""Control rankers: orders that cost nothing. A proxy that does not beat them is not worth its seconds."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmbnft.ranking.statistics import STATISTICS, Array, midranks
+from mmbnft.ranking.table import ScoreTable, TaskScores
+
+# What tells a control from a proxy in every table.
+CONTROL = "control: "
+OTHER_TASKS, IMAGENET, PARAMETERS = "control: other tasks", "control: ImageNet linear", "control: parameters"
+RANDOM = "control: random"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of checkpoints beyond this table.
+
+    Attributes:
+        aliases: Any spelling of a checkpoint to its name.
+        imagenet_linear_top1: Name to published ImageNet linear top-1, percent.
+        parameters: Name to number of parameters.
+    """
+
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    imagenet_linear_top1: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def with_controls(table: ScoreTable, facts: Facts) -> tuple[ScoreTable, tuple[str, ...]]:
+    """Add the control rankers to every task as if they were protocols, and name the ones that are known.
+
+    A control whose figures are missing for all but two checkpoints is left out; where a few are missing its own n
+    says so.
+    """
+    columns = {IMAGENET: facts.imagenet_linear_top1, PARAMETERS: facts.parameters}
+    tasks = []
+    for task in table.tasks:
+        added = {name: _column([known.get(c, np.nan) for c in task.checkpoints]) for name, known in columns.items()}
+        added[OTHER_TASKS] = _column(other_tasks(table, task))
+        tasks.append(dataclasses.replace(task, repeats={**task.repeats, **added}))
+    present = tuple(
+        name
+        for name in (OTHER_TASKS, IMAGENET, PARAMETERS)
+        if any(len(task.complete([name, table.target])) >= 3 for task in tasks)
+    )
+    return dataclasses.replace(table, tasks=tuple(tasks)), present
+
+
+def other_tasks(table: ScoreTable, task: TaskScores) -> Array:
+    """(n,) static order: minus the mean rank of the target over all other tasks; NaN where there is none.
+
+    Ranks are taken as shares (rank - 1/2) / n, so tasks with different numbers of checkpoints count alike.
+    """
+    shares: dict[str, list[float]] = {name: [] for name in task.checkpoints}
+    for other in table.tasks:
+        if other.name == task.name:
+            continue
+        rows = other.complete([table.target])
+        ranks = (midranks(other.means(table.target)[rows]) - 0.5) / max(len(rows), 1)
+        for row, rank in zip(rows, ranks, strict=True):
+            shares.get(other.checkpoints[row], []).append(float(rank))
+    return np.array([-np.mean(found) if found else np.nan for found in shares.values()])
+
+
+def random_band(n: int, statistic: str, resamples: int, rng: np.random.Generator) -> tuple[float, float]:
+    """The central 95 % of correlations that a random order of n checkpoints gives: the band of pure noise."""
+    orders = rng.permuted(np.tile(np.arange(float(n)), (resamples, 1)), axis=1)
+    values = STATISTICS[statistic](orders, np.broadcast_to(np.arange(float(n)), orders.shape))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _column(values: "list[float] | Array") -> Array:
+    return np.asarray(values, float)[:, None]

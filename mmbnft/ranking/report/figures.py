@@ -1,0 +1,235 @@
+"""Figures of a report. Each is a matplotlib figure; the page inlines its SVG, the folder keeps SVG and PNG."""
+
+import io
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from mmbnft.ranking.comparison import A_BETTER, B_BETTER
+from mmbnft.ranking.correlations import MEAN
+from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.study import Study
+from mmbnft.ranking.table import TaskScores
+
+# Okabe & Ito's colours keep apart under every common colour blindness; markers differ as well.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = "osD^vP"
+# Ink that the page turns into its own text colour, so that one SVG serves light and dark.
+INK = "#414243"
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mmbnft",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+@dataclass
+class Picture:
+    """A figure with what cannot be drawn.
+
+    Attributes:
+        name: File name without ending.
+        alt: What a person who cannot see it needs to know.
+        figure: The drawing.
+        tips: Group id in the SVG to the text shown on hover.
+    """
+
+    name: str
+    alt: str
+    figure: Figure
+    tips: dict[str, str] = field(default_factory=dict)
+
+    def svg(self, inline: bool = False) -> str:
+        """The SVG text; `inline` for a page: unique ids, hover texts, the page's text colour, no XML header."""
+        stream = io.StringIO()
+        with mpl.rc_context(_STYLE):
+            self.figure.savefig(stream, format="svg", transparent=inline, metadata={"Date": None, "Creator": None})
+        text = stream.getvalue()
+        return _for_page(text, self.name, self.alt, self.tips) if inline else text
+
+    def png(self) -> bytes:
+        """The picture as PNG bytes, on white."""
+        stream = io.BytesIO()
+        with mpl.rc_context(_STYLE):
+            self.figure.savefig(stream, format="png", dpi=130, facecolor="white", metadata={"Software": None})
+        return stream.getvalue()
+
+
+def pictures(study: Study) -> dict[str, Picture]:
+    """Every figure of the report by name: scatter per task, heat map, forest and cost where there is one."""
+    with mpl.rc_context(_STYLE):
+        found = [_scatter(study, task, number) for number, task in enumerate(study.scores.tasks)]
+        found += [_heat_map(study), *(_forest(study) or ()), *(_costs(study) or ())]
+    return {picture.name: picture for picture in found}
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _scatter(study: Study, task: TaskScores, number: int) -> Picture:
+    proxies = study.scores.proxies
+    columns = min(3, len(proxies))
+    rows = math.ceil(len(proxies) / columns)
+    figure = _figure(2.9 * columns + 0.4, 2.6 * rows + 0.3)
+    name = f"scatter_{number + 1:02d}"
+    picture = Picture(name, f"Scatter of each proxy against {study.scores.target} on {task.name}", figure)
+    for i, proxy in enumerate(proxies):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        _panel(axes, study, task, i, picture)
+        axes.set_xlabel(proxy)
+        axes.set_ylabel(study.scores.target if i % columns == 0 else "")
+    return picture
+
+
+def _panel(axes: Axes, study: Study, task: TaskScores, number: int, picture: Picture) -> None:
+    proxy, target = study.scores.proxies[number], study.scores.target
+    rows = task.complete([proxy, target])
+    if not len(rows):
+        axes.text(0.5, 0.5, "no checkpoint has both", ha="center", va="center", transform=axes.transAxes)
+        return
+    x, y = task.means(proxy), task.means(target)
+    bars = {p: _half_widths(task, p) for p in (proxy, target)}
+    colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
+    for row in rows:
+        xerr, yerr = (None if math.isnan(bars[p][row]) else [bars[p][row]] for p in (proxy, target))
+        axes.errorbar([x[row]], [y[row]], xerr=xerr, yerr=yerr, fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.6)
+        (point,) = axes.plot([x[row]], [y[row]], marker, color=colour, markersize=5)
+        point.set_gid(f"tip_{number}_{row}")
+        picture.tips[f"tip_{number}_{row}"] = (
+            f"{task.checkpoints[row]}: {proxy} {_with_bar(x[row], bars[proxy][row])}, "
+            f"{target} {_with_bar(y[row], bars[target][row])}"
+        )
+    axes.margins(0.08)
+
+
+def _with_bar(value: float, half: float) -> str:
+    return f"{value:.4g}" if math.isnan(half) else f"{value:.4g} \u00b1 {half:.2g}"
+
+
+def _half_widths(task: TaskScores, protocol: str) -> np.ndarray:
+    """(n,) half of the 95 % interval of a mean over repeats (Student's t); NaN with one repeat."""
+    values = task.repeats[protocol]
+    counts = np.isfinite(values).sum(axis=1)
+    half = np.full(len(values), np.nan)
+    for row in np.flatnonzero(counts >= 2):
+        m = int(counts[row])
+        half[row] = stats.t.ppf(0.975, m - 1) * np.nanstd(values[row], ddof=1) / math.sqrt(m)
+    return half
+
+
+def _heat_map(study: Study) -> Picture:
+    table = study.correlations[study.correlations["statistic"] == TRUST]
+    proxies = [*study.scores.proxies, *(c for c in study.controls if c in set(table["proxy"]))]
+    tasks = [task.name for task in study.scores.tasks]
+    if MEAN in set(table["task"]):
+        tasks.append(MEAN)
+    cells = table.pivot_table(index="task", columns="proxy", values="value", aggfunc="first", dropna=False)
+    grid = cells.reindex(index=tasks, columns=proxies).to_numpy(float)
+    figure = _figure(0.75 * len(proxies) + 2.6, 0.3 * len(tasks) + 1.7)
+    axes = figure.add_subplot()
+    picture = Picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure)
+    image = axes.imshow(np.ma.masked_invalid(grid), cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(proxies)), proxies, rotation=35, ha="right")
+    axes.set_yticks(range(len(tasks)), tasks)
+    axes.spines[:].set_visible(False)
+    for i, j in np.ndindex(grid.shape):
+        value = grid[i, j]
+        label = "gap" if math.isnan(value) else f"{value:.2f}"
+        dark = not math.isnan(value) and abs(value) > 0.65
+        text = axes.text(j, i, label, ha="center", va="center", fontsize=8)
+        text.set_color(INK if math.isnan(value) else "white" if dark else "black")
+    figure.colorbar(image, ax=axes, label="Kendall's tau", shrink=0.8)
+    return picture
+
+
+def _forest(study: Study) -> list[Picture] | None:
+    """Differences of tau between proxies over all tasks, or on the only task."""
+    table = study.comparisons
+    table = table[(table["statistic"] == TRUST) & (table["family"] == "proxies")]
+    table = table[table["task"] == (MEAN if len(study.scores.tasks) > 1 else study.scores.tasks[0].name)]
+    table = table[table["difference"].notna()].iloc[::-1]
+    if table.empty:
+        return None
+    figure = _figure(6.4, 0.3 * len(table) + 1.1)
+    axes = figure.add_subplot()
+    picture = Picture("forest", "Differences of Kendall's tau between pairs of proxies with 95 % intervals", figure)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    for i, row in enumerate(table.itertuples()):
+        colour = PALETTE[1] if row.verdict in (A_BETTER, B_BETTER) else PALETTE[0]
+        if not math.isnan(row.ci_low):
+            axes.plot([row.ci_low, row.ci_high], [i, i], color=colour, linewidth=1.5)
+        (point,) = axes.plot([row.difference], [i], "o", color=colour, markersize=6)
+        point.set_gid(f"tip_{i}")
+        picture.tips[f"tip_{i}"] = (
+            f"{row.proxy_a} minus {row.proxy_b}: {row.difference:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}], "
+            f"adjusted p {row.p_adjusted:.3f}: {row.verdict}"
+        )
+    axes.set_yticks(
+        range(len(table)), [f"{a} \u2212 {b}" for a, b in zip(table["proxy_a"], table["proxy_b"], strict=True)]
+    )
+    axes.set_xlabel("difference of Kendall's tau (right: the first is better)")
+    return [picture]
+
+
+def _costs(study: Study) -> list[Picture] | None:
+    table = study.costs[study.costs["cost_seconds"].notna() & study.costs["kendall"].notna()]
+    if table.empty:
+        return None
+    figure = _figure(6.4, 3.6)
+    axes = figure.add_subplot()
+    picture = Picture("cost", "Seconds of one run against Kendall's tau for each proxy", figure)
+    front = table[table["pareto"]].sort_values("cost_seconds")
+    axes.step(front["cost_seconds"], front["kendall"], where="post", color=INK, linewidth=0.8, linestyle="--")
+    for i, row in enumerate(table.itertuples()):
+        colour = PALETTE[i % len(PALETTE)]
+        if not math.isnan(row.ci_low):
+            axes.plot([row.cost_seconds] * 2, [row.ci_low, row.ci_high], color=colour, linewidth=1, alpha=0.6)
+        (point,) = axes.plot([row.cost_seconds], [row.kendall], MARKERS[i % len(MARKERS)], color=colour)
+        point.set_gid(f"tip_{i}")
+        picture.tips[f"tip_{i}"] = f"{row.proxy}: {row.cost_seconds:.3g} s a run, tau {row.kendall:.2f}"
+        axes.annotate(str(row.proxy), (row.cost_seconds, row.kendall), xytext=(6, 3), textcoords="offset points")
+    if table["cost_seconds"].min() > 0:
+        axes.set_xscale("log")
+    axes.set_xlabel("seconds of one run")
+    axes.set_ylabel("Kendall's tau, mean over tasks")
+    return [picture]
+
+
+def _for_page(svg: str, name: str, alt: str, tips: Mapping[str, str]) -> str:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(\sid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", svg).replace(INK, "currentColor")
+    for group, tip in tips.items():
+        svg = svg.replace(
+            f'<g id="{name}-{group}">', f'<g id="{name}-{group}" class="tip"><title>{_escape(tip)}</title>'
+        )
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    width = float(size.group(1)) * 4 / 3 if size else 600
+    return re.sub(
+        r'(<svg[^>]*?) width="[\d.]+pt"',
+        rf'\1 role="img" aria-label="{_escape(alt)}" style="max-width:{width:.0f}px" width="100%"',
+        re.sub(r' height="[\d.]+pt"', "", svg, count=1),
+        count=1,
+        flags=re.DOTALL,
+    )
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

@@ -1,0 +1,114 @@
+"""Look up what is known about a checkpoint: published models, and this project's own small ones."""
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import Any
+
+from mmbnft.errors import UserError
+from mmbnft.files import read_json
+from mmbnft.zoo.entry import CatalogueEntry, Normalisation
+from mmbnft.zoo.network import Architecture
+from mmbnft.zoo.published import PUBLISHED
+
+DEFAULT_ROOT = Path("pretrained_models")
+SAME_PADDING = "@same-padding"
+# The twelve SSL checkpoints of Shao et al., "Not All Models Are Equal" (ECCV 2022), by this catalogue's ids.
+STUDY_TWELVE = (
+    "byol",
+    "deepcluster-v2",
+    "infomin",
+    "insdis",
+    "moco-v1",
+    "moco-v2",
+    "pcl-v1",
+    "pcl-v2",
+    "sela-v2",
+    "simclr-v1",
+    "simclr-v2",
+    "swav",
+)
+GROUPS = ("study12", "tiny")
+
+
+def entries(root: Path | str = DEFAULT_ROOT) -> dict[str, CatalogueEntry]:
+    """Every entry by id: the published ones, then the tiny ones listed in `ROOT/tiny/catalogue.json`, if any.
+
+    Raises:
+        UserError: `catalogue.json` is damaged or repeats an id.
+    """
+    found = {entry.id: entry for entry in PUBLISHED}
+    for entry in _tiny_entries(Path(root)):
+        if entry.id in found:
+            raise UserError(f"{_tiny_file(Path(root))} repeats the id {entry.id!r}; every id must be unique")
+        found[entry.id] = entry
+    return found
+
+
+def get_entry(name: str, root: Path | str = DEFAULT_ROOT) -> CatalogueEntry:
+    """The entry called `name`: an id, an alias, or `ID@same-padding` for the entry with that option on.
+
+    Raises:
+        UserError: There is no such entry, or it has no padding to emulate.
+    """
+    known = entries(root)
+    plain = name.removesuffix(SAME_PADDING)
+    aliases = {alias: entry.id for entry in known.values() for alias in entry.aliases}
+    entry = known.get(aliases.get(plain, plain))
+    if entry is None:
+        near = difflib.get_close_matches(plain.lower(), [*known, *aliases], n=len(known), cutoff=0.0)
+        ids = dict.fromkeys(aliases.get(match, match) for match in near)
+        raise UserError(f"no checkpoint is called {name!r}; known ids, nearest first: {', '.join(ids)}")
+    if plain == name:
+        return entry
+    if not entry.same_padding:
+        raise UserError(f"{plain!r} has no SAME padding to emulate; load it as {plain!r}")
+    return dataclasses.replace(entry, id=entry.id + SAME_PADDING, emulate_same_padding=True)
+
+
+def group(name: str, root: Path | str = DEFAULT_ROOT) -> tuple[str, ...]:
+    """The ids of a named group: `study12` (published study) or `tiny` (this project's own).
+
+    Raises:
+        UserError: There is no such group.
+    """
+    if name == "study12":
+        return STUDY_TWELVE
+    if name == "tiny":
+        return tuple(entry.id for entry in _tiny_entries(Path(root)))
+    raise UserError(f"no group of checkpoints is called {name!r}; known groups: {', '.join(GROUPS)}")
+
+
+def _tiny_file(root: Path) -> Path:
+    return root / "tiny" / "catalogue.json"
+
+
+def _tiny_entries(root: Path) -> list[CatalogueEntry]:
+    path = _tiny_file(root)
+    if not path.exists():
+        return []
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise UserError(f"{path} must hold a list of entries, got {type(rows).__name__}; make it again")
+    return [_tiny_entry(path, row) for row in rows]
+
+
+def _tiny_entry(path: Path, row: Any) -> CatalogueEntry:
+    try:
+        return CatalogueEntry(
+            id=str(row["id"]),
+            method=str(row["method"]),
+            format="tiny",
+            files=(f"tiny/{Path(row['file']).name}",),
+            architecture=Architecture(**row["architecture"]),
+            normalisation=Normalisation(tuple(row["normalisation"]["mean"]), tuple(row["normalisation"]["std"])),
+            input_size=int(row.get("input_size", 64)),
+            view="as the task's own evaluation transform",
+            epochs=row["epochs"],
+            licence="Apache-2.0",
+            sha256=str(row["sha256"]),
+            record=str(row["record"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} has an entry that cannot be read ({reason}); make the file again") from error

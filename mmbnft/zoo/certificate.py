@@ -1,0 +1,73 @@
+"""The load certificate: what was read from a file, so that every result can prove which weights it used."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a load has read, dropped, filled and checked.
+
+    Attributes:
+        file: File name, without folder.
+        sha256: Of the file; for a TensorFlow checkpoint, of its index and data files together.
+        format: Format id.
+        entry: Catalogue id, or empty for a bare file.
+        architecture: Keyword arguments of the backbone that the tensors are; for other networks its class only.
+        prefix: What backbone keys begin with in the file.
+        tensors_in_file: Number of tensors in the file's state dict.
+        matched: Number of tensors taken from the file.
+        expected: Number of tensors of the backbone.
+        dropped: Number of tensors dropped, by rule.
+        missing: Backbone tensors that the file lacks or has in another shape.
+        unexpected: File keys without a place.
+        filled: Number of batch counters that the format lacks and that were set to 0.
+        parameters: Number of trained values loaded: everything but running statistics and counters.
+        float_tensors: Number of float tensors loaded.
+        floats: Number of values in them.
+        finite: Whether all of them are finite.
+        running_var_ok: Whether every running variance is at least 0.
+        dtypes: Number of tensors by dtype, as they are in the file.
+        normalisation: `mean` and `std` for RGB in [0, 1].
+        normalisation_source: `catalogue`, `format`, `file`, or `assumed` (ImageNet's) where nothing says.
+        same_padding: Operations padded TensorFlow's way, or empty.
+        partial: Whether the load was incomplete and allowed to be.
+        fingerprint: Known answer of the loaded network; empty until it is loaded.
+    """
+
+    file: str
+    sha256: str
+    format: str
+    entry: str
+    architecture: dict[str, Any]
+    prefix: str
+    tensors_in_file: int
+    matched: int
+    expected: int
+    dropped: dict[str, int]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    filled: int
+    parameters: int
+    float_tensors: int
+    floats: int
+    finite: bool
+    running_var_ok: bool
+    dtypes: dict[str, int]
+    normalisation: dict[str, list[float]]
+    normalisation_source: str
+    same_padding: str = ""
+    partial: bool = False
+    fingerprint: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every expected tensor came from the file (or is a counter it cannot have) and nothing was left."""
+        whole = not self.missing and not self.unexpected and self.matched + self.filled == self.expected
+        return whole and self.finite and self.running_var_ok
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON-able values, with `complete`."""
+        content = asdict(self)
+        content["missing"], content["unexpected"] = list(self.missing), list(self.unexpected)
+        return {**content, "complete": self.complete}

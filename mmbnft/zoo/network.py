@@ -1,0 +1,154 @@
+"""The one layout every published file is converted to: ResNet v1.5 in torchvision's names, written in torch alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
+}
+COUNTER = "num_batches_tracked"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What determines the tensors of a ResNet.
+
+    Attributes:
+        type: Class name in the host's registry.
+        depth: 18, 34, 50, 101, 152 or 200.
+        base_channels: Width of the first layer's 3x3 convolutions (64 is "1x").
+        stem_channels: Output channels of the first convolution.
+    """
+
+    type: str = "ResNet"
+    depth: int = 50
+    base_channels: int = 64
+    stem_channels: int = 64
+
+    def __str__(self) -> str:
+        width = f"base_channels={self.base_channels}, stem_channels={self.stem_channels}"
+        return f"{self.type}-{self.depth} ({width})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Keyword arguments of the host's backbone, including its `type`."""
+        return asdict(self)
+
+    @property
+    def bottleneck(self) -> bool:
+        """Whether blocks have three convolutions (depth 50 and up) rather than two."""
+        return self.depth >= 50
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Shape and dtype of one expected tensor."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+Layout = Mapping[str, TensorSpec]
+
+
+class _Block(nn.Module):
+    """Residual block, basic or bottleneck; the stride sits on the 3x3 convolution (v1.5)."""
+
+    def __init__(self, entering: int, width: int, stride: int, bottleneck: bool) -> None:
+        super().__init__()
+        leaving = width * (4 if bottleneck else 1)
+        widths = (entering, width, width, leaving) if bottleneck else (entering, width, width)
+        kernels, strides = ((1, 3, 1), (1, stride, 1)) if bottleneck else ((3, 3), (stride, 1))
+        self.count = len(kernels)
+        for i, (kernel, step) in enumerate(zip(kernels, strides, strict=True)):
+            conv = nn.Conv2d(widths[i], widths[i + 1], kernel, step, kernel // 2, bias=False)
+            self.add_module(f"conv{i + 1}", conv)
+            self.add_module(f"bn{i + 1}", nn.BatchNorm2d(widths[i + 1]))
+        self.downsample: nn.Module | None = None
+        if stride != 1 or entering != leaving:
+            shortcut = nn.Conv2d(entering, leaving, 1, stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(leaving))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C', H / stride, W / stride)."""
+        identity = x if self.downsample is None else self.downsample(x)
+        for i in range(1, self.count + 1):
+            x = self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x))
+            x = torch.relu(x + identity if i == self.count else x)
+        return x
+
+
+class ResNet(nn.Module):
+    """A bare backbone with the names, shapes and values of torchvision's and the host's ResNet without classifier."""
+
+    def __init__(self, architecture: Architecture | None = None) -> None:
+        super().__init__()
+        arch = architecture or Architecture()
+        self.conv1 = nn.Conv2d(3, arch.stem_channels, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(arch.stem_channels)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        channels = arch.stem_channels
+        for level, count in enumerate(BLOCKS[arch.depth]):
+            width = arch.base_channels * 2**level
+            blocks = []
+            for index in range(count):
+                stride = 2 if level > 0 and index == 0 else 1
+                blocks.append(_Block(channels, width, stride, arch.bottleneck))
+                channels = width * (4 if arch.bottleneck else 1)
+            self.add_module(f"layer{level + 1}", nn.Sequential(*blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W) to the last feature map (N, C, H / 32, W / 32)."""
+        x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
+        for level in range(1, 5):
+            x = self.get_submodule(f"layer{level}")(x)
+        return x
+
+
+def layout_of(network: nn.Module) -> dict[str, TensorSpec]:
+    """What a complete file must hold for `network`."""
+    return {name: TensorSpec(tuple(value.shape), value.dtype) for name, value in network.state_dict().items()}
+
+
+@lru_cache(maxsize=64)
+def _layout(architecture: Architecture) -> dict[str, TensorSpec]:
+    with torch.device("meta"):
+        return layout_of(ResNet(architecture))
+
+
+def resnet_layout(depth: int = 50, base_channels: int = 64, stem_channels: int = 64) -> dict[str, TensorSpec]:
+    """Names, shapes and dtypes of a ResNet's tensors; 318 for depth 50."""
+    return dict(_layout(Architecture("ResNet", depth, base_channels, stem_channels)))
+
+
+def infer_architecture(tensors: Mapping[str, Tensor]) -> Architecture:
+    """The ResNet whose layout is nearest to `tensors`: depth by names, widths by the first shapes.
+
+    The answer is a hypothesis to check the tensors against, never a proof.
+    """
+    stem = _output_channels(tensors, "conv1.weight")
+    base = _output_channels(tensors, "layer1.0.conv1.weight")
+    names = {name for name in tensors if not name.endswith(COUNTER)}
+
+    def distance(depth: int) -> int:
+        layout = _layout(Architecture("ResNet", depth, base, stem))
+        return len(names ^ {name for name in layout if not name.endswith(COUNTER)})
+
+    # Without a single known name every depth is equally wrong; 50 is what is published.
+    depth = min((50, 18, 34, 101, 152, 200), key=distance)
+    return Architecture("ResNet", depth, base, stem)
+
+
+def _output_channels(tensors: Mapping[str, Tensor], name: str) -> int:
+    value = tensors.get(name)
+    plausible = value is not None and value.dim() == 4 and 0 < value.shape[0] <= 4096
+    return int(value.shape[0]) if plausible and value is not None else 64

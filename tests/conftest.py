@@ -1,0 +1,20 @@
+"""What every test shares: one import of the stack, one thread, no tracking on the network."""
+
+import os
+
+os.environ.setdefault("WANDB_MODE", "offline")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+import torch
+
+import mmbnft  # noqa: F401
+from mmbnft.tasks import build_task
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shapes():
+    """A small drawn task: 8 classes, 32 px."""
+    return build_task(dict(type="drawn", family="shapes", train_size=64, val_size=32, test_size=45))

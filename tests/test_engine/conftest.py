@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from mmbnft.engine import Recipe, RunOptions, RunSpec
+
+TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
+MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
+TASK = dict(type="drawn", family="shapes", train_size=64, val_size=32, test_size=45)
+
+
+@pytest.fixture
+def make_recipe():
+    def make(**changes):
+        values = dict(name="test", epochs=2, batch_size=16, optimizer=dict(type="SGD", lr=0.05, momentum=0.9))
+        return Recipe(**(values | changes))
+
+    return make
+
+
+@pytest.fixture
+def make_spec(make_recipe):
+    def make(protocol="bn", recipe=None, **changes):
+        return RunSpec(MODEL, TASK, protocol, recipe or make_recipe(), **changes)
+
+    return make
+
+
+@pytest.fixture
+def options(tmp_path):
+    return RunOptions(tmp_path / "work", weights_root=Path("pretrained_models"))

@@ -1,0 +1,40 @@
+import pytest
+
+from mmbnft.engine import Recipe
+from mmbnft.errors import UserError
+
+
+def test_trials_are_every_combination(make_recipe):
+    assert make_recipe().trials() == [{}]
+    trials = make_recipe(search=dict(lr=[0.1, 0.2], weight_decay=[0, 1e-4])).trials()
+    assert trials == [
+        dict(lr=0.1, weight_decay=0),
+        dict(lr=0.1, weight_decay=1e-4),
+        dict(lr=0.2, weight_decay=0),
+        dict(lr=0.2, weight_decay=1e-4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(epochs=0), "epochs of recipe 'test' must be a whole number from 1, got 0"),
+        (dict(batch_size=2.5), "batch_size of recipe 'test' must be a whole number from 1, got 2.5"),
+        (dict(fit_on="test"), "fit_on of recipe 'test' must be one of train, trainval, got 'test'"),
+        (dict(optimizer=dict(type="SGD")), "needs a type and a positive lr"),
+        (dict(optimizer=dict(type="SGD", lr=-1)), "needs a type and a positive lr"),
+        (dict(search=dict(momentum=[0.9])), "for lr, weight_decay, got momentum"),
+        (dict(search=dict(lr=[])), "non-empty lists"),
+        (dict(search=dict(lr=[float("nan")])), "lists of numbers"),
+    ],
+)
+def test_wrong_settings_are_refused(make_recipe, changes, message):
+    with pytest.raises(UserError, match=message):
+        make_recipe(**changes)
+
+
+def test_misspelt_and_missing_settings_are_named():
+    with pytest.raises(UserError, match="unknown recipe settings epoch; allowed: batch_size, epochs"):
+        Recipe.from_config(dict(epoch=3))
+    with pytest.raises(UserError, match="the recipe is incomplete: .*'optimizer'"):
+        Recipe.from_config(dict(name="x", epochs=3, batch_size=2))

@@ -1,0 +1,58 @@
+import types
+
+import pytest
+
+from mmbnft.hooks import BnftWandbHook
+from mmbnft.hooks.wandb_hook import resolve_mode
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch, tmp_path):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
+def test_auto_is_offline_without_an_account_and_online_with_a_key(monkeypatch):
+    assert resolve_mode("auto") == "offline"
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    assert resolve_mode("auto") == "online"
+
+
+def test_auto_is_online_after_wandb_login(tmp_path):
+    (tmp_path / "netrc").write_text("machine api.wandb.ai\n  login user\n  password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    assert resolve_mode("auto") == "online"
+
+
+def test_real_offline_run_holds_config_steps_and_summary(start, small_model, tmp_path):
+    options = dict(project="proj", name="run-name", config={"protocol": "bn_paper"}, interval=1, folder=str(tmp_path))
+    hook = BnftWandbHook(**options, finish=False)
+    start(small_model("linear"), [(hook, "VERY_LOW")])
+    hook.close({"closing_value": 91.5})
+    (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    content = path.read_bytes()
+    for text in (b"run-name", b"proj", b"bn_paper", b"train/loss", b"closing_value", b"91.5"):
+        assert text in content
+
+
+def test_steps_grow_over_the_phases_of_a_protocol(start, small_model, tmp_path, monkeypatch):
+    logged, summary = [], {}
+    fake = types.SimpleNamespace(summary=summary, finish=lambda: None)
+    fake.log = lambda tags, step: logged.append((step, tags))
+    opened = []
+    monkeypatch.setattr("mmbnft.hooks.wandb_hook.wandb.init", lambda **options: opened.append(options) or fake)
+    hook = BnftWandbHook(interval=1, folder=str(tmp_path), finish=False)
+    start(small_model("linear"), [(hook, "VERY_LOW")])
+    del hook.priority
+    start(small_model("bn"), [(hook, "VERY_LOW")])
+    hook.close({"value": 1.0})
+    assert [step for step, _ in logged] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert all("train/loss" in tags and "learning_rate" in tags for _, tags in logged)
+    assert len(opened) == 1
+    assert opened[0]["mode"] == "offline"
+    assert summary == {"value": 1.0}
+
+
+def test_off_writes_nothing(start, small_model, tmp_path):
+    start(small_model("linear"), [(BnftWandbHook(mode="off", folder=str(tmp_path / "w")), "VERY_LOW")])
+    assert not (tmp_path / "w").exists()

@@ -1,0 +1,63 @@
+import dataclasses
+
+import pytest
+
+from mmbnft.errors import UserError
+from mmbnft.results import COLUMNS, Result, read_result, read_results, results_table, write_result
+
+
+def a_result(**changes):
+    values = dict(checkpoint="simsiam", task="digits", protocol="bn", recipe="small", split=0, seed=1, key="ab" * 32)
+    values |= dict(status="ok", value=91.5, metric="top1", cost={"seconds": 2.5})
+    return Result(**(values | changes))
+
+
+def test_round_trip(tmp_path):
+    result = a_result(details={"curve": [{"loss": 0.5}]})
+    assert read_result(write_result(tmp_path, result)) == result
+
+
+def test_name_tells_the_coordinates_and_is_unique_by_key():
+    assert a_result().file_name == "simsiam__digits__bn__small__split0__seed1__abababababababab.json"
+    assert a_result(key="cd" * 32).file_name != a_result().file_name
+    assert "/" not in a_result(checkpoint="a/../b c").file_name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(value=None), "finite value"),
+        (dict(value=float("nan")), "finite value"),
+        (dict(status="done"), "ok or failed, got 'done'"),
+        (dict(status="failed", value=None), "needs a reason"),
+        (dict(status="failed", reason="NaN"), "no value"),
+    ],
+)
+def test_what_is_no_result_cannot_be_made(changes, message):
+    with pytest.raises(UserError, match=message):
+        a_result(**changes)
+
+
+def test_table_holds_successful_runs_in_percent(tmp_path):
+    write_result(tmp_path, a_result())
+    write_result(tmp_path, a_result(key="cd" * 32, status="failed", value=None, reason="loss is nan"))
+    table = results_table(read_results(tmp_path))
+    assert tuple(table.columns) == COLUMNS
+    assert table.values.tolist() == [["simsiam", "digits", "bn", 0, 1, 91.5, 2.5]]
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"schema": 1, "what": 2}', '{"schema": 99}'])
+def test_foreign_json_is_refused_by_name(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(UserError, match=r"x\.json is not a result"):
+        read_results(tmp_path)
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(UserError, match="no results folder"):
+        read_results(tmp_path / "none")
+
+
+def test_result_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        a_result().value = 1.0

@@ -1,0 +1,65 @@
+"""Run one (checkpoint, task, protocol): python tools/train.py CONFIG [--checkpoint ID] [--protocol NAME] ..."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmbnft.command import DictAction, run_command
+from mmbnft.engine import Tracking, load_config, run_single, spec_from_config
+from mmbnft.processes import Processes
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line; the published code's spellings work too."""
+    parser = argparse.ArgumentParser(description="Adapt one checkpoint to one task by one protocol and read test once.")
+    parser.add_argument("config", type=Path, help="configuration file")
+    parser.add_argument("--work-dir", "--work_dir", type=Path, help="for results and state; default work_dirs/CONFIG")
+    parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V",
+                        help="override settings, e.g. recipe.epochs=5 load_from=FILE")  # fmt: skip
+    parser.add_argument("--checkpoint", help="catalogue id, weight file, or 'random'")
+    parser.add_argument("--allow-partial", action="store_true", default=None, help="accept an incomplete checkpoint")
+    parser.add_argument("--protocol", help="protocol name, e.g. linear, bn, finetune")
+    parser.add_argument("--split", type=int, help="number of the official split")
+    parser.add_argument("--seed", type=int, help="seed of head, order and augmentation")
+    parser.add_argument("--resume", action="store_true", help="continue an unfinished run of the work dir")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--wandb", choices=["auto", "online", "offline", "off"], help="default auto: online if logged in"
+    )
+    parser.add_argument("--wandb-project", "--wandb_project")
+    parser.add_argument("--wandb-run-name", "--wandb_run_name")
+    parser.add_argument("--tensorboard", action="store_true", default=None, help="write TensorBoard files")
+    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Load the configuration, run, print a summary."""
+    args = parse_args()
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    config = load_config(args.config, args.cfg_options)
+    names = ("checkpoint", "allow_partial", "protocol", "split", "seed")
+    config.merge_from_dict({name: value for name in names if (value := getattr(args, name)) is not None})
+    options = {"wandb": args.wandb, "project": args.wandb_project, "name": args.wandb_run_name,
+               "tensorboard": args.tensorboard}  # fmt: skip
+    tracking = dict(config.get("tracking", {})) | {k: v for k, v in options.items() if v is not None}
+    work_dir = args.work_dir or Path(config.get("work_dir") or Path("work_dirs") / args.config.stem)
+    result, path = run_single(
+        spec_from_config(config),
+        work_dir,
+        tracking=Tracking.from_config(tracking),
+        resume=args.resume,
+        launcher=args.launcher,
+        device=args.device,
+    )
+    if Processes.current().is_main:
+        trainable = ", ".join(f"{c['values']:,} of {c['of']:,}" for c in result.details["trainable"])
+        print(f"{result.checkpoint}  {result.task}  {result.protocol}: test {result.metric} {result.value:.2f} %")
+        print(f"trained {trainable} backbone values in {result.cost['seconds']:.1f} s; result: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
