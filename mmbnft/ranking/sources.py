@@ -63,9 +63,7 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
     if not path.exists():
         raise UserError(f"there is no source {path}; name a results folder or a CSV file")
     try:
-        table = pd.read_csv(
-            path, skipinitialspace=True, dtype=dict.fromkeys(("checkpoint", "task", "protocol"), str)
-        )
+        table = pd.read_csv(path, skipinitialspace=True, dtype=dict.fromkeys(("checkpoint", "task", "protocol"), str))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as CSV ({error}); a long table has {', '.join(REQUIRED)}") from error
     table = _melted(table, path, wide) if wide is not None else table

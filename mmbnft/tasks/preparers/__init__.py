@@ -21,6 +21,7 @@ from mmbnft.tasks.preparers.own import OwnData, prepare_own
 from mmbnft.tasks.preparers.pets import Pets
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
 from mmbnft.tasks.preparers.prepare import Prepared, prepare
+from mmbnft.tasks.preparers.published import VPULAB, Published, published_settings
 from mmbnft.tasks.preparers.sun397 import Sun397
 from mmbnft.tasks.preparers.voc2007 import Voc2007
 
@@ -62,6 +63,7 @@ def build_preparer(name: str) -> Preparer:
 
 __all__ = [
     "PREPARERS",
+    "VPULAB",
     "Archive",
     "Counts",
     "Entry",
@@ -70,8 +72,10 @@ __all__ = [
     "OwnData",
     "Prepared",
     "Preparer",
+    "Published",
     "Reading",
     "build_preparer",
     "prepare",
     "prepare_own",
+    "published_settings",
 ]

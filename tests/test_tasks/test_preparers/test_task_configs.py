@@ -1,3 +1,4 @@
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -5,72 +6,69 @@ import pytest
 import torch
 from mmcv import Config
 
+from mmbnft.errors import UserError
 from mmbnft.tasks import METRICS, TASKS, ArrayImages, Task, TaskDataset
-from mmbnft.tasks.preparers import PREPARERS
+from mmbnft.tasks.preparers import PREPARERS, VPULAB, published_settings
 
 FOLDER = Path(__file__).parents[3] / "configs" / "_base_" / "tasks"
+CONFIGS = {path.stem: Config.fromfile(path) for path in sorted(FOLDER.glob("*.py"))}
 # Other files of that folder configure tasks that need no preparation.
-CONFIGS = {
-    path.stem: config
-    for path in sorted(FOLDER.glob("*.py"))
-    if (config := Config.fromfile(path)).task.type == "list_task"
-}
-PUBLISHED = {name: config.vpulab for name, config in CONFIGS.items() if "vpulab" in config}
+PREPARED = {name: config for name, config in CONFIGS.items() if config.task.type == "list_task"}
 
 
 def test_every_preparer_has_its_config():
-    assert CONFIGS.keys() == PREPARERS.keys()
+    assert PREPARED.keys() == PREPARERS.keys()
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", PREPARED)
 def test_config_names_the_folder_of_its_preparer_and_repeats_no_fact(name):
-    config, facts = CONFIGS[name], PREPARERS[name].facts
+    config, facts = PREPARED[name], PREPARERS[name].facts
+    assert set(config) == {"task"}  # the engine refuses other settings
     assert config.task == {"type": "list_task", "root": f"data/{facts.name}"}
     assert config.task.type in TASKS
-    assert config.image_size == 224
     assert facts.metric in METRICS
     assert (facts.metric == "map11") == facts.multi_label
 
 
-def test_published_settings():
-    """The tasks with published statistics, and which (batch, rate, epochs) were published for which protocol."""
-    protocols = {
-        name: {
-            protocol: (settings[protocol].batch_size, settings[protocol].lr, settings[protocol].epochs)
-            for protocol in ("linear", "bn")
-            if protocol in settings
-        }
-        for name, settings in PUBLISHED.items()
-    }
-    assert protocols == {
-        "aircraft": {"linear": (128, 0.01, 23), "bn": (16, 0.01, 70)},
-        "caltech101": {"bn": (8, 0.01, 70)},
-        "cars": {"linear": (8, 0.01, 23)},
-        "cifar10": {"linear": (12, 0.1, 28)},
-        "cifar100": {"bn": (128, 0.1, 350)},
-        "dtd": {"bn": (16, 0.01, 70)},
-        "eurosat": {},
-        "flowers": {"bn": (16, 0.01, 70)},
-        "mhist": {"bn": (16, 0.01, 70)},
-        "pets": {"bn": (16, 0.01, 70)},
-        "plant_disease": {"linear": (256, 0.01, 28)},
+def test_published_schedules():
+    """Batch, rate, epochs and BatchNorm1d before the classifier, of every valid published configuration."""
+    found = {name: (settings.linear, settings.bn) for name, settings in VPULAB.items()}
+    assert {name: tuple(part and astuple(part) for part in parts) for name, parts in found.items()} == {
+        "aircraft": ((128, 0.01, 23, True), (16, 0.01, 70, False)),
+        "caltech101": (None, (8, 0.01, 70, False)),
+        "cars": ((8, 0.01, 23, False), None),
+        "cifar10": ((12, 0.1, 28, False), None),
+        "cifar100": (None, (128, 0.1, 350, False)),
+        "dtd": (None, (16, 0.01, 70, False)),
+        "eurosat": (None, None),
+        "flowers": (None, (16, 0.01, 70, False)),
+        "mhist": (None, (16, 0.01, 70, False)),
+        "pets": (None, (16, 0.01, 70, False)),
+        "plant_disease": ((256, 0.01, 28, True), None),
     }
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", VPULAB)
 def test_published_statistics(name):
-    published = PUBLISHED[name]
+    published = VPULAB[name]
+    assert name in PREPARERS
     assert len(published.mean) == len(published.std) == 3
     assert all(0.05 < value < 0.95 for value in (*published.mean, *published.std))
     assert published.channel_order == ("rgb" if name.startswith("cifar") else "bgr")
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", VPULAB)
 def test_published_transforms_build(name):
+    published = VPULAB[name]
     source, size = {"cifar100": (32, 32), "eurosat": (64, 64)}.get(name, (300, 224))
     images = ArrayImages(np.zeros((2, source, source, 3), np.uint8), np.array([0, 1]))
     task = Task("blank", ("a", "b"), "top1", {"train": images, "val": images, "test": images})
-    for kind in ("train", "train_bn", "test"):
-        if kind in PUBLISHED[name]:
-            dataset = TaskDataset(task, "train", [*PUBLISHED[name][kind], {"type": "ToTensor"}])
+    for pipeline in (published.train, published.bn_train, published.test):
+        if pipeline is not None:
+            dataset = TaskDataset(task, "train", [*pipeline, {"type": "ToTensor"}])
             assert dataset[0]["img"].shape == torch.Size((3, size, size))
+
+
+def test_task_without_published_settings():
+    with pytest.raises(UserError, match="publishes no settings for 'sun397'; it has: aircraft, caltech101"):
+        published_settings("sun397")
