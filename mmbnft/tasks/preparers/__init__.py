@@ -20,7 +20,7 @@ from mmbnft.tasks.preparers.mhist import Mhist
 from mmbnft.tasks.preparers.own import OwnData, prepare_own
 from mmbnft.tasks.preparers.pets import Pets
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
-from mmbnft.tasks.preparers.prepare import Prepared, prepare
+from mmbnft.tasks.preparers.preparation import Prepared, prepare
 from mmbnft.tasks.preparers.published import VPULAB, Published, published_settings
 from mmbnft.tasks.preparers.sun397 import Sun397
 from mmbnft.tasks.preparers.voc2007 import Voc2007

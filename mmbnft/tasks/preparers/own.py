@@ -12,7 +12,7 @@ from mmbnft.tasks.preparers.archives import unpack
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading, single_labels
 from mmbnft.tasks.preparers.draws import hold_out, pick, stratified
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
-from mmbnft.tasks.preparers.prepare import Prepared, finish
+from mmbnft.tasks.preparers.preparation import Prepared, finish
 from mmbnft.tasks.preparers.readers import class_folders, lines_of
 from mmbnft.tasks.preparers.state import State
 

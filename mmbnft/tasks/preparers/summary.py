@@ -5,7 +5,7 @@ from typing import Any
 from mmbnft import files
 from mmbnft.tasks.preparers.checks import class_balance
 from mmbnft.tasks.preparers.own import OwnData, ignored_files
-from mmbnft.tasks.preparers.prepare import Prepared
+from mmbnft.tasks.preparers.preparation import Prepared
 
 PAIRS_SHOWN = 5
 
