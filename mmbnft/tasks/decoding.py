@@ -54,7 +54,7 @@ def decode_rgb(path: Path | str, where: str = "") -> np.ndarray:
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
-        return TURNS.get(image.getexif().get(ORIENTATION))
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # the pixels are fine and only the note beside them is damaged: what viewers ignore, too
         return None
 

@@ -7,10 +7,8 @@ ones are not.
 """
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -23,7 +21,7 @@ from scipy.fft import dctn
 from mmbnft import files
 from mmbnft.errors import UserError
 from mmbnft.tasks.images import Images, ListedImages
-from mmbnft.tasks.preparers.progress import progress
+from mmbnft.tasks.preparers.progress import in_threads
 from mmbnft.tasks.task import SPLITS, Task, list_task
 
 SIDE = 64  # pixels an image is reduced to
@@ -115,8 +113,7 @@ def _fingerprints(images: Images, known: dict[Path, Fingerprint], split: str) ->
             known[path] = fingerprint(images.pixels(index))
         return known[path]
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(progress(pool.map(make, range(len(images))), f"comparing {split}", total=len(images)))
+    return list(in_threads(make, range(len(images)), f"comparing {split}"))
 
 
 def _matches(

@@ -1,16 +1,14 @@
 """Whether what was read is what was published: counts, labels, disjoint lists, decodable images."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mmbnft.errors import UserError, choices
 from mmbnft.tasks.decoding import decode_rgb
 from mmbnft.tasks.preparers.base import Entry, Lists, Reading, numbers
 from mmbnft.tasks.preparers.facts import Counts, Facts
-from mmbnft.tasks.preparers.progress import progress
+from mmbnft.tasks.preparers.progress import in_threads
 from mmbnft.tasks.preparers.state import State
 
 SAVE_EVERY = 5000  # images between two savings of what was decoded
@@ -122,15 +120,14 @@ def check_images(folder: Path, names: Sequence[str], state: State) -> int:
     todo = [name for name in names if not state.is_known(folder, name)]
     failures: dict[Path, str] = {}
     try:
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            results = pool.map(lambda name: _failure(folder / name), todo)
-            for count, (name, failure) in enumerate(zip(progress(todo, "decoding"), results, strict=True), start=1):
-                if failure:
-                    failures[folder / name] = failure
-                else:
-                    state.remember(folder, name)
-                if count % SAVE_EVERY == 0:
-                    state.save()
+        results = in_threads(lambda name: _failure(folder / name), todo, "decoding")
+        for count, (name, failure) in enumerate(zip(todo, results, strict=True), start=1):
+            if failure:
+                failures[folder / name] = failure
+            else:
+                state.remember(folder, name)
+            if count % SAVE_EVERY == 0:
+                state.save()
     finally:
         state.save()
     if failures:

@@ -33,6 +33,7 @@ class Eurosat(Preparer):
         ),
         licence="MIT",
         unverified=(
+            "the address of EuroSAT_RGB.zip follows the record's usual pattern",
             "images of eight of the ten classes (2,000 to 3,000 each) are only checked by their sum",
             "VTAB's 60/20/20 split follows another library's order and is not reproduced; sizes are the same",
         ),

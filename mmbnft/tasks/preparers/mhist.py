@@ -7,7 +7,7 @@ from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
-from mmbnft.tasks.preparers.readers import find_one, lines_of, number, relative
+from mmbnft.tasks.preparers.readers import find_any, find_one, lines_of, number, relative
 
 CLASSES = ("HP", "SSA")
 COLUMNS = ("Image Name", "Majority Vote Label", "Partition")
@@ -39,7 +39,7 @@ class Mhist(Preparer):
     def read(self, images: Path) -> Reading:
         """See `Preparer`."""
         path = find_one(images, "annotations.csv")
-        folder = find_one(images, "images")
+        folder = find_any(images, "images") or images
         rows = csv.DictReader(lines_of(path))
         missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
         if missing:

@@ -46,8 +46,8 @@ def prepare(
     Args:
         preparer: The data set.
         root: Folder of all data sets.
-        archives: Archives, single files, or folders holding what the archives hold; without any, those in
-            `root/NAME/archives`.
+        archives: Archives, single files, or folders holding what the archives hold; those in `root/NAME/archives`
+            come on top.
         fetch: Download what is missing and published without a form.
         check: Decode every image again, also those that decoded before.
 
@@ -59,7 +59,8 @@ def prepare(
     given = [Path(path) for path in archives]
     if fetch:
         given += [download(archive, folder / "archives") for archive in _wanted(facts, [path.name for path in given])]
-    given = given or sorted(path for path in (folder / "archives").glob("*") if path.suffix != ".part")
+    names = {path.name for path in given}
+    given += sorted(p for p in (folder / "archives").glob("*") if p.suffix != ".part" and p.name not in names)
     state = State(folder)
     _require(facts, given, state, folder)
     fresh = _unpack_all(facts, given, folder, state, again=False)
@@ -105,7 +106,9 @@ def _require(facts: Facts, given: Sequence[Path], state: State, folder: Path) ->
         return
     missing = _wanted(facts, [path.name for path in given] + list(state.archives))
     if missing:
-        wanted = ", ".join(f"{a.name} ({a.url})" if a.url else a.name for a in missing)
+        listed = missing if missing[0].required else facts.archives
+        joint = ", " if missing[0].required else " or "
+        wanted = joint.join(f"{a.name} ({a.url})" if a.url else a.name for a in listed)
         terms = f"; {facts.registration}" if facts.registration else ""
         raise UserError(
             f"{facts.name} needs {wanted} from {facts.source}{terms}; give --archive PATH or put it in "

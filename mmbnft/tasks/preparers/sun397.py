@@ -47,10 +47,11 @@ class Sun397(Preparer):
         """See `Preparer`. `Partitions.zip` may be flat or hold a folder."""
         names = find_one(images, "ClassName.txt")
         classes = tuple(line.rstrip("/") for line in lines_of(names))
+        partitions = find_one(images, "Training_01.txt").parent
         splits = {}
         for name in self.facts.counts:
-            trainval = self._entries(find_one(images, f"Training_{name}.txt"), classes)
-            test = self._entries(find_one(images, f"Testing_{name}.txt"), classes)
+            trainval = self._entries(partitions / f"Training_{name}.txt", classes)
+            test = self._entries(partitions / f"Testing_{name}.txt", classes)
             splits[name] = with_validation(trainval, test)
         return Reading(tuple(line.split("/", 2)[-1] for line in classes), splits)
 

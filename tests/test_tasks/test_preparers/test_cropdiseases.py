@@ -1,6 +1,7 @@
 # ruff: noqa: RUF012 (class attributes state facts and stay as they are)
 from preparer_case import PreparerCase
 from test_plant_disease import CLASSES, FILES, kaggle
+from test_plant_disease import TestPlantDisease as _PlantDisease
 
 from mmbnft.tasks.preparers.cropdiseases import CropDiseases
 
@@ -18,3 +19,11 @@ class TestCropDiseases(PreparerCase):
 
     def test_pool_size(self):
         assert self.preparer.facts.images == 43456
+
+
+def test_shares_what_plant_disease_unpacked(tmp_path):
+    case, other = TestCropDiseases(), _PlantDisease()
+    given = other.prepare(tmp_path, kaggle(tmp_path)).folder / "images"
+    prepared = case.prepare(tmp_path, [given])
+    name = prepared.reading.names()[0]
+    assert (prepared.folder / "images" / name).samefile(given / name)
