@@ -4,9 +4,13 @@
 where it is needed.
 """
 
+import contextlib
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import io
+import logging
 import os
 import socket
 import time
@@ -19,8 +23,10 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 from packaging.version import Version
+from sklearn.cluster import KMeans
 
 TORCH_MINIMUM = "2.6"
 INSTALL_HINT = "install the tested set: see the README's section Install"
@@ -109,14 +115,104 @@ def _torchvision_library_loads() -> bool:
 
 @contextmanager
 def pretraining_without_cuda() -> Iterator[None]:
-    """Let MMSelfSup's algorithms pre-train on a machine without CUDA.
+    """Let MMSelfSup's algorithms pre-train on a machine without CUDA, on today's NumPy.
 
     Several of them call `.cuda()` on tensors, modules and index lists, and gather over a process group that they expect
     to exist. Inside this context `.cuda()` stays on the CPU (only where there is no CUDA) and a group of one process is
-    opened where there is none.
+    opened where there is none. Clustering runs on the CPU, and the host's pauses and progress dots are left out.
     """
-    with _cuda_calls_stay_on_cpu(), _group_of_one():
+    with (
+        _cuda_calls_stay_on_cpu(),
+        _group_of_one(),
+        _clustering_without_faiss(),
+        _numpy_has_int(),
+        _views_come_without_index(),
+        quiet_host(),
+    ):
         yield
+
+
+@contextmanager
+def _clustering_without_faiss() -> Iterator[None]:
+    """Replace the k-means of DeepCluster and ODC, which insists on faiss built for CUDA, by scikit-learn's.
+
+    Kept as in the host: random initial centroids, twenty iterations, a seed drawn from NumPy's global generator.
+    """
+    if torch.cuda.is_available() and importlib.util.find_spec("faiss"):
+        yield
+        return
+
+    def run_kmeans(x: np.ndarray, nmb_clusters: int, verbose: bool = False) -> tuple[list[int], float]:
+        seed = int(np.random.randint(1234))
+        fitted = KMeans(nmb_clusters, init="random", n_init=1, max_iter=20, random_state=seed).fit(x)
+        return fitted.labels_.tolist(), float(fitted.inertia_)
+
+    with mock.patch("mmselfsup.utils.clustering.run_kmeans", run_kmeans):
+        yield
+
+
+@contextmanager
+def _numpy_has_int() -> Iterator[None]:
+    """Bring back `np.int`, removed in NumPy 1.24, which the host's uniform sampler (DeepCluster) still uses."""
+    if hasattr(np, "int"):
+        yield
+        return
+    with mock.patch.object(np, "int", int, create=True):
+        yield
+
+
+@contextmanager
+def _views_come_without_index() -> Iterator[None]:
+    """Drop the index that MultiViewDataset adds to its views.
+
+    In MMSelfSup 0.11.0 the algorithms get every entry of a batch as an argument, and those of SimSiam and Barlow Twins
+    accept none but the views. No algorithm on two views uses the index here.
+    """
+    dataset = importlib.import_module("mmselfsup.datasets").MultiViewDataset
+    whole = dataset.__getitem__
+
+    def views_only(self: Any, idx: int) -> dict[str, Any]:
+        return {"img": whole(self, idx)["img"]}
+
+    with mock.patch.object(dataset, "__getitem__", views_only):
+        yield
+
+
+@contextmanager
+def quiet_host() -> Iterator[None]:
+    """Leave out what the host logs and prints over our progress bar, and its pauses.
+
+    It logs every tensor it initialises, prints dots while it extracts features, and sleeps two seconds before every
+    epoch against a deadlock of persistent workers, which pre-training does not use.
+    """
+    mmcv = importlib.import_module("mmcv")
+    dots = functools.partial(mmcv.ProgressBar, file=io.StringIO())
+    with (
+        _loggers_at(logging.WARNING, ("mmcv", "root", "mmselfsup")),
+        mock.patch("mmcv.runner.epoch_based_runner.time"),  # that module only sleeps with it
+        mock.patch.object(mmcv, "ProgressBar", dots),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        warnings.filterwarnings("ignore", message="The dataset part will be refactored")
+        warnings.filterwarnings("ignore", message=".*pin_memory.*")
+        # Barlow Twins reduces its cross-correlation inside the graph; over a group of one that is the identity.
+        warnings.filterwarnings("ignore", message="c10d::allreduce_: an autograd kernel was not registered")
+        yield
+
+
+@contextmanager
+def _loggers_at(level: int, names: tuple[str, ...]) -> Iterator[None]:
+    """Set the levels of the host's loggers, created as the host does, and put them back."""
+    loggers = [importlib.import_module("mmcv.utils").get_logger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, before in zip(loggers, levels, strict=True):
+            logger.setLevel(before)
 
 
 @contextmanager

@@ -41,7 +41,8 @@ def main() -> int:
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     report = rank(outcome.table, target=benchmark.target, out=out)
-    print(report.summary())
+    for task, verdict in report.study.verdicts.items():
+        print(f"{task}: {verdict}")
     print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
     print(f"report: {out / 'report.html'}")
     return 1 if outcome.failures else 0

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmbnft.ranking.controls import Facts
+from mmbnft.zoo.catalogue import entries
 
 
-def facts(entries: Mapping[str, Any]) -> Facts:
+def facts(known: Mapping[str, Any]) -> Facts:
     """Names, aliases and published figures of catalogue entries.
 
     Args:
-        entries: Id to an entry with `id`, `aliases` and `imagenet_linear_top1` (percent), and optionally
+        known: Id to an entry with `id`, `aliases` and `imagenet_linear_top1` (percent), and optionally
             `parameters`; an entry without a figure is left out of that control.
     """
     aliases, imagenet, parameters = {}, {}, {}
-    for name, entry in entries.items():
+    for name, entry in known.items():
         aliases.update(dict.fromkeys((name, *getattr(entry, "aliases", ())), name))
         if getattr(entry, "imagenet_linear_top1", None) is not None:
             imagenet[name] = float(entry.imagenet_linear_top1)
@@ -25,7 +26,4 @@ def facts(entries: Mapping[str, Any]) -> Facts:
 
 def catalogue_facts() -> Facts:
     """Facts of the catalogue that ships with this package."""
-    # Imported here so that ranking a CSV file through `rank` needs nothing of the catalogue.
-    from mmbnft.zoo import entries
-
     return facts(entries())

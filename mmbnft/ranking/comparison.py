@@ -49,7 +49,7 @@ def zou_interval(proxy_a: Array, proxy_b: Array, target: Array, level: float = 0
     if n < 4 or math.isnan(r_a + r_b + r_ab) or max(abs(r_a), abs(r_b)) > 1 - 1e-12:
         return math.nan, math.nan
     half = stats.norm.ppf((1 + level) / 2) / math.sqrt(n - 3)
-    (low_a, high_a), (low_b, high_b) = ((math.tanh(math.atanh(r) + s * half) for s in (-1, 1)) for r in (r_a, r_b))
+    (low_a, high_a), (low_b, high_b) = ([math.tanh(math.atanh(r) + s * half) for s in (-1, 1)] for r in (r_a, r_b))
     shared = (r_ab - r_a * r_b / 2) * (1 - r_a**2 - r_b**2 - r_ab**2) + r_ab**3
     c = shared / ((1 - r_a**2) * (1 - r_b**2))
     down = (r_a - low_a) ** 2 + (high_b - r_b) ** 2 - 2 * c * (r_a - low_a) * (high_b - r_b)
@@ -89,6 +89,14 @@ def swap_p(differences: Array) -> float:
     # A swap that leaves a proxy constant has no correlation; counting it as a hit keeps the test on the safe side.
     hits = ~(np.abs(differences) < abs(differences[0]) - 1e-12)
     return float(np.mean(hits))
+
+
+def bootstrap_p(boot: Array) -> float:
+    """Two-sided p-value that resampled differences give: twice the smaller share on one side of 0."""
+    known = boot[np.isfinite(boot)]
+    if not len(known):
+        return math.nan
+    return min(1.0, 2 * (1 + min(int((known <= 0).sum()), int((known >= 0).sum()))) / (1 + len(known)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

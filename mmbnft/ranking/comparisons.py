@@ -84,7 +84,7 @@ class PairTest:
         if statistic == "pearson":
             interval = comparison.zou_interval(a.proxy, b.proxy, a.target)
             return difference, *interval, comparison.williams_p(a.proxy, b.proxy, a.target)
-        return difference, *summary(a.boot[statistic] - b.boot[statistic]), comparison.swap_p(swapped)
+        return difference, *_interval_and_p(a.boot[statistic] - b.boot[statistic], swapped)
 
     def _mean(
         self, statistic: str, pairs: Sequence[tuple[Cell, Cell]], swapped: Sequence[Array]
@@ -94,8 +94,8 @@ class PairTest:
             return math.nan, math.nan, math.nan, math.nan
         difference = float(np.mean([swapped[i][0] for i in known]))
         boots = [pairs[i][0].boot[statistic] - pairs[i][1].boot[statistic] for i in known]
-        interval = summary(mean_over_tasks(boots, self.bootstrap.generator(3)))
-        return difference, *interval, comparison.swap_p(np.mean([swapped[i] for i in known], axis=0))
+        boot = mean_over_tasks(boots, self.bootstrap.generator(3))
+        return difference, *_interval_and_p(boot, np.mean([swapped[i] for i in known], axis=0))
 
 
 def comparison_table(bootstrap: Bootstrap, proxies: Sequence[str], controls: Sequence[str]) -> pd.DataFrame:
@@ -112,6 +112,15 @@ def comparison_table(bootstrap: Bootstrap, proxies: Sequence[str], controls: Seq
     figures = table[["difference", "ci_low", "ci_high", "p_adjusted"]].itertuples(index=False)
     table["verdict"] = [comparison.verdict(*(float(x) for x in row)) for row in figures]
     return table
+
+
+def _interval_and_p(boot: Array, swapped: Array) -> tuple[float, float, float]:
+    """Paired bootstrap interval and the larger of the two p-values.
+
+    Exchanging ranks one checkpoint at a time is only nearly exact and alone rejects a little too often at n = 12;
+    asking that the bootstrap agrees keeps true nulls below 6 % (benchmarks/ranking_calibration.py).
+    """
+    return *summary(boot), max(comparison.swap_p(swapped), comparison.bootstrap_p(boot))
 
 
 def _ranked(values: Array) -> Array:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER
@@ -61,5 +62,6 @@ def _on_front(proxy: str, points: dict[str, tuple[float, float]]) -> bool:
 
 def _separable(proxy: str, best: str, comparisons: pd.DataFrame) -> bool:
     mine = comparisons[(comparisons["task"] == MEAN) & (comparisons["statistic"] == TRUST)]
-    pair = mine[[{a, b} == {proxy, best} for a, b in zip(mine["proxy_a"], mine["proxy_b"], strict=True)]]
+    named = [{a, b} == {proxy, best} for a, b in zip(mine["proxy_a"], mine["proxy_b"], strict=True)]
+    pair = mine[np.array(named, bool)]  # an array, because an empty list would select columns
     return bool(pair["verdict"].isin([A_BETTER, B_BETTER]).any())

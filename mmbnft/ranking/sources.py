@@ -65,7 +65,9 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
     try:
         table = pd.read_csv(path, skipinitialspace=True, dtype=dict.fromkeys(("checkpoint", "task", "protocol"), str))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as CSV ({error}); a long table has {', '.join(REQUIRED)}") from error
+        raise UserError(
+            f"{path} cannot be read as CSV ({str(error).strip()}); a long table has {', '.join(REQUIRED)}"
+        ) from error
     table = _melted(table, path, wide) if wide is not None else table
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:

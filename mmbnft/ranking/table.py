@@ -133,7 +133,7 @@ def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
         wrong = numbers.isna() & frame[name].notna() & ~words.isin(["", "nan", "none"])
         wrong |= np.isinf(numbers)
         if wrong.any():
-            raise UserError(f"{name} {frame.loc[wrong, name].iloc[0]!r} is not a finite number; write e.g. 81.2")
+            raise UserError(f"{name} {str(frame.loc[wrong, name].iloc[0])!r} is not a finite number; write e.g. 81.2")
         frame[name] = numbers.astype(float)
     return frame
 

@@ -4,9 +4,10 @@ from mmbnft.zoo.catalogue import DEFAULT_ROOT, GROUPS, STUDY_TWELVE, entries, ge
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.entry import IMAGENET, UNIT, CatalogueEntry, Normalisation
 from mmbnft.zoo.fingerprint import fingerprint
-from mmbnft.zoo.loading import Backbone, file_identity, load_backbone, read_checkpoint
+from mmbnft.zoo.loading import Backbone, load_backbone, read_checkpoint
 from mmbnft.zoo.network import Architecture, ResNet, resnet_layout
 from mmbnft.zoo.padding import apply_same_padding
+from mmbnft.zoo.sources import file_identity
 
 __all__ = [
     "DEFAULT_ROOT",

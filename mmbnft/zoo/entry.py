@@ -1,5 +1,7 @@
 """What the catalogue knows about one published checkpoint."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +17,19 @@ class Normalisation:
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Normalisation":
+        """Read `mean` and `std` of three numbers each.
+
+        Raises:
+            KeyError, TypeError, ValueError: They are not there, or not that, or a deviation is not positive.
+        """
+        mean = tuple(float(value) for value in content["mean"])
+        std = tuple(float(value) for value in content["std"])
+        if len(mean) != 3 or len(std) != 3 or not all(math.isfinite(v) for v in mean + std) or min(std) <= 0:
+            raise ValueError("mean and std need three finite numbers each, std above 0")
+        return cls((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
     def to_dict(self) -> dict[str, list[float]]:
         """As lists, for JSON and configurations."""

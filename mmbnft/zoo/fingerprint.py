@@ -30,10 +30,15 @@ def fingerprint(backbone: nn.Module) -> str:
 
     A copy on the CPU in float64 and eval mode computes them; projections of the features, relative to their size, are
     rounded to six decimals before hashing, so that the order of summation does not matter and another weight does.
+    `no-features` stands for a network that cannot take the input, `no-finite-features` for one that overflows.
     """
-    twin = copy.deepcopy(backbone).to(device="cpu", dtype=torch.float64).eval()
-    with torch.no_grad():
-        features = features_of(twin, _probe()).flatten()
+    twin = copy.deepcopy(backbone).to(device="cpu", dtype=torch.float64)
+    twin.eval()  # apart, because the host's backbones return nothing from it
+    try:
+        with torch.no_grad():
+            features = features_of(twin, _probe()).flatten()
+    except (AssertionError, RuntimeError, TypeError, ValueError):  # e.g. a network for another image size
+        return "no-features"
     size = features.square().mean().sqrt().item()
     if not math.isfinite(size) or size == 0.0:
         return "no-finite-features"

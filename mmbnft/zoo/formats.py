@@ -145,7 +145,7 @@ _TORCH = (
     ),
     Format(
         "flat",
-        "bare backbone in torchvision names (Barlow Twins, DINO, VICReg, ssl-transfer, `convert`)",
+        "bare backbone in torchvision names (Barlow Twins, DINO, VICReg, ssl-transfer)",
         PrefixRules(),
         normalisation=None,
     ),
@@ -188,7 +188,7 @@ _TORCH = (
     ),
     Format(
         "tiny",
-        "this project's own small files: `meta` and `state_dict`, no prefix, float16 allowed",
+        "this project's own files (tiny/, `convert`): `meta` and `state_dict`, float16 allowed",
         PrefixRules(),
         containers=("state_dict",),
         requires=("meta",),

@@ -13,7 +13,8 @@ from mmbnft.zoo.formats import FORMATS, WHOLE, Format
 from mmbnft.zoo.network import COUNTER, Layout, infer_architecture, resnet_layout
 from mmbnft.zoo.rules import Sorted
 
-SHOWN = 10
+_INDEX = re.compile(r"\d+(?![\dd])")  # but not the 2 of conv2d
+SHOWN = 5  # groups of missing and of unexpected keys each
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,10 @@ def defects(found: Match) -> list[str]:
 
 
 def show(names: Sequence[str]) -> str:
-    """Names for a message: grouped by what differs in digits only, at most ten groups shown."""
-    groups = Counter(re.sub(r"\d+", "*", name.split(" ")[0]) for name in names)
-    first = {re.sub(r"\d+", "*", name.split(" ")[0]): name for name in reversed(names)}
+    """Names for a message: grouped by what differs in digits only, at most five groups shown."""
+    patterns = [_INDEX.sub("*", name.split(" ")[0]) for name in names]
+    groups = Counter(patterns)
+    first = dict(zip(reversed(patterns), reversed(names), strict=True))
     parts = [f"{group} ({count})" if count > 1 else first[group] for group, count in groups.most_common(SHOWN)]
     rest = len(groups) - SHOWN
     return ", ".join(parts) + (f" and {rest} more groups" if rest > 0 else "")

@@ -1,7 +1,8 @@
 """The one layout every published file is converted to: ResNet v1.5 in torchvision's names, written in torch alone."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,7 @@ BLOCKS = {
     200: (3, 24, 36, 3),
 }
 COUNTER = "num_batches_tracked"
+_BLOCK_NAME = re.compile(r"layer([1-4])\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ class Architecture:
     def __str__(self) -> str:
         width = f"base_channels={self.base_channels}, stem_channels={self.stem_channels}"
         return f"{self.type}-{self.depth} ({width})"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Architecture":
+        """What a configuration of the host's backbone says of it; settings that change no tensor are passed over.
+
+        Raises:
+            KeyError: The configuration lacks one of the attributes.
+        """
+        return cls(**{entry.name: config[entry.name] for entry in fields(cls)})
 
     def to_dict(self) -> dict[str, Any]:
         """Keyword arguments of the host's backbone, including its `type`."""
@@ -137,14 +148,16 @@ def infer_architecture(tensors: Mapping[str, Tensor]) -> Architecture:
     """
     stem = _output_channels(tensors, "conv1.weight")
     base = _output_channels(tensors, "layer1.0.conv1.weight")
-    names = {name for name in tensors if not name.endswith(COUNTER)}
+    blocks = {match.groups() for name in tensors if (match := _BLOCK_NAME.match(name))}
+    counts = [sum(int(layer) == level for layer, _ in blocks) for level in range(1, 5)]
+    deep = any(name.endswith(".conv3.weight") for name in tensors)
 
     def distance(depth: int) -> int:
-        layout = _layout(Architecture("ResNet", depth, base, stem))
-        return len(names ^ {name for name in layout if not name.endswith(COUNTER)})
+        wrong_kind = bool(blocks) and deep != (depth >= 50)
+        return 1000 * wrong_kind + sum(abs(a - b) for a, b in zip(counts, BLOCKS[depth], strict=True))
 
     # Without a single known name every depth is equally wrong; 50 is what is published.
-    depth = min((50, 18, 34, 101, 152, 200), key=distance)
+    depth = min((50, 18, 34, 101, 152, 200), key=distance) if blocks else 50
     return Architecture("ResNet", depth, base, stem)
 
 

@@ -42,7 +42,7 @@ def apply_same_padding(backbone: nn.Module, operations: str) -> int:
     pools = [module for module in backbone.modules() if isinstance(module, nn.MaxPool2d)]
     if not pools:
         raise UserError(f"SAME padding is defined for ResNets with a max-pooling, got {type(backbone).__name__}")
-    strided: list[nn.Module] = list(pools)
+    strided: list[nn.Conv2d | nn.MaxPool2d] = list(pools)
     if operations == "strided":
         # A 1x1 window needs no padding, so shortcuts keep theirs (none).
         convolutions = [module for module in backbone.modules() if isinstance(module, nn.Conv2d)]
@@ -52,11 +52,12 @@ def apply_same_padding(backbone: nn.Module, operations: str) -> int:
     return len(strided)
 
 
-def _replace_padding(module: nn.Module) -> None:
+def _replace_padding(module: nn.Conv2d | nn.MaxPool2d) -> None:
     kernel, stride = _side(module.kernel_size), _side(module.stride)
-    pooling = isinstance(module, nn.MaxPool2d)
-    module.padding = 0 if pooling else (0, 0)
-    value = float("-inf") if pooling else 0.0
+    if isinstance(module, nn.MaxPool2d):
+        module.padding, value = 0, float("-inf")
+    else:
+        module.padding, value = (0, 0), 0.0
     module.register_forward_pre_hook(partial(_pad, kernel=kernel, stride=stride, value=value))
 
 

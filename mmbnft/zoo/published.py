@@ -1,6 +1,7 @@
 """The published checkpoints, as data. Addresses and figures are the authors' (README or hub entry) unless noted."""
 
-from mmbnft.zoo.entry import IMAGENET, SWAV, UNIT, CatalogueEntry
+from mmbnft.zoo.entry import SWAV, UNIT, CatalogueEntry
+from mmbnft.zoo.published_mmselfsup import FAMILIES, MMSELFSUP
 
 _MOCO = "https://dl.fbaipublicfiles.com/moco/moco_checkpoints/"
 _PCL = "https://storage.googleapis.com/sfr-pcl-data-research/PCL_checkpoint/"
@@ -10,7 +11,6 @@ _SIMSIAM = "https://dl.fbaipublicfiles.com/simsiam/models/"
 _DINO = "https://dl.fbaipublicfiles.com/dino/dino_resnet50_pretrain/"
 _VICREG = "https://dl.fbaipublicfiles.com/vicreg/"
 _BARLOW = "https://dl.fbaipublicfiles.com/barlowtwins/ljng/"
-_OPENMMLAB = "https://download.openmmlab.com/mmselfsup/"
 _CUBIC = "shorter side to 256 (bicubic), centre crop 224"
 _SEVEN_EIGHTHS = "centre square of 0.875 x shorter side, bicubic to 224, clipped to [0, 1]"
 _SOLVER = "Whether the uploaded file still holds optimizer, key encoder or queue is not known; both forms are read."
@@ -18,7 +18,6 @@ _EXTRA_KEYS = "Which top-level keys besides `model` are in the uploaded file is 
 _HEAD_LATER = "Heads were added to the published file in July 2020; an older copy without them is read too."
 _EPOCHS = "The number of epochs is inferred, not stated with the file."
 _REAL_PICKLE = "The closed table of names was established on an emulation, not on the real pickle."
-_ZOO_KEYS = "Which keys besides the backbone are in the uploaded file is not known; those of the algorithm are read."
 
 
 def _study() -> tuple[CatalogueEntry, ...]:
@@ -318,62 +317,4 @@ def _others() -> tuple[CatalogueEntry, ...]:
     )
 
 
-# id, method, file under _OPENMMLAB, epochs, linear top-1 of the zoo's table; the file's suffix is its SHA-256 prefix.
-_ZOO = (
-    ("relative-loc", "Relative Location", "relative_loc/relative-loc_resnet50_8xb64-steplr-70e_in1k_20220225-84784688", 70, 38.78),
-    ("rotation", "Rotation", "rotation_pred/rotation-pred_resnet50_8xb16-steplr-70e_in1k_20220225-5b9f06a0", 70, 48.12),
-    ("npid", "NPID", "npid/npid_resnet50_8xb32-steplr-200e_in1k_20220225-5fbbda2a", 200, 58.97),
-    ("odc", "ODC", "odc/odc_resnet50_8xb64-steplr-440e_in1k_20220225-a755d9c0", 440, 53.43),
-    ("simclr-bs256", "SimCLR (batch 256)", "simclr/simclr_resnet50_8xb32-coslr-200e_in1k_20220428-46ef6bb9", 200, 62.56),
-    ("simclr-bs4096", "SimCLR (batch 4096)", "simclr/simclr_resnet50_16xb256-coslr-200e_in1k_20220428-8c24b063", 200, 66.66),
-    ("moco-v2", "MoCo v2", "moco/mocov2_resnet50_8xb32-coslr-200e_in1k_20220225-89e03af4", 200, 67.58),
-    ("byol", "BYOL", "byol/byol_resnet50_8xb32-accum16-coslr-200e_in1k_20220225-5c8b2c2e", 200, 71.72),
-    ("byol-bs4096", "BYOL (batch 4096)", "byol/byol_resnet50_16xb256-coslr-200e_in1k_20220527-b6f8eedd", 200, 71.88),
-    ("byol-300ep", "BYOL (300 epochs)", "byol/byol_resnet50_8xb32-accum16-coslr-300e_in1k_20220225-a0daa54a", 300, 72.93),
-    ("swav", "SwAV", "swav/swav_resnet50_8xb32-mcrop-2-6-coslr-200e_in1k-224-96_20220225-0497dd5d", 200, 70.47),
-    ("densecl", "DenseCL", "densecl/densecl_resnet50_8xb32-coslr-200e_in1k_20220225-8c7808fe", 200, 63.62),
-    ("simsiam", "SimSiam", "simsiam/simsiam_resnet50_8xb32-coslr-100e_in1k_20220225-68a88ad8", 100, 68.28),
-    ("simsiam-200ep", "SimSiam (200 epochs)", "simsiam/simsiam_resnet50_8xb32-coslr-200e_in1k_20220225-2f488143", 200, 69.84),
-    ("barlowtwins", "Barlow Twins", "barlowtwins/barlowtwins_resnet50_8xb256-coslr-300e_in1k_20220419-5ae15f89", 300, 71.66),
-    ("interclr", "InterCLR", "interclr/interclr-moco_resnet50_8xb32-coslr-200e_in1k_20221206-38f8fdaf", 200, 68.04),
-)  # fmt: skip
-
-
-def _zoo_entry(name: str, method: str, stem: str, epochs: int, top1: float) -> CatalogueEntry:
-    return CatalogueEntry(
-        f"mmselfsup-{name}",
-        f"{method} (MMSelfSup 0.x)",
-        "mmselfsup",
-        f"{_OPENMMLAB}{stem}.pth",
-        (stem.rsplit("/", 1)[-1] + ".pth",),
-        epochs=epochs,
-        imagenet_linear_top1=top1,
-        licence="Apache-2.0",
-        sha256=stem.rsplit("-", 1)[-1],
-        unverified=(_ZOO_KEYS,),
-    )
-
-
-def _families() -> tuple[CatalogueEntry, ...]:
-    """Prepared files that name no single source; hand over a path with `--format`."""
-    return (
-        CatalogueEntry(
-            "mmselfsup-backbone",
-            "backbone cut by MMSelfSup's extract_backbone_weights.py",
-            "mmselfsup-extracted",
-            architecture=None,
-            normalisation=IMAGENET,
-            unverified=("The file does not say which method or normalisation it had; ImageNet's is used.",),
-        ),
-        CatalogueEntry(
-            "ssl-transfer",
-            "backbone prepared by ssl-transfer's scripts",
-            "flat",
-            normalisation=None,
-            tensors=(318,),
-            unverified=("The file does not say its normalisation: SimCLR needs [0, 1], all others ImageNet's.",),
-        ),
-    )
-
-
-PUBLISHED = _study() + _others() + tuple(_zoo_entry(*row) for row in _ZOO) + _families()
+PUBLISHED = _study() + _others() + MMSELFSUP + FAMILIES

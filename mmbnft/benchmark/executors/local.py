@@ -35,7 +35,7 @@ def run_locally(
     weights_root: Path,
     finished: Callable[[PlannedRun, Result], None],
 ) -> None:
-    """Execute runs on `workers` processes, each importing the stack once and keeping its share of the cores.
+    """Execute runs on `workers` processes, which share one import of the stack and the cores.
 
     A worker that dies (killed, out of memory) costs the run it was busy with, which is recorded as failed; another
     worker takes its place. Interrupting ends the workers at once; results written before stay.
@@ -79,7 +79,10 @@ def run_locally(
 
 
 def _start(store: ResultStore, weights_root: Path, threads: int) -> _Worker:
-    context = multiprocessing.get_context("spawn")
+    # One server imports the stack once; every worker is a copy of it, so starting (and replacing) one costs nothing.
+    # The server itself never computes, which makes copying it safe.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([work.__module__])
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, store, weights_root, threads), daemon=True)
     process.start()

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER
+from mmbnft.ranking.controls import RANDOM
 from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.cost import TRUST
 from mmbnft.ranking.study import Study
@@ -136,7 +137,7 @@ def _half_widths(task: TaskScores, protocol: str) -> np.ndarray:
 
 def _heat_map(study: Study) -> Picture:
     table = study.correlations[study.correlations["statistic"] == TRUST]
-    proxies = [*study.scores.proxies, *(c for c in study.controls if c in set(table["proxy"]))]
+    proxies = [*study.scores.proxies, *(c for c in study.controls if c != RANDOM)]
     tasks = [task.name for task in study.scores.tasks]
     if MEAN in set(table["task"]):
         tasks.append(MEAN)
@@ -152,7 +153,7 @@ def _heat_map(study: Study) -> Picture:
     for i, j in np.ndindex(grid.shape):
         value = grid[i, j]
         label = "gap" if math.isnan(value) else f"{value:.2f}"
-        dark = not math.isnan(value) and abs(value) > 0.65
+        dark = not math.isnan(value) and abs(value) > 0.6
         text = axes.text(j, i, label, ha="center", va="center", fontsize=8)
         text.set_color(INK if math.isnan(value) else "white" if dark else "black")
     figure.colorbar(image, ax=axes, label="Kendall's tau", shrink=0.8)
@@ -222,9 +223,10 @@ def _for_page(svg: str, name: str, alt: str, tips: Mapping[str, str]) -> str:
         )
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
     width = float(size.group(1)) * 4 / 3 if size else 600
+    size_rule = f"max-width:{width:.0f}px;min-width:min({width:.0f}px,34rem)"
     return re.sub(
         r'(<svg[^>]*?) width="[\d.]+pt"',
-        rf'\1 role="img" aria-label="{_escape(alt)}" style="max-width:{width:.0f}px" width="100%"',
+        rf'\1 role="img" aria-label="{_escape(alt)}" style="{size_rule}" width="100%"',
         re.sub(r' height="[\d.]+pt"', "", svg, count=1),
         count=1,
         flags=re.DOTALL,

@@ -24,12 +24,13 @@ METHODS = """
 Every figure stands with its 95 % interval and n. Intervals of correlations resample the checkpoints (and the repeats of
 each, where there are several), the same draws for every proxy: percentile intervals with tails moved out for small n
 (Pearson), BCa (Spearman), percentile (tau, weighted tau). A resample in which a side is constant is left out; with more
-than 5 % of those, or with fewer than three checkpoints, there is no interval. Figures over tasks
-also resample the tasks. Two proxies are compared on the same checkpoints: Williams' t and Zou's interval for Pearson's r, exchanging the two
-results of each checkpoint for rank statistics (and for means over tasks), Holm's adjustment over the pairs of a task. A
-proxy is called better only if the adjusted p is at most 0.05 and the interval leaves out 0. Regret is the target's best
-value minus the best value among the proxy's top k, in points. Ranks of one task vary with another set of repeats, so
-with one run per cell there is no rank interval and no tier; over tasks the tiers are those of Nemenyi's test.
+than 5 % of those, or with fewer than three checkpoints, there is no interval. Figures over tasks also resample the
+tasks. The interval of the random control is the band that holds 95 % of random orders. Two proxies are compared on the
+same checkpoints: Williams' t and Zou's interval for Pearson's r, exchanging the two results of each checkpoint for rank
+statistics (and for means over tasks), Holm's adjustment over the pairs of a task. A proxy is called better only if the
+adjusted p is at most 0.05 and the interval leaves out 0. Regret is the target's best value minus the best value among
+the proxy's top k, in points. Ranks of one task vary with another set of repeats, so with one run per cell there is no
+rank interval and no tier; over tasks the tiers are those of Nemenyi's test.
 """
 
 
@@ -166,13 +167,12 @@ def _correlations(study: Study, task: str) -> str:
     if rows["value"].isna().all():
         return ""
     names = [name for name in STATISTICS if name in set(rows["statistic"])]
+    p_head = ["p (tau)"] if len(names) > 1 and rows["p_value"].notna().any() else []
     by_cell = rows.set_index(["proxy", "statistic"])
     table = []
     for proxy in dict.fromkeys(rows["proxy"]):
         mine = [by_cell.loc[(proxy, name)] for name in names]
-        p_values: list[Value] = [
-            (f"{r['p_value']:.3g}" if r["p_value"] == r["p_value"] else "", r["p_value"]) for r in mine[-2:-1]
-        ]
+        p_values = [_number(mine[names.index("kendall")]["p_value"])] if p_head else []
         n, note = mine[0]["n"], mine[0]["note"]
         table.append(
             [
@@ -183,7 +183,6 @@ def _correlations(study: Study, task: str) -> str:
                 (note, note),
             ]
         )
-    p_head = ["p (tau)"] if len(names) > 1 else []
     return _table(["ranker", *(TITLES[name] for name in names), *p_head, "n", "note"], table)
 
 
@@ -238,7 +237,7 @@ def _cost_table(study: Study) -> str:
 
 
 def _drawing(picture: Picture) -> str:
-    return f'<div class="wide"><div class="scroll">{picture.svg(inline=True)}</div></div>'
+    return f'<div class="wide">{picture.svg(inline=True)}</div>'
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:

@@ -108,6 +108,7 @@ def read_byol(path: Path) -> dict[str, Tensor]:
     try:
         with path.open("rb") as stream:
             content = InertUnpickler(stream, path.name).load()
+        return _online(path.name, content)
     except UserError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way; none of them has run anything
@@ -115,17 +116,19 @@ def read_byol(path: Path) -> dict[str, Tensor]:
             f"{path.name} is a damaged or foreign pickle ({type(error).__name__}); nothing in it was executed; "
             "download it again"
         ) from error
+
+
+def _online(name: str, content: Any) -> dict[str, Tensor]:
+    """The arrays of `online_params` and `online_state`; everything else is left unread."""
     state = content.get("experiment_state") if isinstance(content, dict) else None
-    if not isinstance(state, Record) or set(EXPERIMENT) - set(state.names):
+    if not isinstance(state, Record) or state.names != EXPERIMENT or len(state.values) != len(EXPERIMENT):
         raise UserError(
-            f"{path.name} is a pickle without BYOL's experiment_state (online_params, online_state); nothing in it was "
+            f"{name} is a pickle without BYOL's experiment_state (online_params, online_state); nothing in it was "
             "executed; only BYOL's own pickles are read"
         )
     values = dict(zip(state.names, state.values, strict=True))
     return {
-        f"{kind}:{key}": value
-        for kind in ("params", "state")
-        for key, value in flatten(path.name, values[f"online_{kind}"])
+        f"{kind}:{key}": value for kind in ("params", "state") for key, value in flatten(name, values[f"online_{kind}"])
     }
 
 
@@ -149,11 +152,13 @@ class Record:
     """Inert stand-in of a named tuple: names and values, no behaviour."""
 
     names: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
 
-    def __init__(self, *values: Any) -> None:
-        self.values = values
-        if len(values) != len(self.names):
-            self.names = ()
+    def __new__(cls, *values: Any) -> "Record":
+        """Keep `values`; pickles of named tuples call nothing else."""
+        made = super().__new__(cls)
+        made.values = values
+        return made
 
 
 class Mapped(dict[Any, Any]):
@@ -239,11 +244,14 @@ def _import_module(name: Any, safe: Any = False) -> _Module:
 
 
 def _get_attr(module: Any, name: Any) -> Callable[..., Any]:
-    allowed = {("numpy.core.multiarray", "_reconstruct"): _reconstruct, ("_codecs", "encode"): _encode}
+    allowed: dict[tuple[str, str], Callable[..., Any]] = {
+        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+        ("_codecs", "encode"): _encode,
+    }
     if not isinstance(module, _Module) or (module.name, name) not in allowed:
         raise UserError(
-            f"the pickle asks for {getattr(module, 'name', module)!s}.{name!s}, which no BYOL checkpoint needs; nothing "
-            "in it was executed; do not trust this file"
+            f"the pickle asks for {getattr(module, 'name', module)!s}.{name!s}, which no BYOL checkpoint needs; "
+            "nothing in it was executed; do not trust this file"
         )
     return allowed[module.name, name]
 

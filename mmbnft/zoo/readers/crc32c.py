@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 _POLYNOMIAL = 0x82F63B78
 _LANES = 8192
+_WORTHWHILE = 8  # bytes per lane below which one register is faster
 _MASK_DELTA = 0xA282EAD8
 _Words = NDArray[np.uint32]
 
@@ -17,6 +18,11 @@ def _table() -> _Words:
     for _ in range(8):
         table = np.where(table & 1, (table >> 1) ^ np.uint32(_POLYNOMIAL), table >> 1).astype(np.uint32)
     return table
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> tuple[int, ...]:
+    return tuple(int(word) for word in _table())
 
 
 def _advance(state: _Words, data: NDArray[np.uint8]) -> _Words:
@@ -35,6 +41,7 @@ def _apply(operator: _Words, state: _Words) -> _Words:
     return result
 
 
+@lru_cache(maxsize=256)
 def _zeros_operator(length: int) -> _Words:
     """The operator of `length` zero bytes, by repeated squaring."""
     identity = np.uint32(1) << np.arange(32, dtype=np.uint32)
@@ -51,18 +58,21 @@ def _zeros_operator(length: int) -> _Words:
 def crc32c(data: bytes | memoryview) -> int:
     """Checksum of `data`."""
     buffer = np.frombuffer(data, dtype=np.uint8)
-    state = np.array([0xFFFFFFFF], dtype=np.uint32)
     width = buffer.size // _LANES
-    bulk = width * _LANES
-    if width:
+    state, bulk = 0xFFFFFFFF, 0
+    if width >= _WORTHWHILE:
+        bulk = width * _LANES
         lanes = _advance(np.zeros(_LANES, dtype=np.uint32), buffer[:bulk].reshape(_LANES, width))
-        operator = _zeros_operator(width)
+        start = _apply(_zeros_operator(bulk), np.array([state], dtype=np.uint32))
+        operators = _zeros_operator(width)
         while lanes.size > 1:
-            lanes = _apply(operator, lanes[0::2]) ^ lanes[1::2]
-            operator = _apply(operator, operator)
-        state = _apply(_zeros_operator(bulk), state) ^ lanes
-    state = _advance(state, buffer[bulk:].reshape(1, -1))
-    return int(state[0]) ^ 0xFFFFFFFF
+            lanes = _apply(operators, lanes[0::2]) ^ lanes[1::2]
+            operators = _apply(operators, operators)
+        state = int((start ^ lanes)[0])
+    table = _numbers()
+    for byte in buffer[bulk:].tobytes():
+        state = table[(state ^ byte) & 0xFF] ^ (state >> 8)
+    return state ^ 0xFFFFFFFF
 
 
 def masked(checksum: int) -> int:

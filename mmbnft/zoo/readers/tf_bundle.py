@@ -1,7 +1,7 @@
 """Read a TensorFlow checkpoint (tensor bundle) without TensorFlow.
 
-The `.index` file is a LevelDB table: prefix-compressed keys in checksummed blocks, found through an index block that the
-footer points to. Its values are BundleEntryProto messages (tensorflow/core/protobuf/tensor_bundle.proto), which say
+The `.index` file is a LevelDB table: prefix-compressed keys in checksummed blocks, found through an index block that
+the footer points to. Its values are BundleEntryProto messages (tensorflow/core/protobuf/tensor_bundle.proto), which say
 where in the `.data-*` files each tensor's raw bytes lie. Every block and every tensor is held against its CRC-32C.
 """
 
@@ -93,7 +93,7 @@ def _tensors(index: bytes, shards: int, read_shard: Callable[[int], bytes]) -> d
     items = dict(_table(index))
     header = dict(fields(items.pop(b"")))
     if header.get(1, 0) != shards or header.get(2, 0) != 0:
-        raise ValueError(f"{shards} data files for {header.get(1, 0)} declared, or big-endian")
+        raise ValueError(f"{shards} data files where the header declares another number, or big-endian")
     loaded = [read_shard(i) for i in range(shards)]
     return {key.decode(): _tensor(key.decode(), _entry(value), loaded) for key, value in items.items()}
 

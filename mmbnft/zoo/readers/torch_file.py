@@ -41,7 +41,7 @@ def container_kind(path: Path) -> str:
         raise UserError(f"{path.name} is a web page, not weights; download the file itself")
     if head[257:262] == b"ustar":
         raise UserError(
-            f"{path.name} is a tar container of torch before 0.1.10, which is not read; save it again with a newer torch"
+            f"{path.name} is a tar container of torch before 0.1.10, which is not read; re-save it with a newer torch"
         )
     if head.startswith(_ZIP):
         return "bundle" if _holds_bundle(path) else "torch"

@@ -1,0 +1,19 @@
+# Pictures are clustered by their features; the clusters are the labels of the network.
+_base_ = "one_view.py"
+clusters = 100
+extractor = dict(
+    samples_per_gpu=256,
+    workers_per_gpu=0,
+    persistent_workers=False,
+    dataset=dict(
+        type="DeepClusterDataset",
+        data_source=dict(type="BnftArraySource"),
+        pipeline=[
+            dict(type="Resize", size=32),
+            dict(type="ToTensor"),
+            dict(type="Normalize", mean={{_base_.normalisation.mean}}, std={{_base_.normalisation.std}}),
+        ],
+    ),
+)
+model = dict(head=dict(type="ClsHead", with_avg_pool=False, num_classes=clusters))
+runner = dict(max_epochs=14)

@@ -1,0 +1,12 @@
+# One augmented view per picture, with its index: clustering and instance discrimination.
+_base_ = ["backbone.py", "schedule.py"]
+view = [
+    dict(type="BnftRandomCrop", size=32),
+    dict(type="BnftColourJitter"),
+    dict(type="BnftToTensor", normalisation={{_base_.normalisation}}),
+]
+data = dict(
+    samples_per_gpu=128,
+    drop_last=True,
+    train=dict(type="DeepClusterDataset", data_source=dict(type="BnftArraySource"), pipeline=view),
+)

@@ -1,0 +1,12 @@
+# Two augmented views per picture.
+_base_ = ["backbone.py", "schedule.py"]
+view = [
+    dict(type="BnftRandomCrop", size=32),
+    dict(type="BnftColourJitter"),
+    dict(type="BnftToTensor", normalisation={{_base_.normalisation}}),
+]
+data = dict(
+    samples_per_gpu=128,
+    drop_last=True,
+    train=dict(type="MultiViewDataset", data_source=dict(type="BnftArraySource"), num_views=[2], pipelines=[view]),
+)

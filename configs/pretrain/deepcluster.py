@@ -1,0 +1,15 @@
+_base_ = "_base_/clustering.py"
+method = "DeepCluster"
+model = dict(type="DeepCluster", with_sobel=False, neck=dict(type="AvgPool2dNeck"), head=dict(in_channels=128))
+# Clusters anew after every second epoch; every cluster is drawn equally often in the epoch that follows.
+custom_hooks = [
+    dict(
+        type="DeepClusterHook",
+        extractor={{_base_.extractor}},
+        clustering=dict(type="Kmeans", k={{_base_.clusters}}, pca_dim=-1),
+        unif_sampling=True,
+        reweight=False,
+        reweight_pow=0.5,
+        interval=2,
+    )
+]

@@ -1,0 +1,24 @@
+_base_ = "_base_/one_view.py"
+method = "Relative location"
+model = dict(
+    type="RelativeLoc",
+    neck=dict(type="RelativeLocNeck", in_channels=128, out_channels=256),
+    head=dict(type="ClsHead", with_avg_pool=False, in_channels=256, num_classes=8),
+)
+# The host cuts three by three patches and takes 21 pixels of jitter off each side: 159 pixels leave patches of 32.
+data = dict(
+    samples_per_gpu=16,
+    train=dict(
+        type="RelativeLocDataset",
+        pipeline=[
+            dict(type="Resize", size=170),
+            dict(type="RandomCrop", size=159),
+            dict(type="RandomGrayscale", p=0.66),
+        ],
+        format_pipeline=[
+            dict(type="ToTensor"),
+            dict(type="Normalize", mean={{_base_.normalisation.mean}}, std={{_base_.normalisation.std}}),
+        ],
+    ),
+)
+runner = dict(max_epochs=1)

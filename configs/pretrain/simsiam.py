@@ -1,0 +1,28 @@
+_base_ = "_base_/two_views.py"
+method = "SimSiam"
+model = dict(
+    type="SimSiam",
+    neck=dict(
+        type="NonLinearNeck",
+        in_channels=128,
+        hid_channels=256,
+        out_channels=256,
+        num_layers=3,
+        with_last_bn_affine=False,
+        norm_cfg=dict(type="BN1d"),
+    ),
+    head=dict(
+        type="LatentPredictHead",
+        predictor=dict(
+            type="NonLinearNeck",
+            in_channels=256,
+            hid_channels=64,
+            out_channels=256,
+            with_avg_pool=False,
+            with_last_bn=False,
+            with_last_bias=True,
+            norm_cfg=dict(type="BN1d"),
+        ),
+    ),
+)
+runner = dict(max_epochs=7)

@@ -1,0 +1,102 @@
+"""Find the file that a catalogue id or a path names, and identify it by its content."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmbnft.errors import UserError
+from mmbnft.files import sha256_file
+from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
+from mmbnft.zoo.entry import CatalogueEntry
+from mmbnft.zoo.formats import FORMATS, Format, get_format
+from mmbnft.zoo.readers.tf_bundle import bundle_files
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a checkpoint comes from and what it is expected to be.
+
+    Attributes:
+        path: The file (or folder) to open.
+        entry: Its catalogue entry; None for a bare file.
+        form: Its format; None to recognise it.
+    """
+
+    path: Path
+    entry: CatalogueEntry | None = None
+    form: Format | None = None
+
+
+def resolve(source: str | Path, format: str | None = None, root: Path | str = DEFAULT_ROOT) -> Source:
+    """Find what `source`, a catalogue id or a path, means; `format` is a format id or a catalogue id.
+
+    Raises:
+        UserError: Neither a known id nor a file, or the entry's file has not been fetched.
+    """
+    form, entry = None, None
+    if format is not None:
+        entry = None if format in FORMATS else get_entry(format, root)
+        form = get_format(entry.format if entry else format)
+    name = str(source)
+    path = Path(source)
+    known = entries(root)
+    ids = set(known) | {alias for item in known.values() for alias in item.aliases}
+    if isinstance(source, str) and (name.removesuffix(SAME_PADDING) in ids or not (path.suffix or path.exists())):
+        entry = get_entry(name, root)
+        if not entry.files:
+            raise UserError(f"{name!r} names a family of files, not one file; hand over the path of the file")
+        path = Path(root) / entry.files[0]
+        if not path.exists():
+            raise UserError(f"{path} is missing; run: python tools/checkpoints.py fetch {entry.id}")
+        form = form or get_format(entry.format)
+    elif not path.exists():
+        raise UserError(f"there is no file {path}; give a path that exists or a catalogue id (see checkpoints.py list)")
+    return Source(path, entry, form)
+
+
+def file_identity(source: str | Path, root: Path | str = DEFAULT_ROOT) -> tuple[Path, str]:
+    """Path and content hash of what `source` names; the hash also tells emulated padding apart.
+
+    Raises:
+        UserError: As for `resolve`.
+    """
+    found = resolve(source, None, root)
+    digest = content_hash(found.path)
+    padded = found.entry is not None and found.entry.emulate_same_padding
+    return found.path, digest + SAME_PADDING if padded else digest
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file; of a TensorFlow checkpoint, over the hashes of its files."""
+    if path.is_dir() or path.suffix == ".index":
+        parts = [sha256_file(part) for part in bundle_files(path)]
+        return hashlib.sha256("".join(parts).encode("ascii")).hexdigest()
+    return sha256_file(path)
+
+
+def check_hashes(source: Source, digest: str) -> None:
+    """Hold a file against the hashes that its authors publish.
+
+    Raises:
+        UserError: They differ.
+    """
+    entry, name = source.entry, source.path.name
+    if entry is None:
+        return
+    found = {"SHA-256": (digest, entry.sha256)}
+    if entry.md5:
+        found["MD5"] = (md5_file(source.path), entry.md5)
+    for kind, (actual, published) in found.items():
+        if not actual.startswith(published):
+            raise UserError(
+                f"{name} has {kind} {actual[:16]}..., published for {entry.id!r} is {published}; fetch it again"
+            )
+
+
+def md5_file(path: Path) -> str:
+    """Hex MD5 of a file's bytes, which some authors publish instead of a SHA-256."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

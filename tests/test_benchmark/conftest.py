@@ -1,0 +1,41 @@
+import pytest
+
+from mmbnft.benchmark import Benchmark
+from mmbnft.engine import Recipe
+
+TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
+MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
+SIZES = dict(train_size=16, val_size=8, test_size=16)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Two files of random weights for the small network, and their paths."""
+    import torch
+
+    from mmbnft.models import ProtocolBackbone
+
+    paths = []
+    for number in (0, 1):
+        torch.manual_seed(number)
+        path = tmp_path / "weights" / f"model{number}.pth"
+        path.parent.mkdir(exist_ok=True)
+        torch.save({"state_dict": ProtocolBackbone(dict(TINY), "bn").state_dict(), "author": "MMSelfSup"}, path)
+        paths.append(str(path))
+    return paths
+
+
+@pytest.fixture
+def make_benchmark(weights):
+    def make(**changes):
+        values = dict(
+            name="test",
+            model=MODEL,
+            recipe=Recipe("test", epochs=1, batch_size=8, optimizer=dict(type="SGD", lr=0.01)),
+            checkpoints=(*weights, "random"),
+            tasks=(dict(type="drawn", family="shapes", **SIZES),),
+            protocols=("linear", "finetune"),
+        )
+        return Benchmark(**(values | changes))
+
+    return make

@@ -1,0 +1,125 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mmbnft.benchmark import ResultStore, open_plan, run_benchmark
+from mmbnft.benchmark.executors import run_locally
+from mmbnft.benchmark.worker import work
+from mmbnft.errors import UserError
+from mmbnft.results import COLUMNS
+
+ROOT = Path("pretrained_models")
+
+
+def test_a_benchmark_runs_exports_and_does_nothing_twice(make_benchmark, tmp_path):
+    out = tmp_path / "out"
+    first = run_benchmark(make_benchmark(), out, workers=2)
+    assert (first.executed, first.skipped, first.failures) == (6, 0, ())
+    table = pd.read_csv(out / "results.csv")
+    assert tuple(table.columns) == COLUMNS
+    assert len(table) == 6
+    assert table["cost_seconds"].gt(0).all()
+    again = run_benchmark(make_benchmark(), out, workers=2)
+    assert (again.executed, again.skipped) == (0, 6)
+    more = run_benchmark(make_benchmark(protocols=("linear", "bn", "finetune")), out, workers=2)
+    assert (more.executed, more.skipped) == (3, 6)
+
+
+def test_a_failing_run_is_recorded_and_the_others_go_on(make_benchmark, tmp_path, weights):
+    model = make_benchmark().model
+    pre_activation = dict(type="mmcls.TIMMBackbone", model_name="resnetv2_50", pretrained=False)
+    benchmark = make_benchmark(model=model | dict(backbone=pre_activation), checkpoints=("random", weights[0]))
+    store = ResultStore(tmp_path / "out" / "results")
+    runs, left = open_plan(benchmark, store, ROOT, retry_failed=False)
+    results = [work(run, store, ROOT) for run in left if run.spec.protocol == "linear"]
+    assert [result.status for result in results] == ["ok", "failed"]
+    assert results[1].reason
+    assert "\n" not in results[1].reason
+    _, left = open_plan(benchmark, store, ROOT, retry_failed=False)
+    assert len(left) == len(runs) - 2
+    _, left = open_plan(benchmark, store, ROOT, retry_failed=True)
+    assert len(left) == len(runs) - 1
+
+
+def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
+    store = ResultStore(tmp_path / "results")
+    _, left = open_plan(make_benchmark(), store, ROOT, retry_failed=False)
+    arrived = []
+
+    def assassin():
+        deadline = time.time() + 60
+        while time.time() < deadline:
+            workers = [child for server in _children(os.getpid()) for child in _children(server)]
+            if workers and store.folder.is_dir():  # the first result is there, so the worker is at its second run
+                os.kill(workers[0], signal.SIGKILL)
+                return
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=assassin)
+    thread.start()
+    run_locally(left, store, 1, ROOT, lambda run, result: arrived.append((run.key, result)))
+    thread.join()
+    assert sorted(key for key, _ in arrived) == sorted(run.key for run in left)
+    failed = [result for _, result in arrived if result.status == "failed"]
+    assert len(failed) == 1
+    assert "the worker process died (signal SIGKILL)" in failed[0].reason
+    assert len(store.results()) == len(left)
+
+
+def _children(pid):
+    """Process ids of the children of the forkserver's kind."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+    return [int(child) for child in found if _is_python(child)]
+
+
+def _is_python(pid):
+    try:
+        return b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def test_number_of_workers_is_checked(tmp_path):
+    with pytest.raises(UserError, match="the number of workers must be at least 1, got 0"):
+        run_locally([], ResultStore(tmp_path), 0, ROOT, lambda run, result: None)
+
+
+def test_a_killed_benchmark_continues_and_loses_nothing(tmp_path, weights):
+    config = tmp_path / "bench.py"
+    config.write_text(
+        "_base_ = ['{root}/configs/_base_/models/tiny18.py', '{root}/configs/_base_/schedules/quickstart.py']\n"
+        "model = dict(backbone=dict(base_channels=4, stem_channels=4))\n"
+        "recipe = dict(epochs=1, batch_size=8, search=dict(lr=[0.01, 0.1]))\n"
+        "task = dict(type='drawn', family='shapes', train_size=16, val_size=8, test_size=16)\n"
+        "benchmark = dict(name='killed', checkpoints={weights!r} + ['random'], tasks=[task],\n"
+        "    protocols=['linear', 'bn', 'bn_paper', 'finetune'])\n"
+        "del task\n".format(root=Path.cwd(), weights=weights)
+    )
+    out = tmp_path / "out"
+    command = [sys.executable, "tools/benchmark.py", str(config), "--work-dir", str(out), "--workers", "2"]
+    store = ResultStore(out / "results")
+    for wanted in (1, 4):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        deadline = time.time() + 120
+        while len(list(store.folder.glob("*.json"))) < wanted and time.time() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    before = {result.key: result for result in store.results()}
+    assert before
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    after = {result.key: result for result in store.results()}
+    assert len(after) == 12
+    assert len(list(store.folder.glob("*.json"))) == 12
+    assert all(after[key] == result for key, result in before.items())
+    assert f"{12 - len(before)} runs executed, {len(before)} found done" in done.stdout
+    for name in ("results.csv", "correlations.csv", "report.html"):
+        assert (out / name).stat().st_size > 0

@@ -1,0 +1,94 @@
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mmbnft.ranking import resampling
+from mmbnft.ranking.statistics import STATISTICS, kendall, pearson
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(5)
+    target = rng.normal(size=12)
+    return 0.7 * target + 0.7 * rng.normal(size=12), target
+
+
+def test_percentile_and_bca_agree_with_scipy(pair):
+    proxy, target = pair
+    draws = np.random.default_rng(0).integers(0, 12, (20_000, 12))
+    boot = pearson(proxy[draws], target[draws])
+    left_out = resampling.jackknife(pearson, proxy, target)
+    for method, ours in (
+        ("percentile", resampling.percentile(boot)),
+        ("BCa", resampling.bca(boot, float(pearson(proxy, target)), left_out)),
+    ):
+        theirs = stats.bootstrap(
+            (proxy, target),
+            lambda a, b, axis: pearson(a, b),
+            paired=True,
+            vectorized=True,
+            n_resamples=20_000,
+            method=method,
+            rng=np.random.default_rng(1),
+        ).confidence_interval
+        assert ours == pytest.approx((theirs.low, theirs.high), abs=0.03)
+
+
+def test_expanded_interval_holds_the_percentile_interval(pair):
+    proxy, target = pair
+    draws = np.random.default_rng(0).integers(0, 12, (5000, 12))
+    boot = pearson(proxy[draws], target[draws])
+    wide, narrow = resampling.expanded(boot, 12), resampling.percentile(boot)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+    # For a mean of normal values the expanded interval is Student's t interval.
+    values = np.random.default_rng(2).normal(size=12)
+    means = values[np.random.default_rng(3).integers(0, 12, (200_000, 12))].mean(axis=1)
+    expected = stats.t.interval(0.95, 11, values.mean(), values.std(ddof=1) / np.sqrt(12))
+    assert resampling.expanded(means, 12) == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_exact_p_counts_every_order(name):
+    rng = np.random.default_rng(1)
+    proxy, target = rng.normal(size=(2, 5))
+    statistic = STATISTICS[name]
+    null = [float(statistic(proxy, target[list(order)])) for order in itertools.permutations(range(5))]
+    expected = np.mean(np.abs(null) >= abs(float(statistic(proxy, target))) - 1e-12)
+    assert resampling.permutation_p(statistic, proxy, target, rng) == pytest.approx(expected)
+
+
+def test_exact_p_of_tau_is_scipys():
+    proxy, target = np.random.default_rng(4).normal(size=(2, 8))
+    expected = stats.kendalltau(proxy, target, method="exact").pvalue
+    assert resampling.permutation_p(kendall, proxy, target, np.random.default_rng(0)) == pytest.approx(expected)
+
+
+def test_sampled_p_is_near_the_exact_one_and_never_0(pair):
+    proxy, target = pair
+    expected = stats.kendalltau(proxy, target, method="exact").pvalue
+    ours = resampling.permutation_p(kendall, proxy, target, np.random.default_rng(0))
+    assert ours == pytest.approx(expected, abs=0.01)
+    assert resampling.permutation_p(kendall, target, target, np.random.default_rng(0)) > 0
+
+
+def test_repeats_are_redrawn_within_their_checkpoint():
+    repeats = np.array([[0.0, 1.0, np.nan], [10.0, np.nan, np.nan], [20.0, 22.0, 27.0]])
+    draws = np.tile([0, 1, 2, 2], (40_000, 1))
+    drawn = resampling.drawn_values(repeats, draws, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn.mean(axis=0), [0.5, 10, 23, 23], atol=0.03)
+    # The mean of m draws with replacement has the (biased) variance over m.
+    np.testing.assert_allclose(drawn.var(axis=0), [0.125, 0, *[np.var([20, 22, 27]) / 3] * 2], atol=0.06)
+    assert set(np.unique(drawn[:, 0])) == {0, 0.5, 1}
+    assert abs(np.corrcoef(drawn[:, 2], drawn[:, 3])[0, 1]) < 0.02  # drawn twice, redrawn twice
+
+
+def test_a_constant_resample_is_left_out_and_too_many_mean_no_interval():
+    boot = np.r_[np.full(4, np.nan), np.linspace(0, 1, 96)]
+    assert resampling.summary(boot) == pytest.approx((0.025, 0.975))
+    assert np.isnan(resampling.summary(np.r_[np.full(6, np.nan), np.linspace(0, 1, 94)])).all()
+    three = np.array([1.0, 2.0, 3.0])
+    draws = np.random.default_rng(0).integers(0, 3, (1000, 3))
+    for name, statistic in STATISTICS.items():
+        assert np.isnan(resampling.interval(name, three, three, statistic(three[draws], three[draws]))).all()

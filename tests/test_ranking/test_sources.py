@@ -1,0 +1,79 @@
+import pandas as pd
+import pytest
+
+from mmbnft.errors import UserError
+from mmbnft.ranking.catalogue import facts
+from mmbnft.ranking.sources import read_source, read_sources, with_targets
+from mmbnft.results import Result, write_result
+
+
+def result(checkpoint="a", protocol="linear", value=80.0, **changes):
+    settings = dict(task="dtd", recipe="r1", split=1, seed=0, key=checkpoint + protocol, status="ok", metric="top1")
+    return Result(checkpoint=checkpoint, protocol=protocol, value=value, **{**settings, **changes})
+
+
+def test_a_results_folder_keeps_costs_provenance_and_names_failures(tmp_path):
+    details = {
+        "hashes": {"checkpoint": "c0ffee", "lists": {"train": "1"}},
+        "versions": {"torch": "2"},
+        "certificate": {"parameters": 25},
+    }
+    write_result(tmp_path, result(cost={"seconds": 3.0, "images": 40, "peak_memory_bytes": 9}, details=details))
+    write_result(tmp_path, result("b", value=None, status="failed", reason="out of memory"))
+    source = read_source(tmp_path)
+    assert source.table["cost_images"].tolist() == [40]
+    assert source.provenance["checkpoints"] == {"a": "c0ffee"}
+    assert source.provenance["versions"] == [{"torch": "2"}]
+    assert source.parameters == {"a": 25}
+    assert source.doubts == ("dtd: linear of b (split 1, seed 0) failed: out of memory",)
+
+
+def test_arms_with_different_recipes_are_a_doubt(tmp_path):
+    write_result(tmp_path, result())
+    write_result(tmp_path, result("b", recipe="r2"))
+    assert "linear was run with different recipes (r1, r2)" in read_source(tmp_path).doubts[0]
+
+
+def test_wide_tables_are_melted(tmp_path):
+    (tmp_path / "w.csv").write_text("checkpoint,dtd,pets\na,1,2\nb,3,4\n")
+    table = read_source(tmp_path / "w.csv", wide="linear").table
+    assert table.query("checkpoint == 'b' and task == 'pets'")["value"].item() == 4
+    assert set(table["protocol"]) == {"linear"}
+
+
+def test_aliases_join_two_spellings(tmp_path):
+    class Entry:
+        aliases = ("MoCo_v2", "mocov2")
+        imagenet_linear_top1 = 71.1
+
+    known = facts({"moco-v2": Entry(), "other": object()})
+    assert known.imagenet_linear_top1 == {"moco-v2": 71.1}
+    (tmp_path / "a.csv").write_text("checkpoint,task,protocol,value\nMOCO-V2,dtd,linear,5\nmine,dtd,linear,6\n")
+    assert read_sources([tmp_path / "a.csv"], known.aliases).table["checkpoint"].tolist() == ["moco-v2", "mine"]
+
+
+def test_published_targets_join_and_what_has_no_partner_is_said():
+    ours = pd.DataFrame({"checkpoint": ["a", "b"], "task": "dtd", "protocol": "linear", "value": [1.0, 2.0]})
+    theirs = pd.DataFrame(
+        {"checkpoint": ["A", "b", "z"], "task": ["DTD", "dtd", "dtd"], "protocol": "finetune", "value": [3.0, 4.0, 5.0]}
+    )
+    table, doubts = with_targets(ours, theirs, "finetune")
+    assert table[table["protocol"] == "finetune"]["value"].tolist() == [3, 4]
+    assert doubts == ("only the published targets have the checkpoint z; nothing can be judged there",)
+    with pytest.raises(UserError, match="no published target matches"):
+        with_targets(ours, theirs.assign(task="pets"), "finetune")
+    with pytest.raises(UserError, match="it has finetune"):
+        with_targets(ours, theirs, "full")
+    with pytest.raises(UserError, match="already have values"):
+        with_targets(theirs, theirs, "finetune")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "cannot be read as CSV"), ("checkpoint,dtd\na,1\n", "lacks the column"), (None, "there is no source")],
+)
+def test_unreadable_sources_are_refused_in_a_sentence(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_source(tmp_path / "x.csv")

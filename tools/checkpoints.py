@@ -1,0 +1,122 @@
+"""The checkpoint zoo: python tools/checkpoints.py list | show ID | fetch ID | convert FILE OUT | verify FILE."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from mmbnft.command import run_command
+from mmbnft.errors import UserError
+from mmbnft.zoo import DEFAULT_ROOT, GROUPS, Certificate, entries, get_entry, group
+from mmbnft.zoo.conversion import convert, verify
+from mmbnft.zoo.fetch import fetch
+
+
+def list_entries(args: argparse.Namespace) -> int:
+    """Print one line for each entry."""
+    known = entries(args.root)
+    ids = group(args.group, args.root) if args.group else tuple(known)
+    table = Table("id", "method", "format", "epochs", "top-1 (%)", "here")
+    for entry in (known[name] for name in ids):
+        here = bool(entry.files) and all((args.root / name).exists() for name in entry.files)
+        top1 = "" if entry.imagenet_linear_top1 is None else f"{entry.imagenet_linear_top1:g}"
+        epochs = "" if entry.epochs is None else str(entry.epochs)
+        table.add_row(entry.id, entry.method, entry.format, epochs, top1, "yes" if here else "")
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    return 0
+
+
+def show_entry(args: argparse.Namespace) -> int:
+    """Print everything about one entry."""
+    print(json.dumps(get_entry(args.id, args.root).to_dict(), indent=1))
+    return 0
+
+
+def fetch_entries(args: argparse.Namespace) -> int:
+    """Download entries one after the other."""
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    for name in args.id:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task(name, total=None)
+            entry = get_entry(name, args.root)
+            receipts = fetch(
+                entry, args.root, lambda done, total, p=progress, t=task: p.update(t, completed=done, total=total)
+            )
+        for receipt in receipts:
+            held = f"equal to the published {receipt.checked}" if receipt.checked else "no published hash"
+            print(f"{name}: {receipt.file}, {receipt.size} bytes, sha256 {receipt.sha256} ({held})")
+    return 0
+
+
+def convert_file(args: argparse.Namespace) -> int:
+    """Write a file in the one layout."""
+    certificate = convert(args.file, args.out, args.format, allow_partial=args.allow_partial, root=args.root)
+    return report(certificate, as_json=False)
+
+
+def verify_file(args: argparse.Namespace) -> int:
+    """Print a file's certificate; with --json also the reason of a refusal goes to standard output."""
+    try:
+        certificate = verify(args.file, args.format, allow_partial=args.allow_partial, root=args.root)
+    except UserError as error:
+        if not args.json:
+            raise
+        print(json.dumps({"complete": False, "file": args.file, "reason": str(error)}, indent=1))
+        return 1
+    return report(certificate, as_json=args.json)
+
+
+def report(certificate: Certificate, *, as_json: bool) -> int:
+    """Print a certificate; 0 only for a full match."""
+    if as_json:
+        print(json.dumps(certificate.to_dict(), indent=1))
+    else:
+        for key, value in certificate.to_dict().items():
+            print(f"{key:21}{value}")
+    return 0 if certificate.complete else 1
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="List, download, convert and verify checkpoints.")
+    parser.add_argument("--root", type=Path, default=DEFAULT_ROOT, help="folder of checkpoints")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("list", help="one line for each known checkpoint")
+    command.add_argument("--group", choices=GROUPS)
+    command.set_defaults(run=list_entries)
+    command = commands.add_parser("show", help="one entry in full")
+    command.add_argument("id")
+    command.set_defaults(run=show_entry)
+    command = commands.add_parser("fetch", help="download, resume, record and check")
+    command.add_argument("id", nargs="+")
+    command.set_defaults(run=fetch_entries)
+    command = commands.add_parser("convert", help="write a file in the one layout")
+    command.add_argument("file", help="path or catalogue id")
+    command.add_argument("out", type=Path)
+    command.set_defaults(run=convert_file)
+    _reading_options(command)
+    command = commands.add_parser("verify", help="print a file's certificate; exit status 0 only for a full match")
+    command.add_argument("file", help="path or catalogue id")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(run=verify_file)
+    _reading_options(command)
+    return parser.parse_args()
+
+
+def _reading_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", metavar="ID", help="format, or catalogue id to hold the file against")
+    command.add_argument("--allow-partial", action="store_true", help="accept an incomplete file, and mark it")
+
+
+def main() -> int:
+    """Run one command."""
+    args = parse()
+    return int(args.run(args))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
