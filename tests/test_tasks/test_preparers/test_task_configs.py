@@ -30,6 +30,17 @@ def test_config_names_the_folder_of_its_preparer_and_repeats_no_fact(name):
     assert (facts.metric == "map11") == facts.multi_label
 
 
+@pytest.mark.parametrize("name", PREPARERS)
+def test_the_documentation_agrees_with_the_facts(name):
+    """Rows of docs/tasks.md: name, title, classes, metric, splits, archives."""
+    lines = (FOLDER.parents[2] / "docs" / "tasks.md").read_text().splitlines()
+    [row] = [line.split("|") for line in lines if line.startswith(f"| `{name}` |")]
+    facts = PREPARERS[name].facts
+    assert (row[3].strip(), row[4].strip()) == (str(facts.classes), facts.metric)
+    first = next(iter(facts.counts.values()))
+    assert None in first or " / ".join(f"{count:,}" for count in first) in row[5]
+
+
 def test_published_schedules():
     """Batch, rate, epochs and BatchNorm1d before the classifier, of every valid published configuration."""
     found = {name: (settings.linear, settings.bn) for name, settings in VPULAB.items()}
