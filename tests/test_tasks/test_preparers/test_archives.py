@@ -162,6 +162,13 @@ def test_folder_with_a_link_that_leads_out(tmp_path):
         unpack(source, tmp_path / "target")
 
 
+def test_folder_with_a_linked_folder_is_not_skipped_in_silence(tmp_path):
+    (tmp_path / "source" / "real").mkdir(parents=True)
+    (tmp_path / "source" / "linked").symlink_to(tmp_path / "source" / "real")
+    with pytest.raises(UserError, match="linked is a link that leads to"):
+        unpack(tmp_path / "source", tmp_path / "target")
+
+
 def test_folder_that_holds_the_target(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"1")
     with pytest.raises(UserError, match="holds the prepared folder"):
