@@ -1,6 +1,8 @@
 # ruff: noqa: RUF012 (class attributes state facts and stay as they are)
+import pytest
 from preparer_case import PreparerCase, picture, tar, text
 
+from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.dtd import Dtd
 
 
@@ -32,3 +34,11 @@ class TestDtd(PreparerCase):
         lists = [(folder / "lists" / str(k) / "train.txt").read_text() for k in range(10)]
         assert len(set(lists)) == 3
         assert "banded_0002" in lists[0]  # official train1 is split 0
+
+    def test_list_without_a_class(self, tmp_path, archives):
+        """The classes that are left would be numbered anew."""
+        folder = self.prepare(tmp_path, archives).folder
+        (folder / "images" / "dtd" / "dtd" / "labels" / "val3.txt").write_bytes(text("waffled/waffled_0001.jpg"))
+        archives[0].unlink()
+        with pytest.raises(UserError, match=r"val3.txt does not hold every class of images/"):
+            self.prepare(tmp_path, [])

@@ -148,6 +148,16 @@ def test_damaged_archive_image_is_named(tmp_path):
             _Dtd().prepare(tmp_path, [archive])
 
 
+def test_image_changed_without_changing_its_size(tmp_path):
+    [archive] = _Dtd().build(tmp_path)
+    first = _Dtd().prepare(tmp_path, [archive])
+    image = first.folder / "images" / first.reading.names()[0]
+    image.write_bytes(b"x" * image.stat().st_size)
+    archive.unlink()
+    with pytest.raises(UserError, match="1 of 9 images are missing or damaged"):
+        _Dtd().prepare(tmp_path, [])
+
+
 def test_damaged_records_are_made_anew(tmp_path):
     [archive] = _Dtd().build(tmp_path)
     folder = _Dtd().prepare(tmp_path, [archive]).folder
