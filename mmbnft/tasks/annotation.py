@@ -1,7 +1,8 @@
 """Annotation lists: one image a line, `RELATIVE/NAME CLASS_NUMBER`, the format of the published code.
 
 Names may contain spaces, so a line is cut at its last space. A multi-label task writes its class numbers joined by
-commas (`000005.jpg 8,14`), which a single class number cannot express.
+commas (`000005.jpg 8,14`), which a single class number cannot express, and `-` for an image that shows none of the
+classes.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ import numpy as np
 
 from mmbnft import files
 from mmbnft.errors import UserError
+
+NO_CLASS = "-"  # what a multi-label task writes where no class is present
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ def _parse_line(line: str, where: str, num_classes: int, multi_label: bool) -> t
     name = name.strip()
     if not name:
         raise UserError(f"{where}: expected 'RELATIVE/NAME CLASS_NUMBER', got {line!r}")
+    if multi_label and field == NO_CLASS:
+        return name, []
     parts = field.split(",") if multi_label else [field]
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise UserError(f"{where}: the class number must be 0 to {num_classes - 1}, got {field!r}")
@@ -104,6 +109,6 @@ def write_list(path: Path | str, names: Sequence[str], labels: np.ndarray) -> No
     for name, label in zip(names, labels, strict=True):
         if name != name.strip() or len(name.splitlines()) != 1:
             raise UserError(f"cannot write {path}: the image name {name!r} has outer spaces or a line break; rename it")
-        field = ",".join(str(c) for c in np.flatnonzero(label)) if np.ndim(label) else str(int(label))
+        field = ",".join(str(c) for c in np.flatnonzero(label)) or NO_CLASS if np.ndim(label) else str(int(label))
         lines.append(f"{name} {field}\n")
     files.write_text(path, "".join(lines))

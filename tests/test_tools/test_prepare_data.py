@@ -1,0 +1,91 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmbnft.command import run_command
+from mmbnft.files import read_json
+from mmbnft.tasks import list_task
+from mmbnft.tasks.preparers import PREPARERS
+
+PATH = Path(__file__).parents[2] / "tools" / "prepare_data.py"
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run the command in this process; its status, output and errors."""
+
+    def run(*arguments):
+        spec = importlib.util.spec_from_file_location("prepare_data", PATH)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(sys, "argv", ["prepare_data.py", *map(str, arguments)])
+        status = run_command(module.main)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def images(tmp_path):
+    for label, name in enumerate(("left", "right")):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for i in range(10):
+            noise = np.random.RandomState(10 * label + i).randint(0, 256, (6, 6, 3), dtype=np.uint8)
+            Image.fromarray(noise).resize((40, 40)).save(tmp_path / "mine" / name / f"{i}.png")
+    return tmp_path / "mine"
+
+
+def test_own_folder_becomes_a_task(tmp_path, images, command):
+    arguments = ("folder", "--images", images, "--name", "sides", "--root", tmp_path / "data", "--metric", "roc_auc")
+    command(*arguments)
+    status, output, errors = command(*arguments)  # the second call confirms
+    assert (status, errors) == (0, "")
+    assert "20 confirmed by size and date" in output
+    assert "split 0: 0 exact and 0 near duplicates across its lists" in output
+    task = list_task(str(tmp_path / "data" / "sides"))
+    assert (task.classes, task.metric, len(task.images("train"))) == (("left", "right"), "roc_auc", 12)
+    assert read_json(tmp_path / "data" / "sides" / "task.json")["leakage"]["splits"]["0"]["lists"] == task.hashes
+
+
+def test_leakage_is_reported(tmp_path, images, command):
+    for i in range(10):
+        (images / "right" / f"{i}.png").write_bytes((images / "left" / f"{i}.png").read_bytes())
+    status, output, _ = command("folder", "--images", images, "--name", "sides", "--root", tmp_path / "data")
+    found = read_json(tmp_path / "data" / "sides" / "task.json")["leakage"]["splits"]["0"]
+    assert status == 0
+    assert found["exact"] > 0
+    assert f"{found['exact']} exact and {found['near']} near duplicates" in output
+
+
+def test_missing_archive_is_one_sentence(tmp_path, command):
+    status, output, errors = command("mhist", "--root", tmp_path)
+    assert (status, output) == (2, "")
+    assert errors.startswith("error: mhist needs images.zip, annotations.csv from https://bmirds.github.io/MHIST/")
+    assert "Dataset Research Use Agreement" in errors
+    assert errors.count("\n") == 1
+
+
+def test_options_reach_the_preparer(tmp_path, monkeypatch, command):
+    calls = []
+
+    def prepare(preparer, root, archives, fetch, check):
+        calls.append((preparer.facts.name, root, archives, fetch, check))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmbnft.tasks.preparers.prepare", prepare)
+    options = ("--archive", "a.zip", "b.zip", "--download", "--check")
+    status, _, errors = command("dtd", "--root", tmp_path, *options)
+    assert status == 130
+    assert "interrupted" in errors
+    assert calls == [("dtd", tmp_path, [Path("a.zip"), Path("b.zip")], True, True)]
+
+
+def test_help_lists_every_data_set(command, capsys):
+    with pytest.raises(SystemExit):
+        command("--help")
+    text = capsys.readouterr().out
+    assert all(name in text for name in PREPARERS)
