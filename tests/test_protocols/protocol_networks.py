@@ -42,7 +42,7 @@ def _mmcls(**config):
 class SlimEfficientNet(EfficientNet):
     """EfficientNet of a quarter of the width and under half the depth."""
 
-    arch_settings = {"b0": (0.25, 0.4, 32)}  # noqa: RUF012  (as in the host's class)
+    arch_settings = {"b0": (0.25, 0.4, 32)}
 
 
 def _preactivation():

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF012 (class attributes state facts and stay as they are)
+
 """Pickles as Python 2 wrote them, which is what the official CIFAR archives hold."""
 
 import io

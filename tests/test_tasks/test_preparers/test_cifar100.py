@@ -1,4 +1,4 @@
-# ruff: noqa: RUF012 (class attributes state facts and stay as they are)
+
 import numpy as np
 from preparer_case import PreparerCase, tar
 from py2_pickle import dumps

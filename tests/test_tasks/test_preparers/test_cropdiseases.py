@@ -1,4 +1,4 @@
-# ruff: noqa: RUF012 (class attributes state facts and stay as they are)
+
 from preparer_case import PreparerCase
 from test_plant_disease import CLASSES, FILES, kaggle
 from test_plant_disease import TestPlantDisease as _PlantDisease

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF012 (class attributes state facts and stay as they are)
+
 import io
 
 import numpy as np

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF012 (class attributes state facts and stay as they are)
+
 from preparer_case import PreparerCase, picture, zipped
 
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
