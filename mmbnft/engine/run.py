@@ -19,7 +19,7 @@ from mmbnft.engine.network import Network, build_network, image_dataset
 from mmbnft.engine.session import Session
 from mmbnft.engine.spec import RunSpec
 from mmbnft.engine.trainer import Trainer
-from mmbnft.errors import UserError
+from mmbnft.errors import DivergedError
 from mmbnft.processes import Processes
 from mmbnft.results import Result
 from mmbnft.tasks import Task, TaskDataset, build_task, evaluate
@@ -107,7 +107,7 @@ class _Run:
         """The trial that is best on val, the first of equals; the only one where there is no search.
 
         Raises:
-            UserError: Every trial diverged.
+            DivergedError: Every trial diverged.
         """
         trials = self.spec.recipe.trials()
         if len(trials) == 1:
@@ -117,12 +117,12 @@ class _Run:
             try:
                 position = self._train(f"trial{number}", "train", trial)
                 entry |= {"val": self._val(), "images": position.images}
-            except UserError as error:
+            except DivergedError as error:
                 entry |= {"val": None, "reason": str(error)}
             self.session.finish_trial(entry)
         finished = [entry for entry in self.session.search if entry["val"] is not None]
         if not finished:
-            raise UserError(f"every trial of the search failed; the last: {self.session.search[-1]['reason']}")
+            raise DivergedError(f"every trial of the search failed; the last: {self.session.search[-1]['reason']}")
         best = max(finished, key=lambda entry: entry["val"])
         return {name: best[name] for name in self.spec.recipe.search}
 
