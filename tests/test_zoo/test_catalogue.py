@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import published_files as files
 import pytest
 import torch
 
@@ -12,7 +13,6 @@ from mmbnft.zoo import STUDY_TWELVE, ResNet, entries, file_identity, get_entry, 
 from mmbnft.zoo.formats import FORMATS
 from mmbnft.zoo.network import Architecture
 from mmbnft.zoo.recognition import layout_if_resnet
-from tests.test_zoo import published_files as files
 
 TINY = Architecture("ResNet", 18, 16, 16)
 TOP1 = {
