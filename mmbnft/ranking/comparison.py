@@ -73,13 +73,13 @@ def swaps(n: int, rng: np.random.Generator, resamples: int) -> npt.NDArray[np.bo
 def swapped_differences(
     statistic: Statistic, proxy_a: Array, proxy_b: Array, target: Array, swap: npt.NDArray[np.bool_]
 ) -> Array:
-    """(swaps,) differences of the two correlations under every swap; the first is the observed one.
+    """(..., swaps) differences of the two correlations under every swap; the first is the observed one.
 
     The two proxies must be on one scale, e.g. ranks. Exchanging the rest is exchanging the two results, so each
     correlation is computed once: the complement of a swap holds the other proxy.
     """
     values = statistic(np.where(swap, proxy_b, proxy_a), np.broadcast_to(target, swap.shape))
-    return values - np.roll(values, len(swap) // 2)
+    return values - np.roll(values, len(swap) // 2, axis=-1)
 
 
 def swap_p(differences: Array) -> float:
