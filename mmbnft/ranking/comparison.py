@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mmbnft.ranking.statistics import Array, Statistic, pearson
+from mmbnft.ranking.statistics import ROUNDING, Array, Statistic, pearson
 
 SIGNIFICANT = 0.05
 # Up to this many checkpoints all 2^n swaps are tried.
@@ -87,7 +87,7 @@ def swap_p(differences: Array) -> float:
     if math.isnan(float(differences[0])):
         return math.nan
     # A swap that leaves a proxy constant has no correlation; counting it as a hit keeps the test on the safe side.
-    hits = ~(np.abs(differences) < abs(differences[0]) - 1e-12)
+    hits = ~(np.abs(differences) < abs(differences[0]) - ROUNDING)
     return float(np.mean(hits))
 
 
@@ -96,7 +96,7 @@ def bootstrap_p(boot: Array) -> float:
     known = boot[np.isfinite(boot)]
     if not len(known):
         return math.nan
-    return min(1.0, 2 * (1 + min(int((known <= 0).sum()), int((known >= 0).sum()))) / (1 + len(known)))
+    return min(1.0, 2 * (1 + min(int((known <= ROUNDING).sum()), int((known >= -ROUNDING).sum()))) / (1 + len(known)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

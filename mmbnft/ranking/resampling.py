@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mmbnft.ranking.statistics import Array, Statistic
+from mmbnft.ranking.statistics import ROUNDING, Array, Statistic
 
 Draws = npt.NDArray[np.intp]
 
@@ -76,7 +76,7 @@ def bca(boot: Array, value: float, jackknife: Array, level: float = 0.95) -> tup
     if not len(boot) or not len(jackknife):
         return math.nan, math.nan
     # Half of the resamples that hit the value exactly count as below it; a share of 0 or 1 has no normal quantile.
-    below = float(np.mean(boot < value) + np.mean(boot == value) / 2)
+    below = float(np.mean(boot < value - ROUNDING) + np.mean(boot <= value + ROUNDING)) / 2
     bias = stats.norm.ppf(np.clip(below, 1 / len(boot), 1 - 1 / len(boot)))
     deviation = jackknife.mean() - jackknife
     spread = float((deviation**2).sum())
@@ -137,7 +137,7 @@ def permutation_p(
     else:
         orders = rng.permuted(np.tile(np.arange(n), (resamples, 1)), axis=1)
     null = np.abs(statistic(np.broadcast_to(proxy, orders.shape), target[orders]))
-    hits = np.sum(null >= np.abs(value)[..., None] - 1e-12, axis=-1)
+    hits = np.sum(null >= np.abs(value)[..., None] - ROUNDING, axis=-1)
     share = hits / len(orders) if n <= LARGEST_EXACT else (1 + hits) / (1 + len(orders))
     return np.where(np.isnan(value), np.nan, share)
 

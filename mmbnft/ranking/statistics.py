@@ -15,8 +15,8 @@ Array = npt.NDArray[np.float64]
 Statistic = Callable[[Array, Array], Array]
 Counts = npt.NDArray[np.signedinteger[Any]]
 
-# Differences below this share of the spread are rounding, not variation.
-_ROUNDING = 1e-12
+# Correlations that differ by no more than this are equal, and values that vary by no more than this share are constant.
+ROUNDING = 1e-12
 # Values worked on at once: few enough that every intermediate array stays in the processor's cache.
 _BLOCK = 50_000
 
@@ -175,7 +175,7 @@ def _pearson(a: Array, b: Array) -> Array:
     size_a, size_b = (np.maximum(np.abs(side).max(axis=0), np.finfo(float).tiny) for side in (a, b))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norm_a, norm_b = np.sqrt(_dot(a, a)), np.sqrt(_dot(b, b))
-    flat = (norm_a <= _ROUNDING * size_a) | (norm_b <= _ROUNDING * size_b)
+    flat = (norm_a <= ROUNDING * size_a) | (norm_b <= ROUNDING * size_b)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(flat, np.nan, np.clip(_dot(a, b) / (norm_a * norm_b), -1.0, 1.0))
 
