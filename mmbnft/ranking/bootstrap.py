@@ -74,9 +74,9 @@ class Bootstrap:
         names = tuple(task.checkpoints[i] for i in rows)
         if len(rows) < FEWEST_CHECKPOINTS:
             empty = np.full((self.resamples, len(rows)), np.nan)
-            value, boot, left_out = (np.full((len(STATISTICS), *s), np.nan) for s in ((), (self.resamples,), (len(rows),)))
             sample, truth = task.means(proxy)[rows], task.means(self.table.target)[rows]
-            return Cell(names, sample, truth, empty, empty, _named(value), _named(boot), _named(left_out))
+            nothing = [dict.fromkeys(STATISTICS, np.full(size, np.nan)) for size in (self.resamples, len(rows))]
+            return Cell(names, sample, truth, empty, empty, dict.fromkeys(STATISTICS, np.nan), *nothing)
         sample, drawn = self.sample(task, proxy, needed)
         truth, drawn_truth = self.sample(task, self.table.target, needed)
         value, boot = correlations(sample, truth), correlations(drawn, drawn_truth)

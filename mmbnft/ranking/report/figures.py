@@ -1,7 +1,6 @@
 """Figures of a report. Each is a matplotlib figure; the page inlines its SVG, the folder keeps SVG and PNG."""
 
 import io
-import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -44,6 +43,7 @@ _STYLE: Any = {
 # Inches of a scatter panel and of the room for labels left of, below and beside it. Measuring the labels instead, as
 # constrained layout does, would take most of the time of a report.
 _PANEL = (2.3, 2.0)
+_COLUMNS = 3
 _LEFT, _BELOW, _EDGE = 0.75, 0.5, 0.12
 _BETWEEN = (0.55, 0.55)
 
@@ -68,7 +68,8 @@ class Picture:
 
     def svg(self) -> str:
         """The SVG as a file of its own, on white."""
-        return re.sub(r"<svg.*?>", r'\g<0>\n <rect width="100%" height="100%" fill="white"/>', self.drawing, 1, re.DOTALL)
+        ground = '<rect width="100%" height="100%" fill="white"/>'
+        return re.sub(r"<svg[^>]*>", rf"\g<0>\n {ground}", self.drawing, count=1)
 
     def inline(self) -> str:
         """The SVG for a page: unique ids, hover texts, the page's text colour, no XML header."""
@@ -96,19 +97,19 @@ def _figure(width: float, height: float) -> Figure:
 
 def _scatter(study: Study, task: TaskScores, number: int) -> Picture:
     proxies, target = study.scores.proxies, study.scores.target
-    panels = _panels(len(proxies))
+    figure, panels = _panels(len(proxies))
     tips: dict[str, str] = {}
     for i, (axes, proxy) in enumerate(zip(panels, proxies, strict=True)):
         tips |= _panel(axes, study, task, i)
         axes.set_xlabel(proxy)
-        axes.set_ylabel(target if axes.get_subplotspec().is_first_col() else "")
+        axes.set_ylabel(target if i % _COLUMNS == 0 else "")
     alt = f"Scatter of each proxy against {target} on {task.name}"
-    return _picture(f"scatter_{number + 1:02d}", alt, panels[0].figure, tips)
+    return _picture(f"scatter_{number + 1:02d}", alt, figure, tips)
 
 
-def _panels(number: int) -> list[Axes]:
-    """Panels of a new figure, up to three in a row."""
-    columns = min(3, number)
+def _panels(number: int) -> tuple[Figure, list[Axes]]:
+    """A figure with this many panels."""
+    columns = min(_COLUMNS, number)
     rows = math.ceil(number / columns)
     width = _LEFT + columns * _PANEL[0] + (columns - 1) * _BETWEEN[0] + _EDGE
     height = _BELOW + rows * _PANEL[1] + (rows - 1) * _BETWEEN[1] + _EDGE
@@ -123,7 +124,7 @@ def _panels(number: int) -> list[Axes]:
         wspace=_BETWEEN[0] / _PANEL[0],
         hspace=_BETWEEN[1] / _PANEL[1],
     )
-    return [figure.add_subplot(cell) for cell in itertools.islice(grid, number)]
+    return figure, [figure.add_subplot(grid[divmod(i, columns)]) for i in range(number)]
 
 
 def _panel(axes: Axes, study: Study, task: TaskScores, number: int) -> dict[str, str]:
