@@ -45,7 +45,7 @@ _STYLE: Any = {
 _PANEL = (2.3, 2.0)
 _COLUMNS = 3
 _LEFT, _BELOW, _EDGE = 0.75, 0.5, 0.12
-_BETWEEN = (0.55, 0.55)
+_BETWEEN = (0.25, 0.55)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _scatter(study: Study, task: TaskScores, number: int) -> Picture:
 
 
 def _panels(number: int) -> tuple[Figure, list[Axes]]:
-    """A figure with this many panels."""
+    """A figure with this many panels that share the vertical axis."""
     columns = min(_COLUMNS, number)
     rows = math.ceil(number / columns)
     width = _LEFT + columns * _PANEL[0] + (columns - 1) * _BETWEEN[0] + _EDGE
@@ -124,7 +124,11 @@ def _panels(number: int) -> tuple[Figure, list[Axes]]:
         wspace=_BETWEEN[0] / _PANEL[0],
         hspace=_BETWEEN[1] / _PANEL[1],
     )
-    return figure, [figure.add_subplot(grid[divmod(i, columns)]) for i in range(number)]
+    panels: list[Axes] = []
+    for i in range(number):
+        panels.append(figure.add_subplot(grid[divmod(i, columns)], sharey=panels[0] if panels else None))
+        panels[i].tick_params(labelleft=i % columns == 0)  # the target is the same in all
+    return figure, panels
 
 
 def _panel(axes: Axes, study: Study, task: TaskScores, number: int) -> dict[str, str]:
