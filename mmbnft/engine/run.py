@@ -16,6 +16,7 @@ from mmbnft import compat
 from mmbnft.engine.epochs import Position
 from mmbnft.engine.features import FeatureDataset, features_suffice
 from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.scoring import score
 from mmbnft.engine.session import Session
 from mmbnft.engine.spec import RunSpec
 from mmbnft.engine.trainer import Trainer
@@ -51,8 +52,9 @@ class RunOptions:
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
     """Execute one run.
 
-    With a search, every trial trains on train and is read on val; the best is trained once more on what the recipe's
-    `fit_on` says. Then, and only then, test is read, once, after the last epoch.
+    A training-free score takes one pass over the training images. Otherwise, with a search, every trial trains on train
+    and is read on val; the best is trained once more on what the recipe's `fit_on` says. Then, and only then, test is
+    read, once, after the last epoch.
 
     Args:
         spec: What to run.
@@ -67,6 +69,8 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     """
     task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
+    if spec.is_score:
+        return score(spec, task, key, options.device, options.weights_root)
     network = build_network(spec, task, options.device, options.weights_root)
     keep = options.save_state and Processes.current().is_main
     session = Session.open(options.work_dir, key, options.resume, keep)
