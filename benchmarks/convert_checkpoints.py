@@ -16,12 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "test_zoo")]
+
+import published_files as files  # noqa: E402
 
 from mmbnft.command import run_command  # noqa: E402
 from mmbnft.zoo import Architecture, entries  # noqa: E402
 from mmbnft.zoo.conversion import convert  # noqa: E402
-from tests.test_zoo import published_files as files  # noqa: E402
 
 TORCH: dict[str, Callable] = {
     "pycontrast": lambda state: files.pycontrast(state, "infomin"),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mmbnft import files
 from mmbnft.ranking import comparison
-from mmbnft.ranking.resampling import checkpoint_draws, interval, percentile, summary
+from mmbnft.ranking.resampling import checkpoint_draws, interval, jackknife, percentile, summary
 from mmbnft.ranking.statistics import STATISTICS, Array, midranks
 
 N = 12
@@ -44,7 +44,8 @@ def coverage(rho: float, samples: int, resamples: int, rng: np.random.Generator)
         for proxy, target in zip(proxies, targets, strict=True):
             draws = checkpoint_draws(rng.random((resamples, N)), N)
             boot = statistic(proxy[draws], target[draws])
-            low, high = interval(name, proxy, target, boot)
+            value = float(statistic(proxy, target))
+            low, high = interval(name, value, boot, jackknife(statistic, proxy, target))
             hits += low <= known <= high
             low, high = percentile(boot)
             plain += low <= known <= high

@@ -15,6 +15,10 @@ class UserError(ValueError):
         super().__init__(message.rpartition("UserError: ")[2].strip())
 
 
+class DivergedError(UserError):
+    """Training left the finite numbers: this rate is too high, another may do."""
+
+
 def choices(names: Iterable[str]) -> str:
     """Format allowed names for an error message, sorted and comma-separated."""
     return ", ".join(sorted(names))

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmbnft.benchmark import Benchmark, ResultStore, open_plan, run_benchmark
 from mmbnft.command import DictAction, run_command
 from mmbnft.engine import load_config
-from mmbnft.ranking import rank
+from mmbnft.ranking import rank_results
 
 WEIGHTS = Path("pretrained_models")
 
@@ -40,7 +40,7 @@ def main() -> int:
     outcome = run_benchmark(benchmark, out, workers=args.workers, retry_failed=args.retry_failed, weights_root=WEIGHTS)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
-    report = rank(outcome.table, target=benchmark.target, out=out)
+    report = rank_results(outcome.results, benchmark.target, out)
     for task, verdict in report.study.verdicts.items():
         print(f"{task}: {verdict}")
     print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")

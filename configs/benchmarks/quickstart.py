@@ -9,6 +9,6 @@ benchmark = dict(
         dict(type="drawn", family="textures", variation=0.3, noise=0.05, **sizes),
         dict(type="drawn", family="blossoms", variation=0.2, noise=0.05, **sizes),
     ],
-    protocols=["linear", "bn", "bn_paper", "finetune"],
+    protocols=["knn", "linear", "bn", "bn_paper", "finetune"],
 )
 del sizes

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from mmbnft import files
 from mmbnft.benchmark.executors import run_locally
 from mmbnft.benchmark.plan import Benchmark, PlannedRun, plan_runs
@@ -19,16 +17,19 @@ class Outcome:
     """What a benchmark has on disk after it ended.
 
     Attributes:
-        table: Successful runs, with the columns of `mmbnft.results.COLUMNS`.
-        failures: Failed runs, with their reasons.
+        results: The results of the plan's runs, failed ones included.
         skipped: Number of runs that were done before.
         executed: Number of runs executed now.
     """
 
-    table: pd.DataFrame
-    failures: tuple[Result, ...]
+    results: tuple[Result, ...]
     skipped: int
     executed: int
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """Failed runs, with their reasons."""
+        return tuple(result for result in self.results if result.status == "failed")
 
 
 def open_plan(
@@ -69,7 +70,6 @@ def run_benchmark(
     files.check_writable(out)
     store = ResultStore(out / "results")
     runs, left = open_plan(benchmark, store, weights_root, retry_failed)
-    keys = {run.key for run in runs}
     with progress_bar() as bar:
         task = bar.add_task(benchmark.name, total=len(runs), completed=len(runs) - len(left), note="")
 
@@ -78,7 +78,6 @@ def run_benchmark(
             bar.update(task, advance=1, note=f"{run.label}: {value}"[:60])
 
         run_locally(left, store, workers, weights_root, finished)
-    store.export_csv(out / "results.csv", keys)
-    results = store.select(keys)
-    failures = tuple(result for result in results if result.status == "failed")
-    return Outcome(results_table(results), failures, len(runs) - len(left), len(left))
+    results = tuple(store.select({run.key for run in runs}))
+    files.write_text(out / "results.csv", results_table(results).to_csv(index=False))
+    return Outcome(results, len(runs) - len(left), len(left))

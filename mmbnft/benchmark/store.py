@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from mmbnft import files
-from mmbnft.results import Result, read_result, read_results, results_table, write_result
+from mmbnft.results import Result, read_result, read_results, write_result
 
 
 class ResultStore:
@@ -38,7 +37,3 @@ class ResultStore:
     def select(self, keys: set[str]) -> list[Result]:
         """The results of the given runs; others in the folder do not count."""
         return [result for result in self.results() if result.key in keys]
-
-    def export_csv(self, path: Path, keys: set[str]) -> None:
-        """Write the successful ones of the given runs as a long table, atomically."""
-        files.write_text(path, results_table(self.select(keys)).to_csv(index=False))

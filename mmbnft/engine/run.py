@@ -16,10 +16,11 @@ from mmbnft import compat
 from mmbnft.engine.epochs import Position
 from mmbnft.engine.features import FeatureDataset, features_suffice
 from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.scoring import score
 from mmbnft.engine.session import Session
 from mmbnft.engine.spec import RunSpec
 from mmbnft.engine.trainer import Trainer
-from mmbnft.errors import UserError
+from mmbnft.errors import DivergedError
 from mmbnft.processes import Processes
 from mmbnft.results import Result
 from mmbnft.tasks import Task, TaskDataset, build_task, evaluate
@@ -51,8 +52,9 @@ class RunOptions:
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
     """Execute one run.
 
-    With a search, every trial trains on train and is read on val; the best is trained once more on what the recipe's
-    `fit_on` says. Then, and only then, test is read, once, after the last epoch.
+    A training-free score takes one pass over the training images. Otherwise, with a search, every trial trains on train
+    and is read on val; the best is trained once more on what the recipe's `fit_on` says. Then, and only then, test is
+    read, once, after the last epoch.
 
     Args:
         spec: What to run.
@@ -67,6 +69,8 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     """
     task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
+    if spec.is_score:
+        return score(spec, task, key, options.device, options.weights_root)
     network = build_network(spec, task, options.device, options.weights_root)
     keep = options.save_state and Processes.current().is_main
     session = Session.open(options.work_dir, key, options.resume, keep)
@@ -107,7 +111,7 @@ class _Run:
         """The trial that is best on val, the first of equals; the only one where there is no search.
 
         Raises:
-            UserError: Every trial diverged.
+            DivergedError: Every trial diverged.
         """
         trials = self.spec.recipe.trials()
         if len(trials) == 1:
@@ -117,12 +121,12 @@ class _Run:
             try:
                 position = self._train(f"trial{number}", "train", trial)
                 entry |= {"val": self._val(), "images": position.images}
-            except UserError as error:
+            except DivergedError as error:
                 entry |= {"val": None, "reason": str(error)}
             self.session.finish_trial(entry)
         finished = [entry for entry in self.session.search if entry["val"] is not None]
         if not finished:
-            raise UserError(f"every trial of the search failed; the last: {self.session.search[-1]['reason']}")
+            raise DivergedError(f"every trial of the search failed; the last: {self.session.search[-1]['reason']}")
         best = max(finished, key=lambda entry: entry["val"])
         return {name: best[name] for name in self.spec.recipe.search}
 

@@ -11,6 +11,7 @@ from mmbnft import files
 from mmbnft.engine.recipe import Recipe
 from mmbnft.errors import UserError, choices
 from mmbnft.protocols import get_protocol
+from mmbnft.ranking.scores import SCORES
 from mmbnft.tasks import Task
 from mmbnft.zoo import file_identity
 
@@ -29,7 +30,7 @@ class RunSpec:
     Attributes:
         model: Configuration of a host algorithm with `backbone` and `head`; sizes and protocol are filled in here.
         task: Configuration of the task.
-        protocol: Protocol name.
+        protocol: Protocol name, or the name of a training-free score.
         recipe: The recipe.
         checkpoint: Catalogue id, weight file, or `random` for the untrained control.
         split: Number of the official split.
@@ -48,7 +49,8 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         """Refuse what would fail later."""
-        get_protocol(self.protocol)
+        if not self.is_score:
+            _check_protocol(self.protocol)
         for name in ("split", "seed"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -56,6 +58,11 @@ class RunSpec:
         for name in ("backbone", "head"):
             if not isinstance(self.model.get(name), dict):
                 raise UserError(f"model must have a {name}=dict(type=...), got {self.model.get(name)!r}")
+
+    @property
+    def is_score(self) -> bool:
+        """Whether the run is a training-free score and not a protocol."""
+        return self.protocol in SCORES
 
     @property
     def checkpoint_name(self) -> str:
@@ -74,13 +81,13 @@ class RunSpec:
             UserError: The checkpoint does not exist.
         """
         identity = RANDOM if self.checkpoint == RANDOM else file_identity(self.checkpoint, root=weights_root)[1]
-        protocol = dataclasses.asdict(get_protocol(self.protocol))
+        protocol = self.protocol if self.is_score else dataclasses.asdict(get_protocol(self.protocol))["phases"]
         return files.sha256_json(
             {
                 "checkpoint": identity,
                 "task": {"name": task.name, "classes": task.classes, "metric": task.metric, "lists": task.hashes},
                 "model": self.model,
-                "protocol": protocol["phases"],
+                "protocol": protocol,
                 "recipe": dataclasses.asdict(self.recipe),
                 "seed": self.seed,
                 "split": self.split,
@@ -88,6 +95,13 @@ class RunSpec:
                 "results_version": RESULTS_VERSION,
             }
         )
+
+
+def _check_protocol(name: str) -> None:
+    try:
+        get_protocol(name)
+    except UserError as error:
+        raise UserError(f"{error}, or a training-free score: {choices(SCORES)}") from error
 
 
 def load_config(path: Path | str, overrides: dict[str, Any] | None = None) -> Config:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from mmcv.runner import HOOKS, Hook
 
-from mmbnft.errors import UserError
+from mmbnft.errors import DivergedError
 
 
 @HOOKS.register_module()
@@ -16,11 +16,11 @@ class FiniteLossHook(Hook):
         """Check the loss of the step.
 
         Raises:
-            UserError: It is NaN or infinite.
+            DivergedError: It is NaN or infinite.
         """
         loss = runner.outputs["loss"]
         if not torch.isfinite(loss).all():
-            raise UserError(
+            raise DivergedError(
                 f"the loss is {loss.item()} in epoch {runner.epoch + 1}, step {runner.inner_iter + 1}; lower the "
                 "learning rate, or check the images and the checkpoint"
             )

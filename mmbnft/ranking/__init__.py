@@ -3,6 +3,6 @@
 Reads tables of results and knows nothing of training.
 """
 
-from mmbnft.ranking.ranking_report import RankingReport, rank, rank_sources
+from mmbnft.ranking.ranking_report import RankingReport, rank, rank_results, rank_sources
 
-__all__ = ["RankingReport", "rank", "rank_sources"]
+__all__ = ["RankingReport", "rank", "rank_results", "rank_sources"]

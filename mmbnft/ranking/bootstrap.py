@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from mmbnft.ranking.resampling import checkpoint_draws, drawn_values
-from mmbnft.ranking.statistics import STATISTICS, Array
+from mmbnft.ranking.resampling import checkpoint_draws, drawn_values, jackknife
+from mmbnft.ranking.statistics import STATISTICS, Array, correlations
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS, ScoreTable, TaskScores
 
 
@@ -20,7 +21,9 @@ class Cell:
         target: (n,) target values, percent.
         drawn_proxy: (resamples, n) resampled proxy values.
         drawn_target: (resamples, n) resampled target values.
+        values: Per statistic the value of the sample; NaN if it is undefined or there are too few checkpoints.
         boot: Per statistic (resamples,) values.
+        left_out: Per statistic (n,) values without each checkpoint in turn.
     """
 
     checkpoints: tuple[str, ...]
@@ -28,18 +31,14 @@ class Cell:
     target: Array
     drawn_proxy: Array = field(repr=False)
     drawn_target: Array = field(repr=False)
+    values: Mapping[str, float]
     boot: Mapping[str, Array] = field(repr=False)
+    left_out: Mapping[str, Array] = field(repr=False)
 
     @property
     def n(self) -> int:
         """Number of checkpoints."""
         return len(self.checkpoints)
-
-    def value(self, statistic: str) -> float:
-        """The statistic of the sample; NaN if it is undefined or there are too few checkpoints."""
-        if self.n < FEWEST_CHECKPOINTS:
-            return float("nan")
-        return float(STATISTICS[statistic](self.proxy, self.target))
 
 
 class Bootstrap:
@@ -75,12 +74,19 @@ class Bootstrap:
         names = tuple(task.checkpoints[i] for i in rows)
         if len(rows) < FEWEST_CHECKPOINTS:
             empty = np.full((self.resamples, len(rows)), np.nan)
-            boot = {name: np.full(self.resamples, np.nan) for name in STATISTICS}
-            return Cell(names, task.means(proxy)[rows], task.means(self.table.target)[rows], empty, empty, boot)
-        values, drawn = self.sample(task, proxy, needed)
+            sample, truth = task.means(proxy)[rows], task.means(self.table.target)[rows]
+            nothing = [dict.fromkeys(STATISTICS, np.full(size, np.nan)) for size in (self.resamples, len(rows))]
+            return Cell(names, sample, truth, empty, empty, dict.fromkeys(STATISTICS, np.nan), *nothing)
+        sample, drawn = self.sample(task, proxy, needed)
         truth, drawn_truth = self.sample(task, self.table.target, needed)
-        boot = {name: statistic(drawn, drawn_truth) for name, statistic in STATISTICS.items()}
-        return Cell(names, values, truth, drawn, drawn_truth, boot)
+        value, boot = correlations(sample, truth), correlations(drawn, drawn_truth)
+        left_out = jackknife(correlations, sample, truth)
+        return Cell(names, sample, truth, drawn, drawn_truth, _named(value), _named(boot), _named(left_out))
+
+
+def _named(values: Array) -> dict[str, Any]:
+    """(statistics, ...) values by the name of the statistic; plain numbers where there is one each."""
+    return dict(zip(STATISTICS, values if values.ndim > 1 else values.tolist(), strict=True))
 
 
 def _letters(name: str) -> list[int]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mmbnft.ranking.statistics import Array, Statistic, pearson
+from mmbnft.ranking.statistics import ROUNDING, Array, Statistic, pearson
 
 SIGNIFICANT = 0.05
 # Up to this many checkpoints all 2^n swaps are tried.
@@ -73,13 +73,13 @@ def swaps(n: int, rng: np.random.Generator, resamples: int) -> npt.NDArray[np.bo
 def swapped_differences(
     statistic: Statistic, proxy_a: Array, proxy_b: Array, target: Array, swap: npt.NDArray[np.bool_]
 ) -> Array:
-    """(swaps,) differences of the two correlations under every swap; the first is the observed one.
+    """(..., swaps) differences of the two correlations under every swap; the first is the observed one.
 
     The two proxies must be on one scale, e.g. ranks. Exchanging the rest is exchanging the two results, so each
     correlation is computed once: the complement of a swap holds the other proxy.
     """
     values = statistic(np.where(swap, proxy_b, proxy_a), np.broadcast_to(target, swap.shape))
-    return values - np.roll(values, len(swap) // 2)
+    return values - np.roll(values, len(swap) // 2, axis=-1)
 
 
 def swap_p(differences: Array) -> float:
@@ -87,7 +87,7 @@ def swap_p(differences: Array) -> float:
     if math.isnan(float(differences[0])):
         return math.nan
     # A swap that leaves a proxy constant has no correlation; counting it as a hit keeps the test on the safe side.
-    hits = ~(np.abs(differences) < abs(differences[0]) - 1e-12)
+    hits = ~(np.abs(differences) < abs(differences[0]) - ROUNDING)
     return float(np.mean(hits))
 
 
@@ -96,7 +96,7 @@ def bootstrap_p(boot: Array) -> float:
     known = boot[np.isfinite(boot)]
     if not len(known):
         return math.nan
-    return min(1.0, 2 * (1 + min(int((known <= 0).sum()), int((known >= 0).sum()))) / (1 + len(known)))
+    return min(1.0, 2 * (1 + min(int((known <= ROUNDING).sum()), int((known >= -ROUNDING).sum()))) / (1 + len(known)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from mmbnft.ranking import comparison
 from mmbnft.ranking.bootstrap import Bootstrap, Cell
-from mmbnft.ranking.correlations import MEAN, mean_over_tasks
+from mmbnft.ranking.correlations import MEAN, Cells, mean_over_tasks
 from mmbnft.ranking.resampling import summary
-from mmbnft.ranking.statistics import STATISTICS, Array, midranks
+from mmbnft.ranking.statistics import STATISTICS, Array, correlations, midranks, pearson
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS, TaskScores
 
 COLUMNS = (
@@ -35,21 +35,23 @@ class PairTest:
 
     Args:
         bootstrap: The shared resamples.
+        cells: Every (task, proxy).
     """
 
-    def __init__(self, bootstrap: Bootstrap) -> None:
+    def __init__(self, bootstrap: Bootstrap, cells: Cells) -> None:
         self.bootstrap = bootstrap
+        self.cells = cells
         names = bootstrap.table.checkpoints
         self.position = {name: i for i, name in enumerate(names)}
         self.swaps = comparison.swaps(len(names), bootstrap.generator(4), bootstrap.resamples)
-        self.cells: dict[tuple[str, str, tuple[str, ...]], Cell] = {}
 
     def rows(self, first: str, second: str, family: str) -> list[tuple[object, ...]]:
         """Rows with the columns of `DETAILS`, without adjustment: `p_adjusted` and `verdict` are still empty."""
         pairs = [(self._cell(task, first, second), self._cell(task, second, first)) for task in self._tasks()]
+        swapped_pairs = [self._swapped(a, b) for a, b in pairs]
         rows: list[tuple[object, ...]] = []
         for statistic in STATISTICS:
-            differences = [self._swapped(statistic, a, b) for a, b in pairs]
+            differences = [swapped[statistic] for swapped in swapped_pairs]
             for task, (a, b), swapped in zip(self._tasks(), pairs, differences, strict=True):
                 figures = self._one_task(statistic, a, b, swapped)
                 rows.append((task.name, first, second, statistic, *figures, math.nan, "", a.n, family))
@@ -62,23 +64,25 @@ class PairTest:
         return self.bootstrap.table.tasks
 
     def _cell(self, task: TaskScores, proxy: str, other: str) -> Cell:
-        """The cell on the checkpoints that both proxies have; reused where the other proxy lacks nothing."""
-        target = self.bootstrap.table.target
-        alone, both = task.complete([proxy, target]), task.complete([proxy, other, target])
-        key = (task.name, proxy, () if len(alone) == len(both) else tuple(task.checkpoints[i] for i in both))
-        if key not in self.cells:
-            self.cells[key] = self.bootstrap.cell(task, proxy, (other,))
-        return self.cells[key]
+        """The cell on the checkpoints that both proxies have."""
+        cell = self.cells[task.name, proxy]
+        both = task.complete([proxy, other, self.bootstrap.table.target])
+        return cell if cell.n == len(both) else self.bootstrap.cell(task, proxy, (other,))
 
-    def _swapped(self, statistic: str, a: Cell, b: Cell) -> Array:
-        if a.n < FEWEST_CHECKPOINTS or math.isnan(a.value(statistic) + b.value(statistic)):
-            return np.full(len(self.swaps), np.nan)
+    def _swapped(self, a: Cell, b: Cell) -> dict[str, Array]:
+        """Per statistic (swaps,) differences, all NaN where one of the two has no value."""
+        if a.n < FEWEST_CHECKPOINTS:
+            return dict.fromkeys(STATISTICS, np.full(len(self.swaps), np.nan))
         swap: npt.NDArray[np.bool_] = self.swaps[:, [self.position[name] for name in a.checkpoints]]
-        scale = _standardised if statistic == "pearson" else _ranked
-        return comparison.swapped_differences(STATISTICS[statistic], scale(a.proxy), scale(b.proxy), a.target, swap)
+        ranked, standardised = (
+            comparison.swapped_differences(statistic, scale(a.proxy), scale(b.proxy), a.target, swap)
+            for statistic, scale in ((correlations, _ranked), (pearson, _standardised))
+        )
+        found = {**dict(zip(STATISTICS, ranked, strict=True)), "pearson": standardised}
+        return {name: values + 0 * (a.values[name] + b.values[name]) for name, values in found.items()}
 
     def _one_task(self, statistic: str, a: Cell, b: Cell, swapped: Array) -> tuple[float, float, float, float]:
-        difference = a.value(statistic) - b.value(statistic)
+        difference = a.values[statistic] - b.values[statistic]
         if math.isnan(difference):
             return math.nan, math.nan, math.nan, math.nan
         if statistic == "pearson":
@@ -98,12 +102,14 @@ class PairTest:
         return difference, *_interval_and_p(boot, np.mean([swapped[i] for i in known], axis=0))
 
 
-def comparison_table(bootstrap: Bootstrap, proxies: Sequence[str], controls: Sequence[str]) -> pd.DataFrame:
+def comparison_table(
+    bootstrap: Bootstrap, cells: Cells, proxies: Sequence[str], controls: Sequence[str]
+) -> pd.DataFrame:
     """Every pair of proxies and every proxy against every control; columns `DETAILS`.
 
     Holm's adjustment runs over the pairs of one task and statistic, separately for proxies and for controls.
     """
-    test = PairTest(bootstrap)
+    test = PairTest(bootstrap, cells)
     rows = [row for a, b in itertools.combinations(proxies, 2) for row in test.rows(a, b, "proxies")]
     rows += [row for a in proxies for b in controls for row in test.rows(a, b, "controls")]
     table = pd.DataFrame(rows, columns=list(DETAILS))
@@ -128,4 +134,4 @@ def _ranked(values: Array) -> Array:
 
 
 def _standardised(values: Array) -> Array:
-    return (values - values.mean()) / values.std()
+    return (values - values.mean()) / (values.std() or 1.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmbnft.ranking.statistics import STATISTICS, Array, midranks
+from mmbnft.ranking.statistics import STATISTICS, Array, correlations, midranks
 from mmbnft.ranking.table import ScoreTable, TaskScores
 
 # What tells a control from a proxy in every table.
@@ -66,12 +66,12 @@ def other_tasks(table: ScoreTable, task: TaskScores) -> Array:
     return np.array([-np.mean(found) if found else np.nan for found in shares.values()])
 
 
-def random_band(n: int, statistic: str, resamples: int, rng: np.random.Generator) -> tuple[float, float]:
-    """The central 95 % of correlations that a random order of n checkpoints gives: the band of pure noise."""
+def random_bands(n: int, resamples: int, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
+    """Per statistic the central 95 % of what a random order of n checkpoints gives: the band of pure noise."""
     orders = rng.permuted(np.tile(np.arange(float(n)), (resamples, 1)), axis=1)
-    values = STATISTICS[statistic](orders, np.broadcast_to(np.arange(float(n)), orders.shape))
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+    values = correlations(orders, np.arange(float(n)))
+    low, high = np.quantile(values, [0.025, 0.975], axis=-1)
+    return dict(zip(STATISTICS, zip(low.tolist(), high.tolist(), strict=True), strict=True))
 
 
 def _column(values: "list[float] | Array") -> Array:

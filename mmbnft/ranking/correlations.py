@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.bootstrap import Bootstrap, Cell
-from mmbnft.ranking.controls import CONTROL, RANDOM, random_band
+from mmbnft.ranking.controls import CONTROL, RANDOM, random_bands
 from mmbnft.ranking.pooled import drawn_tasks, moments, pooled_correlation, two_way, within_task_moments
-from mmbnft.ranking.resampling import bca, interval, jackknife, percentile, permutation_p, summary
-from mmbnft.ranking.statistics import STATISTICS, Array
+from mmbnft.ranking.resampling import bca, interval, percentile, permutation_p, summary
+from mmbnft.ranking.statistics import STATISTICS, Array, correlations
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS
 
 COLUMNS = ("task", "proxy", "target", "statistic", "value", "ci_low", "ci_high", "n")
@@ -37,9 +37,9 @@ def correlation_table(bootstrap: Bootstrap, cells: Cells) -> pd.DataFrame:
     """
     target = bootstrap.table.target
     rows = [
-        (task, proxy, target, name, *_row(bootstrap, cell, name, (task, proxy)))
+        (task, proxy, target, *rest)
         for (task, proxy), cell in cells.items()
-        for name in STATISTICS
+        for rest in _rows(cell, bootstrap.generator(2, *f"{task}/{proxy}".encode()), bootstrap.resamples)
     ]
     for proxy in dict.fromkeys(proxy for _, proxy in cells):
         mine = [cell for (_, name), cell in cells.items() if name == proxy]
@@ -51,15 +51,16 @@ def random_rows(bootstrap: Bootstrap, cells: Cells) -> pd.DataFrame:
     """The ranker that orders at random: expected value 0, and as interval the band that holds 95 % of its orders."""
     target = bootstrap.table.target
     largest = {task: max(cell.n for (name, _), cell in cells.items() if name == task) for task, _ in cells}
-    bands: dict[tuple[int, str], tuple[float, float]] = {}
+    bands = {
+        n: random_bands(n, bootstrap.resamples, bootstrap.generator(8, n))
+        for n in set(largest.values())
+        if n >= FEWEST_CHECKPOINTS
+    }
     rows = []
     for task, n in largest.items():
         for name in STATISTICS:
-            if n >= FEWEST_CHECKPOINTS and (n, name) not in bands:
-                bands[n, name] = random_band(n, name, bootstrap.resamples, bootstrap.generator(8, n))
-            low, high = bands.get((n, name), (math.nan, math.nan))
-            value = 0.0 if n >= FEWEST_CHECKPOINTS else math.nan
-            rows.append((task, RANDOM, target, name, value, low, high, n, *[math.nan] * 5, "band of random orders"))
+            figures = (0.0, *bands[n][name]) if n in bands else (math.nan,) * 3
+            rows.append((task, RANDOM, target, name, *figures, n, *[math.nan] * 5, "band of random orders"))
     return pd.DataFrame(rows, columns=list(DETAILS))
 
 
@@ -79,15 +80,19 @@ def pooling_warnings(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def _row(bootstrap: Bootstrap, cell: Cell, name: str, key: tuple[str, str]) -> tuple[object, ...]:
-    value = cell.value(name)
+def _rows(cell: Cell, rng: np.random.Generator, resamples: int) -> list[tuple[object, ...]]:
+    """Rows (statistic, value, ...) of one task and proxy."""
+    if all(math.isnan(value) for value in cell.values.values()):
+        return [(name, *[math.nan] * 3, cell.n, *[math.nan] * 5, _why(cell)) for name in STATISTICS]
+    p_values = permutation_p(correlations, cell.proxy, cell.target, rng, resamples).tolist()
+    return [(name, *_figures(cell, name, p)) for name, p in zip(STATISTICS, p_values, strict=True)]
+
+
+def _figures(cell: Cell, name: str, p_value: float) -> tuple[object, ...]:
+    value, boot, left_out = cell.values[name], cell.boot[name], cell.left_out[name]
     if math.isnan(value):
-        return (value, math.nan, math.nan, cell.n, *[math.nan] * 5, _why(cell))
-    boot = cell.boot[name]
-    low, high = interval(name, cell.proxy, cell.target, boot)
-    left_out = jackknife(STATISTICS[name], cell.proxy, cell.target)
-    rng = bootstrap.generator(2, *"/".join(key).encode())
-    p_value = permutation_p(STATISTICS[name], cell.proxy, cell.target, rng, bootstrap.resamples)
+        return (*[math.nan] * 3, cell.n, *[math.nan] * 5, _why(cell))
+    low, high = interval(name, value, boot, left_out)
     others = summary(boot), summary(boot, lambda known: bca(known, value, left_out))
     note = "" if math.isfinite(low) else "too few checkpoints for an interval"
     return value, low, high, cell.n, *others[0], *others[1], p_value, note
@@ -104,7 +109,7 @@ def _over_tasks(bootstrap: Bootstrap, proxy: str, cells: Sequence[Cell]) -> list
     rows: list[tuple[object, ...]] = []
     rng = bootstrap.generator(3)
     for name in STATISTICS:
-        values = np.array([cell.value(name) for cell in cells])
+        values = np.array([cell.values[name] for cell in cells])
         known = [cell for cell, value in zip(cells, values, strict=True) if math.isfinite(value)]
         value = float(np.mean(values[np.isfinite(values)])) if known else math.nan
         boot = mean_over_tasks([cell.boot[name] for cell in known], rng)

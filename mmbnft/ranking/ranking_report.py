@@ -12,9 +12,10 @@ from mmbnft.errors import UserError
 from mmbnft.ranking.catalogue import catalogue_facts
 from mmbnft.ranking.controls import Facts
 from mmbnft.ranking.report import write_report
-from mmbnft.ranking.sources import read_source, read_sources, with_names, with_targets
+from mmbnft.ranking.sources import Source, read_source, read_sources, results_source, with_names, with_targets
 from mmbnft.ranking.study import Study, study
 from mmbnft.ranking.table import score_table
+from mmbnft.results import Result
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,48 @@ def rank(
     return RankingReport(Path(out), found)
 
 
+def rank_results(
+    results: Sequence[Result], target: str = "finetune", out: Path | str = "ranking", *, resamples: int = 10_000
+) -> RankingReport:
+    """`rank` for results at hand, with what they and the catalogue tell beyond the values.
+
+    Args:
+        results: Results of runs; failed ones leave gaps.
+        target: Protocol the proxies should predict.
+        out: Folder for the outputs.
+        resamples: Number of bootstrap resamples.
+
+    Raises:
+        UserError: The results cannot be judged; the sentence says why.
+    """
+    return _rank_source(results_source(results), catalogue_facts(), target, out=out, resamples=resamples)
+
+
+def _rank_source(
+    source: Source,
+    facts: Facts,
+    target: str,
+    proxies: Sequence[str] | None = None,
+    *,
+    out: Path | str,
+    metric_scale: str = "percent",
+    seed: int = 0,
+    resamples: int,
+) -> RankingReport:
+    return rank(
+        source.table,
+        target,
+        proxies,
+        out,
+        metric_scale=metric_scale,
+        seed=seed,
+        resamples=resamples,
+        facts=dataclasses.replace(facts, parameters={**source.parameters, **facts.parameters}),
+        provenance=source.provenance,
+        doubts=source.doubts,
+    )
+
+
 def rank_sources(
     sources: Sequence[Path | str],
     target: str = "finetune",
@@ -100,20 +143,10 @@ def rank_sources(
     """
     facts = catalogue_facts()
     source = read_sources(sources, facts.aliases, wide)
-    table, doubts = source.table, source.doubts
     if target_from is not None:
         targets = with_names(read_source(target_from).table, facts.aliases)
-        table, unmatched = with_targets(table, targets, target)
-        doubts = (*doubts, *unmatched)
-    return rank(
-        table,
-        target,
-        proxies,
-        out,
-        metric_scale=metric_scale,
-        seed=seed,
-        resamples=resamples,
-        facts=dataclasses.replace(facts, parameters={**source.parameters, **facts.parameters}),
-        provenance=source.provenance,
-        doubts=doubts,
+        table, unmatched = with_targets(source.table, targets, target)
+        source = dataclasses.replace(source, table=table, doubts=(*source.doubts, *unmatched))
+    return _rank_source(
+        source, facts, target, proxies, out=out, metric_scale=metric_scale, seed=seed, resamples=resamples
     )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mmbnft.ranking.statistics import STATISTICS, Array, Statistic
+from mmbnft.ranking.statistics import ROUNDING, Array, Statistic
 
 Draws = npt.NDArray[np.intp]
 
@@ -76,7 +76,7 @@ def bca(boot: Array, value: float, jackknife: Array, level: float = 0.95) -> tup
     if not len(boot) or not len(jackknife):
         return math.nan, math.nan
     # Half of the resamples that hit the value exactly count as below it; a share of 0 or 1 has no normal quantile.
-    below = float(np.mean(boot < value) + np.mean(boot == value) / 2)
+    below = float(np.mean(boot < value - ROUNDING) + np.mean(boot <= value + ROUNDING)) / 2
     bias = stats.norm.ppf(np.clip(below, 1 / len(boot), 1 - 1 / len(boot)))
     deviation = jackknife.mean() - jackknife
     spread = float((deviation**2).sum())
@@ -87,47 +87,59 @@ def bca(boot: Array, value: float, jackknife: Array, level: float = 0.95) -> tup
 
 
 def jackknife(statistic: Statistic, proxy: Array, target: Array) -> Array:
-    """(n,) the statistic without each checkpoint in turn."""
+    """(..., n) the statistic without each checkpoint in turn."""
     n = len(proxy)
     kept = np.array([[i for i in range(n) if i != left_out] for left_out in range(n)])
     return statistic(proxy[kept], target[kept])
 
 
-def interval(name: str, proxy: Array, target: Array, boot: Array) -> tuple[float, float]:
+def interval(name: str, value: float, boot: Array, left_out: Array) -> tuple[float, float]:
     """The reported 95 % interval of statistic `name` (see `INTERVALS`); NaN where it means nothing.
 
     A resample in which a side is constant has no value and is left out; with more than `MOST_UNDEFINED` of them
     there is no interval.
+
+    Args:
+        name: Key of `STATISTICS`.
+        value: The statistic of the sample.
+        boot: (resamples,) resampled values.
+        left_out: (n,) the statistic without each checkpoint in turn.
     """
     if np.mean(~np.isfinite(boot)) > MOST_UNDEFINED:
         return math.nan, math.nan
     kind = INTERVALS[name]
     if kind == "expanded":
-        return expanded(boot, len(proxy))
-    if kind == "bca":
-        value = float(STATISTICS[name](proxy, target))
-        return bca(boot, value, jackknife(STATISTICS[name], proxy, target))
-    return percentile(boot)
+        return expanded(boot, len(left_out))
+    return bca(boot, value, left_out) if kind == "bca" else percentile(boot)
 
 
 def permutation_p(
     statistic: Statistic, proxy: Array, target: Array, rng: np.random.Generator, resamples: int = 10_000
-) -> float:
+) -> Array:
     """Two-sided p-value of no association: every order of the target up to `LARGEST_EXACT`, random orders beyond.
 
     Random orders use (1 + hits) / (1 + orders), which never claims a p of 0 (Phipson & Smyth 2010).
+
+    Args:
+        statistic: What measures association, giving one value or several, (...).
+        proxy: (n,) values.
+        target: (n,) values.
+        rng: Source of the random orders.
+        resamples: Number of random orders.
+
+    Returns:
+        (...) p-values; NaN where the statistic is undefined.
     """
-    value = float(statistic(proxy, target))
-    if math.isnan(value):
-        return math.nan
+    value = statistic(proxy, target)
     n = len(proxy)
     if n <= LARGEST_EXACT:
         orders = np.array(list(itertools.permutations(range(n))))
     else:
         orders = rng.permuted(np.tile(np.arange(n), (resamples, 1)), axis=1)
     null = np.abs(statistic(np.broadcast_to(proxy, orders.shape), target[orders]))
-    hits = int(np.sum(null >= abs(value) - 1e-12))
-    return hits / len(orders) if n <= LARGEST_EXACT else (1 + hits) / (1 + len(orders))
+    hits = np.sum(null >= np.abs(value)[..., None] - ROUNDING, axis=-1)
+    share = hits / len(orders) if n <= LARGEST_EXACT else (1 + hits) / (1 + len(orders))
+    return np.where(np.isnan(value), np.nan, share)
 
 
 def summary(boot: Array, read: Callable[[Array], tuple[float, float]] = percentile) -> tuple[float, float]:

@@ -79,7 +79,7 @@ def study(
     cells = resampled_cells(bootstrap, (*table.proxies, *controls))
     correlations = correlation_table(bootstrap, cells)
     correlations = pd.concat([correlations, random_rows(bootstrap, cells)], ignore_index=True)
-    comparisons = comparison_table(bootstrap, table.proxies, controls)
+    comparisons = comparison_table(bootstrap, cells, table.proxies, controls)
     costs = cost_table(table, correlations, comparisons)
     protocols = (table.target, *table.proxies)
     return Study(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from mmbnft.errors import UserError, choices
+from mmbnft.errors import DivergedError, UserError, choices
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
@@ -85,12 +85,13 @@ def compute_metric(name: str, scores: np.ndarray, labels: np.ndarray) -> float:
     """The metric `name` in percent.
 
     Raises:
-        UserError: The metric is unknown, there are not as many scores as labels, or a score is not finite.
+        UserError: The metric is unknown, or there are not as many scores as labels.
+        DivergedError: A score is not finite.
     """
     if name not in METRICS:
         raise UserError(f"unknown metric {name!r}; allowed: {choices(METRICS)}")
     if len(scores) != len(labels):
         raise UserError(f"every sample must be evaluated once, got {len(scores)} predictions for {len(labels)} labels")
     if not np.isfinite(scores).all():
-        raise UserError("the predictions are not finite; lower the learning rate or check the checkpoint")
+        raise DivergedError("the predictions are not finite; lower the learning rate or check the checkpoint")
     return METRICS[name](scores, labels)

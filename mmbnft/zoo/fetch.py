@@ -50,6 +50,8 @@ def fetch(entry: CatalogueEntry, root: Path, progress: Progress | None = None) -
     Raises:
         UserError: There is no one source, the network fails, or what came is not the published file.
     """
+    if entry.format == "tiny":
+        raise UserError(f"{entry.id!r} ships with the project, in {root / entry.files[0]}; there is nothing to fetch")
     if not entry.downloads:
         raise UserError(f"{entry.id!r} has no address to download from; hand over the path of a file you have")
     return [

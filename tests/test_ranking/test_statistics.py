@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmbnft.ranking.statistics import STATISTICS, kendall, midranks, pearson, spearman, weighted_tau
+from mmbnft.ranking.statistics import STATISTICS, correlations, kendall, midranks, pearson, spearman, weighted_tau
 
 ORACLES = {
     "pearson": lambda a, b: stats.pearsonr(a, b).statistic,
@@ -60,3 +60,10 @@ def test_midranks_start_with_the_largest():
 def test_large_inputs_are_cut_into_pieces_without_changing_a_figure():
     a, b = np.random.default_rng(0).normal(size=(2, 30, 700))
     assert kendall(a, b)[29] == pytest.approx(stats.kendalltau(a[29], b[29]).statistic)
+
+
+@pytest.mark.parametrize("n", [4, 127, 128, 300])
+def test_all_at_once_are_scipys_in_their_order_whatever_integers_hold_the_counts(n):
+    a, b = np.random.default_rng(n).integers(0, 2 * n, (2, n)).astype(float)
+    assert correlations(a, b) == pytest.approx([ORACLES[name](a, b) for name in STATISTICS], abs=1e-12)
+    assert correlations(b, b) == pytest.approx(np.ones(4))  # the largest counts there are

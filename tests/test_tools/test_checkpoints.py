@@ -5,6 +5,7 @@ import http.server
 import json
 import threading
 
+import published_files as files
 import pytest
 import torch
 
@@ -14,7 +15,6 @@ from mmbnft.files import sha256_file
 from mmbnft.zoo import ResNet, load_backbone
 from mmbnft.zoo.entry import CatalogueEntry
 from mmbnft.zoo.fetch import fetch, receipt_path
-from tests.test_zoo import published_files as files
 from tools import checkpoints
 
 BODY = bytes(range(256)) * 9000

@@ -1,11 +1,11 @@
 """Every published layout, converted and compared with the truth tensor by tensor."""
 
+import published_files as files
 import pytest
 import torch
 
 from mmbnft.zoo import load_backbone, read_checkpoint, resnet_layout
 from mmbnft.zoo.network import Architecture, ResNet
-from tests.test_zoo import published_files as files
 
 FORMATS = {
     # name: (format, writer of the content, tensors in the file, what the file has instead of counters)

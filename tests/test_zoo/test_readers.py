@@ -1,6 +1,7 @@
 """The TensorFlow and BYOL readers against files in their formats, checksums against another implementation."""
 
 import numpy as np
+import published_files as files
 import pytest
 import torch
 from torch.nn import functional
@@ -13,7 +14,6 @@ from mmbnft.zoo.readers.crc32c import crc32c, masked
 from mmbnft.zoo.readers.snappy import decompress
 from mmbnft.zoo.readers.tf_bundle import read_bundle
 from mmbnft.zoo.readers.wire import varint
-from tests.test_zoo import published_files as files
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import published_files as files
 import pytest
 import torch
 
@@ -14,7 +15,6 @@ from mmbnft.errors import UserError
 from mmbnft.zoo import load_backbone, read_checkpoint
 from mmbnft.zoo.network import Architecture, ResNet
 from mmbnft.zoo.sources import file_identity
-from tests.test_zoo import published_files as files
 
 MARK = "executed"
 

@@ -29,7 +29,7 @@ def write_report(study: Study, folder: Path) -> None:
     for picture in drawn.values():
         files.write_text(folder / f"{picture.name}.svg", picture.svg())
         with files.atomic_file(folder / f"{picture.name}.png") as stream:
-            stream.write(picture.png())
+            stream.write(picture.png)
     files.write_text(folder / "report.md", markdown(study, drawn))
     files.write_text(folder / "report.html", page(study, drawn))
 

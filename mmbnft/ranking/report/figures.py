@@ -4,7 +4,7 @@ import io
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -40,36 +40,40 @@ _STYLE: Any = {
 }
 
 
-@dataclass
+# Inches of a scatter panel and of the room for labels left of, below and beside it. Measuring the labels instead, as
+# constrained layout does, would take most of the time of a report.
+_PANEL = (2.3, 2.0)
+_COLUMNS = 3
+_LEFT, _BELOW, _EDGE = 0.75, 0.5, 0.12
+_BETWEEN = (0.25, 0.55)
+
+
+@dataclass(frozen=True)
 class Picture:
-    """A figure with what cannot be drawn.
+    """A drawn figure.
 
     Attributes:
         name: File name without ending.
         alt: What a person who cannot see it needs to know.
-        figure: The drawing.
+        drawing: SVG without a background.
+        png: PNG bytes, on white.
         tips: Group id in the SVG to the text shown on hover.
     """
 
     name: str
     alt: str
-    figure: Figure
-    tips: dict[str, str] = field(default_factory=dict)
+    drawing: str
+    png: bytes
+    tips: Mapping[str, str]
 
-    def svg(self, inline: bool = False) -> str:
-        """The SVG text; `inline` for a page: unique ids, hover texts, the page's text colour, no XML header."""
-        stream = io.StringIO()
-        with mpl.rc_context(_STYLE):
-            self.figure.savefig(stream, format="svg", transparent=inline, metadata={"Date": None, "Creator": None})
-        text = stream.getvalue()
-        return _for_page(text, self.name, self.alt, self.tips) if inline else text
+    def svg(self) -> str:
+        """The SVG as a file of its own, on white."""
+        ground = '<rect width="100%" height="100%" fill="white"/>'
+        return re.sub(r"<svg[^>]*>", rf"\g<0>\n {ground}", self.drawing, count=1)
 
-    def png(self) -> bytes:
-        """The picture as PNG bytes, on white."""
-        stream = io.BytesIO()
-        with mpl.rc_context(_STYLE):
-            self.figure.savefig(stream, format="png", dpi=130, facecolor="white", metadata={"Software": None})
-        return stream.getvalue()
+    def inline(self) -> str:
+        """The SVG for a page: unique ids, hover texts, the page's text colour, no XML header."""
+        return _for_page(self.drawing, self.name, self.alt, self.tips)
 
 
 def pictures(study: Study) -> dict[str, Picture]:
@@ -80,44 +84,77 @@ def pictures(study: Study) -> dict[str, Picture]:
     return {picture.name: picture for picture in found}
 
 
+def _picture(name: str, alt: str, figure: Figure, tips: Mapping[str, str]) -> Picture:
+    svg, png = io.StringIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=130, facecolor="white", metadata={"Software": None})
+    return Picture(name, alt, svg.getvalue(), png.getvalue(), tips)
+
+
 def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def _scatter(study: Study, task: TaskScores, number: int) -> Picture:
-    proxies = study.scores.proxies
-    columns = min(3, len(proxies))
-    rows = math.ceil(len(proxies) / columns)
-    figure = _figure(2.9 * columns + 0.4, 2.6 * rows + 0.3)
-    name = f"scatter_{number + 1:02d}"
-    picture = Picture(name, f"Scatter of each proxy against {study.scores.target} on {task.name}", figure)
-    for i, proxy in enumerate(proxies):
-        axes = figure.add_subplot(rows, columns, i + 1)
-        _panel(axes, study, task, i, picture)
+    proxies, target = study.scores.proxies, study.scores.target
+    figure, panels = _panels(len(proxies))
+    tips: dict[str, str] = {}
+    for i, (axes, proxy) in enumerate(zip(panels, proxies, strict=True)):
+        tips |= _panel(axes, study, task, i)
         axes.set_xlabel(proxy)
-        axes.set_ylabel(study.scores.target if i % columns == 0 else "")
-    return picture
+        axes.set_ylabel(target if i % _COLUMNS == 0 else "")
+    alt = f"Scatter of each proxy against {target} on {task.name}"
+    return _picture(f"scatter_{number + 1:02d}", alt, figure, tips)
 
 
-def _panel(axes: Axes, study: Study, task: TaskScores, number: int, picture: Picture) -> None:
+def _panels(number: int) -> tuple[Figure, list[Axes]]:
+    """A figure with this many panels that share the vertical axis."""
+    columns = min(_COLUMNS, number)
+    rows = math.ceil(number / columns)
+    width = _LEFT + columns * _PANEL[0] + (columns - 1) * _BETWEEN[0] + _EDGE
+    height = _BELOW + rows * _PANEL[1] + (rows - 1) * _BETWEEN[1] + _EDGE
+    figure = Figure(figsize=(width, height))
+    grid = figure.add_gridspec(
+        rows,
+        columns,
+        left=_LEFT / width,
+        right=1 - _EDGE / width,
+        bottom=_BELOW / height,
+        top=1 - _EDGE / height,
+        wspace=_BETWEEN[0] / _PANEL[0],
+        hspace=_BETWEEN[1] / _PANEL[1],
+    )
+    panels: list[Axes] = []
+    for i in range(number):
+        panels.append(figure.add_subplot(grid[divmod(i, columns)], sharey=panels[0] if panels else None))
+        panels[i].tick_params(labelleft=i % columns == 0)  # the target is the same in all
+    return figure, panels
+
+
+def _panel(axes: Axes, study: Study, task: TaskScores, number: int) -> dict[str, str]:
+    """Draw one proxy against the target and give the hover texts."""
     proxy, target = study.scores.proxies[number], study.scores.target
     rows = task.complete([proxy, target])
     if not len(rows):
         axes.text(0.5, 0.5, "no checkpoint has both", ha="center", va="center", transform=axes.transAxes)
-        return
+        return {}
     x, y = task.means(proxy), task.means(target)
     bars = {p: _half_widths(task, p) for p in (proxy, target)}
     colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
+    if any(np.isfinite(half).any() for half in bars.values()):
+        xerr, yerr = (bars[p][rows] for p in (proxy, target))
+        axes.errorbar(x[rows], y[rows], xerr=xerr, yerr=yerr, fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.6)
+    tips = {}
     for row in rows:
-        xerr, yerr = (None if math.isnan(bars[p][row]) else [bars[p][row]] for p in (proxy, target))
-        axes.errorbar([x[row]], [y[row]], xerr=xerr, yerr=yerr, fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.6)
         (point,) = axes.plot([x[row]], [y[row]], marker, color=colour, markersize=5)
         point.set_gid(f"tip_{number}_{row}")
-        picture.tips[f"tip_{number}_{row}"] = (
+        tips[f"tip_{number}_{row}"] = (
             f"{task.checkpoints[row]}: {proxy} {_with_bar(x[row], bars[proxy][row])}, "
             f"{target} {_with_bar(y[row], bars[target][row])}"
         )
     axes.margins(0.08)
+    axes.locator_params(nbins=4)
+    return tips
 
 
 def _with_bar(value: float, half: float) -> str:
@@ -145,7 +182,6 @@ def _heat_map(study: Study) -> Picture:
     grid = cells.reindex(index=tasks, columns=proxies).to_numpy(float)
     figure = _figure(0.75 * len(proxies) + 2.6, 0.3 * len(tasks) + 1.7)
     axes = figure.add_subplot()
-    picture = Picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure)
     image = axes.imshow(np.ma.masked_invalid(grid), cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     axes.set_xticks(range(len(proxies)), proxies, rotation=35, ha="right")
     axes.set_yticks(range(len(tasks)), tasks)
@@ -157,7 +193,7 @@ def _heat_map(study: Study) -> Picture:
         text = axes.text(j, i, label, ha="center", va="center", fontsize=8)
         text.set_color(INK if math.isnan(value) else "white" if dark else "black")
     figure.colorbar(image, ax=axes, label="Kendall's tau", shrink=0.8)
-    return picture
+    return _picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure, {})
 
 
 def _forest(study: Study) -> list[Picture] | None:
@@ -170,7 +206,7 @@ def _forest(study: Study) -> list[Picture] | None:
         return None
     figure = _figure(6.4, 0.3 * len(table) + 1.1)
     axes = figure.add_subplot()
-    picture = Picture("forest", "Differences of Kendall's tau between pairs of proxies with 95 % intervals", figure)
+    tips = {}
     axes.axvline(0, color=INK, linewidth=0.8)
     for i, row in enumerate(table.itertuples()):
         colour = PALETTE[1] if row.verdict in (A_BETTER, B_BETTER) else PALETTE[0]
@@ -178,7 +214,7 @@ def _forest(study: Study) -> list[Picture] | None:
             axes.plot([row.ci_low, row.ci_high], [i, i], color=colour, linewidth=1.5)
         (point,) = axes.plot([row.difference], [i], "o", color=colour, markersize=6)
         point.set_gid(f"tip_{i}")
-        picture.tips[f"tip_{i}"] = (
+        tips[f"tip_{i}"] = (
             f"{row.proxy_a} minus {row.proxy_b}: {row.difference:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}], "
             f"adjusted p {row.p_adjusted:.3f}: {row.verdict}"
         )
@@ -186,7 +222,8 @@ def _forest(study: Study) -> list[Picture] | None:
         range(len(table)), [f"{a} \u2212 {b}" for a, b in zip(table["proxy_a"], table["proxy_b"], strict=True)]
     )
     axes.set_xlabel("difference of Kendall's tau (right: the first is better)")
-    return [picture]
+    alt = "Differences of Kendall's tau between pairs of proxies with 95 % intervals"
+    return [_picture("forest", alt, figure, tips)]
 
 
 def _costs(study: Study) -> list[Picture] | None:
@@ -195,7 +232,7 @@ def _costs(study: Study) -> list[Picture] | None:
         return None
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot()
-    picture = Picture("cost", "Seconds of one run against Kendall's tau for each proxy", figure)
+    tips = {}
     front = table[table["pareto"]].sort_values("cost_seconds")
     axes.step(front["cost_seconds"], front["kendall"], where="post", color=INK, linewidth=0.8, linestyle="--")
     for i, row in enumerate(table.itertuples()):
@@ -204,13 +241,13 @@ def _costs(study: Study) -> list[Picture] | None:
             axes.plot([row.cost_seconds] * 2, [row.ci_low, row.ci_high], color=colour, linewidth=1, alpha=0.6)
         (point,) = axes.plot([row.cost_seconds], [row.kendall], MARKERS[i % len(MARKERS)], color=colour)
         point.set_gid(f"tip_{i}")
-        picture.tips[f"tip_{i}"] = f"{row.proxy}: {row.cost_seconds:.3g} s a run, tau {row.kendall:.2f}"
+        tips[f"tip_{i}"] = f"{row.proxy}: {row.cost_seconds:.3g} s a run, tau {row.kendall:.2f}"
         axes.annotate(str(row.proxy), (row.cost_seconds, row.kendall), xytext=(6, 3), textcoords="offset points")
     if table["cost_seconds"].min() > 0:
         axes.set_xscale("log")
     axes.set_xlabel("seconds of one run")
     axes.set_ylabel("Kendall's tau, mean over tasks")
-    return [picture]
+    return [_picture("cost", "Seconds of one run against Kendall's tau for each proxy", figure, tips)]
 
 
 def _for_page(svg: str, name: str, alt: str, tips: Mapping[str, str]) -> str:

@@ -237,7 +237,7 @@ def _cost_table(study: Study) -> str:
 
 
 def _drawing(picture: Picture) -> str:
-    return f'<div class="wide">{picture.svg(inline=True)}</div>'
+    return f'<div class="wide">{picture.inline()}</div>'
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:

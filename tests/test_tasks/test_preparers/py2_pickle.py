@@ -1,4 +1,3 @@
-
 """Pickles as Python 2 wrote them, which is what the official CIFAR archives hold."""
 
 import io

@@ -1,4 +1,3 @@
-
 from preparer_case import PreparerCase, picture, tar, text
 
 from mmbnft.tasks.preparers.aircraft import Aircraft

@@ -1,4 +1,3 @@
-
 import numpy as np
 from preparer_case import PreparerCase, picture, tar, zipped
 

@@ -1,4 +1,3 @@
-
 from preparer_case import PreparerCase
 from test_plant_disease import CLASSES, FILES, kaggle
 from test_plant_disease import TestPlantDisease as _PlantDisease

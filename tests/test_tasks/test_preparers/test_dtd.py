@@ -1,4 +1,3 @@
-
 import pytest
 from preparer_case import PreparerCase, picture, tar, text
 

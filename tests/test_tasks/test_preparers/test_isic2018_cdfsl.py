@@ -1,4 +1,3 @@
-
 from preparer_case import PreparerCase
 from test_isic2018 import part
 

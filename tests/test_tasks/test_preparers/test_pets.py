@@ -1,4 +1,3 @@
-
 from preparer_case import PreparerCase, picture, tar, text
 
 from mmbnft.tasks import list_task

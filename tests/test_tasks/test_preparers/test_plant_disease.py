@@ -1,4 +1,3 @@
-
 from preparer_case import PreparerCase, picture, zipped
 
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
