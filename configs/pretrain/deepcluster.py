@@ -1,7 +1,7 @@
 _base_ = "_base_/clustering.py"
 method = "DeepCluster"
 model = dict(type="DeepCluster", with_sobel=False, neck=dict(type="AvgPool2dNeck"), head=dict(in_channels=128))
-# Clusters anew after every second epoch; every cluster is drawn equally often in the epoch that follows.
+# Clusters anew after every fourth epoch; every cluster is drawn equally often in the epoch that follows.
 custom_hooks = [
     dict(
         type="DeepClusterHook",
@@ -10,6 +10,9 @@ custom_hooks = [
         unif_sampling=True,
         reweight=False,
         reweight_pow=0.5,
-        interval=2,
+        interval=4,
     )
 ]
+# The classifier starts anew with every clustering, so it carries no momentum over.
+optimizer = dict(paramwise_cfg={r"\Ahead\.": dict(momentum=0.0)})
+runner = dict(max_epochs=24)

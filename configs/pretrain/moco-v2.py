@@ -1,11 +1,13 @@
 _base_ = "_base_/two_views.py"
 method = "MoCo v2"
-# A short run: the key network, which the host initialises apart from the query network, has to catch up soon.
+# The host initialises the key network apart from the query network, so it has to catch up first; with a momentum much
+# lower than this the queue holds keys of too different networks and the loss does not settle.
 model = dict(
     type="MoCo",
     queue_len=1024,
     feat_dim=64,
-    momentum=0.95,
+    momentum=0.99,
     neck=dict(type="MoCoV2Neck", in_channels=128, hid_channels=128, out_channels=64),
-    head=dict(type="ContrastiveHead", temperature=0.2),
+    head=dict(type="ContrastiveHead", temperature=0.1),
 )
+runner = dict(max_epochs=24)

@@ -25,4 +25,9 @@ model = dict(
         ),
     ),
 )
-runner = dict(max_epochs=7)
+# As in the paper: the predictor's learning rate does not follow the cosine.
+optimizer = dict(paramwise_cfg=dict(predictor=dict(fix_lr=True)))
+custom_hooks = [
+    dict(type="SimSiamHook", fix_pred_lr=True, lr={{_base_.optimizer.lr}}, adjust_by_epoch=False),
+]
+runner = dict(max_epochs=20)
