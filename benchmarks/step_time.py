@@ -12,11 +12,13 @@ import statistics
 import time
 
 import torch
-from mmselfsup.models.builder import build_algorithm
 from torch import nn
 
-import mmbnft  # noqa: F401
 from mmbnft.models import BnftLinearHead
+
+# isort: split
+# After mmbnft, which makes the host stack importable.
+from mmselfsup.models.builder import build_algorithm
 
 BASELINE = ("finetune", torch.contiguous_format)
 ARMS = [BASELINE, *((p, torch.channels_last) for p in ("finetune", "bn", "bn_paper", "bn_frozen_stats", "linear"))]
