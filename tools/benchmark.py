@@ -9,8 +9,7 @@ from mmbnft.benchmark import Benchmark, ResultStore, open_plan, run_benchmark
 from mmbnft.command import DictAction, run_command
 from mmbnft.engine import load_config
 from mmbnft.ranking import rank_results
-
-WEIGHTS = Path("pretrained_models")
+from mmbnft.zoo import DEFAULT_ROOT
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,13 +30,13 @@ def main() -> int:
     benchmark = Benchmark.from_config(load_config(args.config, args.cfg_options))
     out = args.work_dir or Path("work_dirs") / args.config.stem
     if args.dry_run:
-        runs, left = open_plan(benchmark, ResultStore(out / "results"), WEIGHTS, args.retry_failed)
+        runs, left = open_plan(benchmark, ResultStore(out / "results"), DEFAULT_ROOT, args.retry_failed)
         missing = {run.key for run in left}
         for run in runs:
             print(f"{'missing' if run.key in missing else 'done   '}  {run.key[:16]}  {run.label}")
         print(f"{len(runs)} runs, {len(runs) - len(left)} done, {len(left)} missing")
         return 0
-    outcome = run_benchmark(benchmark, out, workers=args.workers, retry_failed=args.retry_failed, weights_root=WEIGHTS)
+    outcome = run_benchmark(benchmark, out, workers=args.workers, retry_failed=args.retry_failed)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     report = rank_results(outcome.results, benchmark.target, out)

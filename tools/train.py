@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
                         help="override settings, e.g. recipe.epochs=5 load_from=FILE")  # fmt: skip
     parser.add_argument("--checkpoint", help="catalogue id, weight file, or 'random'")
     parser.add_argument("--allow-partial", action="store_true", default=None, help="accept an incomplete checkpoint")
-    parser.add_argument("--protocol", help="protocol name, e.g. linear, bn, finetune")
+    parser.add_argument("--protocol", help="protocol, e.g. linear, bn, finetune, or score, e.g. knn")
     parser.add_argument("--split", type=int, help="number of the official split")
     parser.add_argument("--seed", type=int, help="seed of head, order and augmentation")
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run of the work dir")

@@ -10,6 +10,7 @@ from mmbnft.benchmark.store import ResultStore
 from mmbnft.benchmark.worker import warm_task
 from mmbnft.hooks import progress_bar
 from mmbnft.results import Result, results_table
+from mmbnft.zoo import DEFAULT_ROOT
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def run_benchmark(
     *,
     workers: int,
     retry_failed: bool = False,
-    weights_root: Path = Path("pretrained_models"),
+    weights_root: Path = DEFAULT_ROOT,
 ) -> Outcome:
     """Run a benchmark to its end; a second call does what is missing.
 

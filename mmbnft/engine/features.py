@@ -8,6 +8,8 @@ from mmbnft.engine.network import Network
 from mmbnft.models import pooled_features
 from mmbnft.tasks import TaskDataset, collect
 
+EVAL_BATCH = 128  # images a forward pass in eval mode; what comes out does not depend on it
+
 
 def features_suffice(network: Network, dataset: TaskDataset) -> bool:
     """Whether nothing in the backbone ever changes under the protocol, nor do the training images from epoch to epoch.
@@ -25,15 +27,14 @@ class FeatureDataset(TaskDataset):
     Args:
         network: Holds the backbone.
         source: The images.
-        batch_size: Images a forward pass.
         workers: Data-loading processes.
     """
 
-    def __init__(self, network: Network, source: TaskDataset, batch_size: int, workers: int) -> None:
+    def __init__(self, network: Network, source: TaskDataset, workers: int) -> None:
         self.task, self.images, self.split = source.task, source.images, source.split
         self.seed, self.epoch, self.is_static = source.seed, source.epoch, True
         wrapped = network.backbone.wrapped
-        values = collect(network.model, source, lambda images: pooled_features(wrapped(images)), batch_size, workers)
+        values = collect(network.model, source, lambda images: pooled_features(wrapped(images)), EVAL_BATCH, workers)
         self.features = torch.from_numpy(values)
 
     def _image(self, index: int) -> Any:

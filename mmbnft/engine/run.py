@@ -2,8 +2,6 @@
 
 import dataclasses
 import logging
-import resource
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,10 +10,10 @@ from typing import Any
 import torch
 from mmcv.runner import Hook
 
-from mmbnft import compat
 from mmbnft.engine.epochs import Position
-from mmbnft.engine.features import FeatureDataset, features_suffice
+from mmbnft.engine.features import EVAL_BATCH, FeatureDataset, features_suffice
 from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.record import Stopwatch, measure_cost, record
 from mmbnft.engine.scoring import score
 from mmbnft.engine.session import Session
 from mmbnft.engine.spec import RunSpec
@@ -24,8 +22,7 @@ from mmbnft.errors import DivergedError
 from mmbnft.processes import Processes
 from mmbnft.results import Result
 from mmbnft.tasks import Task, TaskDataset, build_task, evaluate
-
-EVAL_BATCH = 128  # images a forward pass; an evaluation's outcome does not depend on it
+from mmbnft.zoo import DEFAULT_ROOT
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class RunOptions:
     resume: bool = False
     save_state: bool = True
     hooks: tuple[Hook, ...] = ()
-    weights_root: Path = Path("pretrained_models")
+    weights_root: Path = DEFAULT_ROOT
 
 
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
@@ -67,14 +64,15 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     Raises:
         UserError: Something in the spec, the data or the weights is wrong, or every trial diverged.
     """
+    watch = Stopwatch(options.device)
     task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
     if spec.is_score:
-        return score(spec, task, key, options.device, options.weights_root)
+        return score(spec, task, key, options.device, options.weights_root, watch)
     network = build_network(spec, task, options.device, options.weights_root)
     keep = options.save_state and Processes.current().is_main
     session = Session.open(options.work_dir, key, options.resume, keep)
-    run = _Run(spec, task, network, options, session)
+    run = _Run(spec, task, network, options, session, watch)
     trial = run.choose()
     final = run.refit(trial)
     value = evaluate(network.model, run.dataset("test"), EVAL_BATCH, spec.recipe.workers)
@@ -86,14 +84,14 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
 class _Run:
     """The parts of one run, tied together."""
 
-    def __init__(self, spec: RunSpec, task: Task, network: Network, options: RunOptions, session: Session) -> None:
-        self.spec, self.task, self.network, self.options, self.session = spec, task, network, options, session
+    def __init__(
+        self, spec: RunSpec, task: Task, network: Network, options: RunOptions, session: Session, watch: Stopwatch
+    ) -> None:
+        self.spec, self.task, self.network, self.options = spec, task, network, options
+        self.session, self.watch = session, watch
         self._datasets: dict[tuple[str, bool], TaskDataset] = {}
-        self._started = time.perf_counter()
         training = image_dataset(task, "train", spec.recipe.train_pipeline, network.certificate, spec.seed)
         network.backbone.takes_features = features_suffice(network, training)
-        if options.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(options.device)
 
     def dataset(self, split: str, training: bool = False) -> TaskDataset:
         """A split, transformed for training or evaluation; built once."""
@@ -103,7 +101,7 @@ class _Run:
             seed = self.spec.seed if training else None
             images = image_dataset(self.task, split, pipeline, self.network.certificate, seed)
             if self.network.backbone.takes_features:
-                images = FeatureDataset(self.network, images, EVAL_BATCH, recipe.workers)
+                images = FeatureDataset(self.network, images, recipe.workers)
             self._datasets[split, training] = images
         return self._datasets[split, training]
 
@@ -152,51 +150,20 @@ class _Run:
         return evaluate(self.network.model, self.dataset("val"), EVAL_BATCH, self.spec.recipe.workers)
 
     def result(self, key: str, value: float, trial: dict[str, float], final: Position) -> Result:
-        """Everything about the run that is worth keeping."""
-        spec, counts = self.spec, [self._counts(i) for i in range(len(self.network.backbone.protocol.phases))]
+        """The record of the run."""
         images = final.images + sum(entry.get("images", 0) for entry in self.session.search)
+        cost = measure_cost(self.options.device, self.session.seconds_before + self.watch.seconds, images)
         details = {
-            "config": dataclasses.asdict(spec),
-            "versions": compat.versions(),
-            "hashes": {"checkpoint": self.network.certificate.get("sha256"), "lists": self.task.hashes},
-            "fitted_on": spec.recipe.fit_on,
             "chosen_on": "val" if self.session.search else None,
             "chosen": trial,
             "search": self.session.search,
-            "certificate": self.network.certificate,
-            "trainable": counts,
+            "trainable": [self._counts(phase) for phase in range(len(self.network.backbone.protocol.phases))],
             "curve": final.curve,
-            "processes": Processes.current().count,
         }
-        return Result(
-            checkpoint=spec.checkpoint_name,
-            task=self.task.name,
-            protocol=spec.protocol,
-            recipe=spec.recipe.name,
-            split=spec.split,
-            seed=spec.seed,
-            key=key,
-            status="ok",
-            value=value,
-            metric=self.task.metric,
-            cost=self._cost(images),
-            details=details,
-        )
+        return record(self.spec, self.task, key, self.network, value, self.task.metric, cost, details)
 
     def _counts(self, phase: int) -> dict[str, float]:
         backbone = self.network.backbone
         backbone.enter_phase(phase)
         counts = backbone.applied.counts()
         return {"values": counts.trainable_values, "of": counts.total_values, "percent": counts.percent}
-
-    def _cost(self, images: int) -> dict[str, Any]:
-        device = self.options.device
-        on_gpu = device.type == "cuda"
-        return {
-            "seconds": self.session.seconds_before + time.perf_counter() - self._started,
-            "images": images,
-            "peak_memory_bytes": torch.cuda.max_memory_allocated(device)
-            if on_gpu
-            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
-        }

@@ -11,6 +11,7 @@ from mmbnft.engine.spec import RunSpec
 from mmbnft.engine.tracking import Tracking
 from mmbnft.hooks import BnftWandbHook, ProgressHook
 from mmbnft.results import Result, write_result
+from mmbnft.zoo import DEFAULT_ROOT
 
 
 def run_single(
@@ -21,7 +22,7 @@ def run_single(
     resume: bool = False,
     launcher: str = "none",
     device: str = "auto",
-    weights_root: Path = Path("pretrained_models"),
+    weights_root: Path = DEFAULT_ROOT,
 ) -> tuple[Result, Path]:
     """Execute a run with progress and tracking, and write its result to `work_dir/results`.
 

@@ -1,8 +1,8 @@
 """Stops a run whose loss is not a number."""
 
+import math
 from typing import Any
 
-import torch
 from mmcv.runner import HOOKS, Hook
 
 from mmbnft.errors import DivergedError
@@ -18,9 +18,10 @@ class FiniteLossHook(Hook):
         Raises:
             DivergedError: It is NaN or infinite.
         """
-        loss = runner.outputs["loss"]
-        if not torch.isfinite(loss).all():
+        # The host has averaged this one over processes, so all of them stop, or none does.
+        loss = runner.outputs["log_vars"]["loss"]
+        if not math.isfinite(loss):
             raise DivergedError(
-                f"the loss is {loss.item()} in epoch {runner.epoch + 1}, step {runner.inner_iter + 1}; lower the "
+                f"the loss is {loss} in epoch {runner.epoch + 1}, step {runner.inner_iter + 1}; lower the "
                 "learning rate, or check the images and the checkpoint"
             )

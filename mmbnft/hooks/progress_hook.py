@@ -41,7 +41,8 @@ class ProgressHook(Hook):
 
     @master_only
     def before_run(self, runner: Any) -> None:
-        """Open the bar."""
+        """Open the bar; the one of a phase that broke off, if any, ends."""
+        self.close()
         self._bar = progress_bar()
         self._task = self._bar.add_task(self.label, total=runner.max_iters, completed=runner.iter, note="")
         self._images = 0

@@ -6,6 +6,7 @@ import torch
 from mmbnft.engine import execute
 from mmbnft.engine import run as run_module
 from mmbnft.errors import UserError
+from mmbnft.hooks import ProgressHook
 from mmbnft.results import write_result
 
 
@@ -91,6 +92,14 @@ def test_a_diverging_trial_is_recorded_and_not_chosen(make_spec, make_recipe, op
     assert result.details["search"][0]["val"] is None
     assert "lower the learning rate" in result.details["search"][0]["reason"]
     assert result.details["chosen"] == {"lr": 0.01}
+
+
+def test_progress_goes_on_after_a_trial_that_diverged(make_spec, make_recipe, options, capsys):
+    hook = ProgressHook("visible")
+    recipe = make_recipe(search=dict(lr=[1e30, 0.01, 0.02]))
+    execute(make_spec("finetune", recipe), dataclasses.replace(options, hooks=(hook,)))
+    hook.close()
+    assert "8/8" in capsys.readouterr().err  # one whole trial of two epochs of four steps
 
 
 def test_a_run_that_diverges_altogether_is_one_sentence(make_spec, make_recipe, options):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmcv.runner import HOOKS, Hook
@@ -80,6 +82,12 @@ def test_nan_loss_stops_the_run_before_the_step(start, small_model):
         model.head.fc_cls.weight.fill_(float("nan"))
     with pytest.raises(UserError, match="the loss is nan in epoch 1, step 1; lower the learning rate"):
         start(model, [(FiniteLossHook(), "VERY_HIGH")])
+
+
+def test_a_loss_that_only_another_process_cannot_have_stops_this_one_too():
+    outputs = dict(loss=torch.tensor(1.0), log_vars=dict(loss=float("inf")))  # the second is the mean over processes
+    with pytest.raises(UserError, match="the loss is inf in epoch 3, step 1"):
+        FiniteLossHook().after_train_iter(SimpleNamespace(outputs=outputs, epoch=2, inner_iter=0))
 
 
 @pytest.mark.parametrize(
