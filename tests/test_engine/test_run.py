@@ -1,10 +1,13 @@
 import dataclasses
+import itertools
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from mmbnft.engine import execute
 from mmbnft.engine import run as run_module
+from mmbnft.engine.loaders import EpochBatches
 from mmbnft.errors import UserError
 from mmbnft.hooks import ProgressHook
 from mmbnft.results import write_result
@@ -94,12 +97,29 @@ def test_a_diverging_trial_is_recorded_and_not_chosen(make_spec, make_recipe, op
     assert result.details["chosen"] == {"lr": 0.01}
 
 
-def test_progress_goes_on_after_a_trial_that_diverged(make_spec, make_recipe, options, capsys):
-    hook = ProgressHook("visible")
-    recipe = make_recipe(search=dict(lr=[1e30, 0.01, 0.02]))
-    execute(make_spec("finetune", recipe), dataclasses.replace(options, hooks=(hook,)))
+def test_a_new_phase_closes_the_bar_of_one_that_broke_off():
+    hook, runner = ProgressHook("visible"), SimpleNamespace(max_iters=4, iter=0)
+    hook.before_run(runner)
+    first = hook._bar
+    hook.before_run(runner)
+    assert not first.live.is_started
+    assert hook._bar is not first
     hook.close()
-    assert "8/8" in capsys.readouterr().err  # one whole trial of two epochs of four steps
+
+
+def test_every_epoch_has_an_order_of_its_own(make_spec, make_recipe, options, monkeypatch):
+    orders = []
+    real = EpochBatches.__iter__
+
+    def spy(self):
+        batches = list(real(self))
+        orders.append(batches)
+        return iter(batches)
+
+    monkeypatch.setattr(EpochBatches, "__iter__", spy)
+    execute(make_spec("linear_then_bn", make_recipe(epochs=2)), options)
+    assert len(orders) == 3  # one epoch of the first phase, two of the second
+    assert all(a != b for a, b in itertools.combinations(orders, 2))
 
 
 def test_a_run_that_diverges_altogether_is_one_sentence(make_spec, make_recipe, options):
