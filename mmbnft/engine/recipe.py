@@ -10,6 +10,8 @@ from mmbnft.errors import UserError, choices
 
 FIT_ON = ("train", "trainval")
 SEARCHABLE = ("lr", "weight_decay")
+PROBE_SOLVERS = ("convex", "sklearn")
+PROBE_SETTINGS = ("solver", "weight_decays")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Recipe:
         val_interval: Epochs between two readings of val in a trial or with fit_on='train'; 0 reads it at the end only.
         grad_clip: Arguments of gradient clipping (`max_norm`), or None.
         workers: Data-loading processes for tasks that decode files.
+        probe: How the `linear` protocol is solved instead of trained: `dict(solver="convex" | "sklearn",
+            weight_decays=[...])` stands for L2-regularised logistic regression on the frozen backbone's features of
+            unaugmented images, the weight decay chosen on val from the whole list (C = 1 / weight_decay). None: it is
+            trained like every other protocol.
 
     Raises:
         UserError: A value is out of range.
@@ -47,6 +53,7 @@ class Recipe:
     val_interval: int = 0
     grad_clip: dict[str, Any] | None = None
     workers: int = 0
+    probe: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no run could use."""
@@ -64,6 +71,23 @@ class Recipe:
                     f"search of recipe {self.name!r} takes non-empty lists of numbers for {choices(SEARCHABLE)}, "
                     f"got {name}={values!r}"
                 )
+        if self.probe is not None:
+            self._check_probe(self.probe)
+
+    def _check_probe(self, probe: dict[str, Any]) -> None:
+        if not isinstance(probe, dict) or set(probe) != set(PROBE_SETTINGS):
+            raise UserError(f"probe of recipe {self.name!r} needs exactly {choices(PROBE_SETTINGS)}, got {probe!r}")
+        if probe["solver"] not in PROBE_SOLVERS:
+            raise UserError(
+                f"solver of the probe of recipe {self.name!r} must be one of {choices(PROBE_SOLVERS)}, "
+                f"got {probe['solver']!r}"
+            )
+        grid = probe["weight_decays"]
+        if not isinstance(grid, list | tuple) or not grid or not all(_is_rate(value) for value in grid):
+            raise UserError(
+                f"weight_decays of the probe of recipe {self.name!r} must be a non-empty list of positive numbers, "
+                f"got {grid!r}"
+            )
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Recipe":

@@ -26,6 +26,13 @@ def test_trials_are_every_combination(make_recipe):
         (dict(search=dict(momentum=[0.9])), "for lr, weight_decay, got momentum"),
         (dict(search=dict(lr=[])), "non-empty lists"),
         (dict(search=dict(lr=[float("nan")])), "lists of numbers"),
+        (dict(probe="convex"), "probe of recipe 'test' needs exactly solver, weight_decays, got 'convex'"),
+        (dict(probe=dict(solver="convex")), "needs exactly solver, weight_decays"),
+        (dict(probe=dict(solver="convex", weight_decays=[1.0], C=1)), "needs exactly solver, weight_decays"),
+        (dict(probe=dict(solver="adam", weight_decays=[1.0])), "must be one of convex, sklearn, got 'adam'"),
+        (dict(probe=dict(solver="sklearn", weight_decays=[])), "non-empty list of positive numbers, got \\[\\]"),
+        (dict(probe=dict(solver="sklearn", weight_decays=[1.0, 0])), "list of positive numbers"),
+        (dict(probe=dict(solver="sklearn", weight_decays=0.1)), "list of positive numbers"),
     ],
 )
 def test_wrong_settings_are_refused(make_recipe, changes, message):
