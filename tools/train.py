@@ -20,9 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--checkpoint", help="catalogue id, weight file, or 'random'")
     parser.add_argument("--allow-partial", action="store_true", default=None, help="accept an incomplete checkpoint")
     parser.add_argument("--protocol", help="protocol, e.g. linear, bn, finetune, or score, e.g. knn")
-    parser.add_argument(
-        "--recipe", help="named recipe in the place of the file's, e.g. clean, vpulab, ericsson"
-    )
+    parser.add_argument("--recipe", help="named recipe in the place of the file's, e.g. clean, vpulab, ericsson")
     parser.add_argument("--split", type=int, help="number of the official split")
     parser.add_argument("--seed", type=int, help="seed of head, order and augmentation")
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run of the work dir")

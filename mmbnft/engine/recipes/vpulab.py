@@ -36,13 +36,13 @@ def vpulab(task: str, protocol: str) -> Recipe:
     if task in CIFAR and trains not in ("head", "norm"):
         schedule = WHOLE_CIFAR
         note = (
-            "batch, epochs and weight decay of CIFAR's files for the whole network, the rate of cifar100's bn file"
+            "batch, epochs and weight decay of CIFAR's files for the whole network, the rate of the bn file of cifar100"
         )
     else:
         schedule, note = _schedule(task, protocol, kind)
     images, image_note = _images(task, kind)
     derived = [part for part in (note, image_note) if part]
-    remark = VPULAB[task].remark if task in VPULAB else ""
+    published = [f"published for {task}: {VPULAB[task].remark}"] if task in VPULAB and VPULAB[task].remark else []
     return Recipe(
         name="vpulab-derived" if derived else "vpulab",
         epochs=schedule.epochs,
@@ -51,7 +51,7 @@ def vpulab(task: str, protocol: str) -> Recipe:
         lr_config=dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=True),
         norm_before_classifier=schedule.norm_before_classifier,
         workers=2,
-        remark="; ".join([*derived, remark] if remark else derived),
+        remark="; ".join(derived + published),
         **images,
     )
 
@@ -61,8 +61,9 @@ def _schedule(task: str, protocol: str, kind: str) -> tuple[Schedule, str]:
     source = SAME_IMAGES.get(task, task)
     if source not in VPULAB or getattr(VPULAB[source], kind) is None:
         source = NEARER.get((task, kind), LINEAR_LIKE if kind == "linear" else BN_LIKE)
-    exact = source == task and PUBLISHED_PROTOCOLS.get(protocol) == kind
-    note = "" if exact else f"nothing valid was published for {protocol} on {task}: schedule of {source}'s {kind} file"
+    if source == task and PUBLISHED_PROTOCOLS.get(protocol) == kind:
+        return getattr(VPULAB[source], kind), ""
+    note = f"nothing valid was published for {protocol} on {task}: schedule of the {kind} file of {source}"
     return getattr(VPULAB[source], kind), note
 
 
