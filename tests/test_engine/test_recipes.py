@@ -1,5 +1,7 @@
 """Named recipes against figures written down by hand from the publications."""
 
+from pathlib import Path
+
 import pytest
 
 from mmbnft.engine import Recipe, named_recipe, resolve_recipe
@@ -52,6 +54,13 @@ def test_vpulab_recipes_have_the_published_figures(task, protocol):
     assert recipe.normalisation == dict(mean=list(mean), std=list(std))
     assert recipe.channel_order == order
     assert (recipe.search, recipe.fit_on, recipe.probe) == ({}, "trainval", None)
+
+
+def test_the_documentation_lists_the_published_figures():
+    rows = [line.split("|")[1:6] for line in Path("docs/recipes.md").read_text().splitlines() if line.startswith("| `")]
+    cells = [[cell.strip(" `") for cell in row] for row in rows]
+    listed = {(task, protocol): rest for task, protocol, *rest in cells if task in PREPARERS}
+    assert listed == {pair: [str(value) for value in figures[:3]] for pair, figures in VPULAB.items()}
 
 
 def test_no_other_vpulab_recipe_claims_to_be_published():
