@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     By default glibc maps every large block anew and gives it back when freed, so that each activation of each step is
     paid for once more in page faults: a quarter of the time of a large forward pass on a CPU
-    (`benchmarks/step_time.py --allocator`). Peak memory stays about the same; what was the peak once stays with the
+    (`benchmarks/step_time.py` measures it). Peak memory stays about the same; what was the peak once stays with the
     process until it ends. It concerns the whole process, so commands and workers call it, never the library.
 
     Returns:
