@@ -36,6 +36,7 @@ class RunOptions:
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
         weights_root: Folder of the catalogue's weight files.
+        save_memory: Whether to keep fewer activations where convolutions are frozen, for a little time.
     """
 
     work_dir: Path
@@ -44,6 +45,7 @@ class RunOptions:
     save_state: bool = True
     hooks: tuple[Hook, ...] = ()
     weights_root: Path = DEFAULT_ROOT
+    save_memory: bool = False
 
 
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
@@ -70,6 +72,7 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     if spec.is_score:
         return score(spec, task, key, options.device, options.weights_root, watch)
     network = build_network(spec, task, options.device, options.weights_root)
+    network.backbone.saves_memory = options.save_memory
     keep = options.save_state and Processes.current().is_main
     session = Session.open(options.work_dir, key, options.resume, keep)
     run = _Run(spec, task, network, options, session, watch)
