@@ -25,7 +25,7 @@ model = dict(
         ),
     ),
 )
-# As in the paper: two layers in the projection and this rate for pictures of 32 pixels (with twice the rate the loss
+# As in the paper: two layers in the projection and this base rate for pictures of 32 pixels (with twice the rate the loss
 # reached its plateau in four epochs and rose again), and a predictor whose rate does not follow the cosine.
 optimizer = dict(lr=0.03, paramwise_cfg=dict(predictor=dict(fix_lr=True)))
 custom_hooks = [dict(type="SimSiamHook", fix_pred_lr=True, lr=0.03, adjust_by_epoch=False)]
