@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmbnft.engine.spec import RANDOM, RunSpec
 from mmbnft.errors import UserError
 from mmbnft.models import ProtocolBackbone, pooled_features
-from mmbnft.tasks import Task, TaskDataset
+from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
 from mmbnft.zoo import load_backbone
 
 # What networks without a checkpoint of their own get: the statistics of ImageNet, as everywhere in this field.
@@ -48,7 +48,7 @@ class Network:
         self.backbone.enter_phase(0)
 
 
-def build_network(spec: RunSpec, task: Task, device: torch.device, weights_root: Path) -> Network:
+def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device, weights_root: Path) -> Network:
     """Build the model of a spec and load its checkpoint completely.
 
     Args:
@@ -109,7 +109,12 @@ def _width(backbone: nn.Module, image: Tensor) -> int:
 
 
 def image_dataset(
-    task: Task, split: str, pipeline: list[dict[str, Any]], certificate: dict[str, Any], seed: int | None = None
+    task: Task | SplitLedger,
+    split: str,
+    pipeline: list[dict[str, Any]],
+    certificate: dict[str, Any],
+    seed: int | None = None,
+    cache: ImageCache | None = None,
 ) -> TaskDataset:
     """A split, transformed by a recipe's pipeline and normalised as the checkpoint was pre-trained.
 
@@ -119,9 +124,10 @@ def image_dataset(
         pipeline: Transforms on PIL images.
         certificate: Holds `normalisation` with `mean` and `std` of RGB in 0..1, or None for none.
         seed: Seed of random transforms.
+        cache: Keeps decoded images.
     """
     steps = [*pipeline, {"type": "ToTensor"}]
     normalisation = certificate["normalisation"]
     if normalisation:
         steps.append({"type": "Normalize", "mean": list(normalisation["mean"]), "std": list(normalisation["std"])})
-    return TaskDataset(task, split, steps, seed)
+    return TaskDataset(task, split, steps, seed, cache)

@@ -30,6 +30,9 @@ class Recipe:
         val_interval: Epochs between two readings of val in a trial or with fit_on='train'; 0 reads it at the end only.
         grad_clip: Arguments of gradient clipping (`max_norm`), or None.
         workers: Data-loading processes for tasks that decode files.
+        stored_side: Pixels to which the shorter side of a larger training image is reduced before `train_pipeline`, so
+            that random crops are taken from a smaller image, which costs less; see docs/images.md for what it changes.
+            None: from the original.
 
     Raises:
         UserError: A value is out of range.
@@ -47,6 +50,7 @@ class Recipe:
     val_interval: int = 0
     grad_clip: dict[str, Any] | None = None
     workers: int = 0
+    stored_side: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no run could use."""
@@ -54,6 +58,11 @@ class Recipe:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UserError(f"{name} of recipe {self.name!r} must be a whole number from {least}, got {value!r}")
+        side = self.stored_side
+        if side is not None and (not isinstance(side, int) or isinstance(side, bool) or side < 1):
+            raise UserError(
+                f"stored_side of recipe {self.name!r} must be None or a whole number of pixels from 1, got {side!r}"
+            )
         if self.fit_on not in FIT_ON:
             raise UserError(f"fit_on of recipe {self.name!r} must be one of {choices(FIT_ON)}, got {self.fit_on!r}")
         if "type" not in self.optimizer or not _is_rate(self.optimizer.get("lr")):
@@ -80,6 +89,12 @@ class Recipe:
             return cls(**config)
         except TypeError as error:
             raise UserError(f"the recipe is incomplete: {error}") from error
+
+    @property
+    def training_steps(self) -> list[dict[str, Any]]:
+        """Transforms of a training image, the reduction to `stored_side` among them."""
+        shrink = [{"type": "BnftShrink", "side": self.stored_side}] if self.stored_side else []
+        return [*shrink, *self.train_pipeline]
 
     def trials(self) -> list[dict[str, float]]:
         """Every combination of the searched values, as arguments of the optimiser; [{}] without a search."""
