@@ -37,5 +37,8 @@ class FeatureDataset(TaskDataset):
         values = collect(network.model, source, lambda images: pooled_features(wrapped(images)), EVAL_BATCH, workers)
         self.features = torch.from_numpy(values)
 
+    def open(self) -> None:
+        """Nothing to do: features are in memory."""
+
     def _image(self, index: int) -> Any:
         return self.features[index]

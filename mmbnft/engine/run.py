@@ -21,8 +21,10 @@ from mmbnft.engine.trainer import Trainer
 from mmbnft.errors import DivergedError
 from mmbnft.processes import Processes
 from mmbnft.results import Result
-from mmbnft.tasks import Task, TaskDataset, build_task, evaluate
+from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset, build_task, evaluate
 from mmbnft.zoo import DEFAULT_ROOT
+
+CACHE_LIMIT = 20 * 2**30
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class RunOptions:
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
         weights_root: Folder of the catalogue's weight files.
+        cache: Folder for decoded images (`images/`), which other runs may share; None decodes them each time.
+        cache_limit: Bytes that each folder in `cache` may take.
     """
 
     work_dir: Path
@@ -44,6 +48,13 @@ class RunOptions:
     save_state: bool = True
     hooks: tuple[Hook, ...] = ()
     weights_root: Path = DEFAULT_ROOT
+    cache: Path | None = None
+    cache_limit: int = CACHE_LIMIT
+
+    @property
+    def images(self) -> ImageCache | None:
+        """The cache of decoded images."""
+        return ImageCache(self.cache / "images", self.cache_limit) if self.cache is not None else None
 
 
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
@@ -51,7 +62,7 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
 
     A training-free score takes one pass over the training images. Otherwise, with a search, every trial trains on train
     and is read on val; the best is trained once more on what the recipe's `fit_on` says. Then, and only then, test is
-    read, once, after the last epoch.
+    read, once, after the last epoch: a ledger hands out the splits in this order and in no other.
 
     Args:
         spec: What to run.
@@ -62,19 +73,22 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
         The result; equal specs give equal values on one machine.
 
     Raises:
-        UserError: Something in the spec, the data or the weights is wrong, or every trial diverged.
+        UserError: Something in the spec, the data or the weights is wrong, test shares images with train or val, or
+            every trial diverged.
     """
     watch = Stopwatch(options.device)
     task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
+    ledger, cache = SplitLedger(task), options.images
     if spec.is_score:
-        return score(spec, task, key, options.device, options.weights_root, watch)
-    network = build_network(spec, task, options.device, options.weights_root)
+        return score(spec, ledger, key, options.device, options.weights_root, watch, cache)
+    network = build_network(spec, ledger, options.device, options.weights_root)
     keep = options.save_state and Processes.current().is_main
     session = Session.open(options.work_dir, key, options.resume, keep)
-    run = _Run(spec, task, network, options, session, watch)
+    run = _Run(spec, ledger, network, options, session, watch, cache)
     trial = run.choose()
     final = run.refit(trial)
+    ledger.close_choosing()
     value = evaluate(network.model, run.dataset("test"), EVAL_BATCH, spec.recipe.workers)
     result = run.result(key, value, trial, final)
     session.close()
@@ -85,12 +99,19 @@ class _Run:
     """The parts of one run, tied together."""
 
     def __init__(
-        self, spec: RunSpec, task: Task, network: Network, options: RunOptions, session: Session, watch: Stopwatch
+        self,
+        spec: RunSpec,
+        ledger: SplitLedger,
+        network: Network,
+        options: RunOptions,
+        session: Session,
+        watch: Stopwatch,
+        cache: ImageCache | None,
     ) -> None:
-        self.spec, self.task, self.network, self.options = spec, task, network, options
-        self.session, self.watch = session, watch
+        self.spec, self.ledger, self.network, self.options = spec, ledger, network, options
+        self.session, self.watch, self.cache = session, watch, cache
         self._datasets: dict[tuple[str, bool], TaskDataset] = {}
-        training = image_dataset(task, "train", spec.recipe, network.certificate, spec.seed)
+        training = image_dataset(ledger, "train", spec.recipe, network.certificate, spec.seed)
         network.backbone.takes_features = features_suffice(network, training)
 
     def dataset(self, split: str, training: bool = False) -> TaskDataset:
@@ -98,7 +119,7 @@ class _Run:
         if (split, training) not in self._datasets:
             recipe = self.spec.recipe
             seed = self.spec.seed if training else None
-            images = image_dataset(self.task, split, recipe, self.network.certificate, seed)
+            images = image_dataset(self.ledger, split, recipe, self.network.certificate, seed, self.cache)
             if self.network.backbone.takes_features:
                 images = FeatureDataset(self.network, images, recipe.workers)
             self._datasets[split, training] = images
@@ -159,7 +180,9 @@ class _Run:
             "trainable": [self._counts(phase) for phase in range(len(self.network.backbone.protocol.phases))],
             "curve": final.curve,
         }
-        return record(self.spec, self.task, key, self.network, value, self.task.metric, cost, details)
+        if self.cache is not None:
+            cost["image_cache_bytes"] = self.cache.disk.size_bytes
+        return record(self.spec, self.ledger, key, self.network, value, self.ledger.metric, cost, details)
 
     def _counts(self, phase: int) -> dict[str, float]:
         backbone = self.network.backbone

@@ -11,10 +11,13 @@ from mmbnft.engine.record import Stopwatch, measure_cost, record
 from mmbnft.engine.spec import RunSpec
 from mmbnft.ranking.scores import SCORES
 from mmbnft.results import Result
-from mmbnft.tasks import Task
+from mmbnft.tasks import ImageCache, SplitLedger
 
 
-def score(spec: RunSpec, task: Task, key: str, device: torch.device, weights_root: Path, watch: Stopwatch) -> Result:
+def score(
+    spec: RunSpec, task: SplitLedger, key: str, device: torch.device, weights_root: Path, watch: Stopwatch,
+    cache: ImageCache | None = None,
+) -> Result:  # fmt: skip
     """Score a checkpoint on a task without training.
 
     The score sees the images the recipe's `fit_on` names, transformed as for evaluation, and never val or test beyond
@@ -27,12 +30,13 @@ def score(spec: RunSpec, task: Task, key: str, device: torch.device, weights_roo
         device: Where features are computed.
         weights_root: Folder of the catalogue's weight files.
         watch: Running since the beginning of the run.
+        cache: Keeps decoded images.
 
     Raises:
         UserError: The checkpoint does not fill the backbone, or the score is not defined for the task.
     """
     network = build_network(dataclasses.replace(spec, protocol="linear"), task, device, weights_root)
-    images = image_dataset(task, spec.recipe.fit_on, spec.recipe, network.certificate)
+    images = image_dataset(task, spec.recipe.fit_on, spec.recipe, network.certificate, cache=cache)
     features = FeatureDataset(network, images, spec.recipe.workers).features.numpy()
     value = float(SCORES[spec.protocol](features, images.images.labels))
     trainable = {"values": 0, "of": network.backbone.applied.counts().total_values, "percent": 0.0}
