@@ -1,8 +1,8 @@
 """L2-regularised logistic regression at many weight decays, solved to a stated accuracy.
 
 Objective, as in scikit-learn's LogisticRegression with C = 1 / weight_decay: C * sum_i loss_i + ||W||^2 / 2, the
-intercept free. The loss is the softmax cross-entropy; with two classes, and for every class of a multi-label task, it is
-the binary cross-entropy of one weight vector.
+intercept free. The loss is the softmax cross-entropy; with two classes, and for every class of a multi-label task, it
+is the binary cross-entropy of one weight vector.
 
 Every fourth weight decay is solved along a path from the largest down, from a guess extrapolated in log(weight_decay);
 the others, all side by side, from interpolated guesses.
@@ -58,14 +58,14 @@ def solve_grid(
 ) -> list[Solution]:
     """Solve logistic regression at every weight decay.
 
-    A problem counts as solved when ||gradient|| <= tolerance * ||W||. The objective is strongly convex with modulus 1 in
-    W, so W is then within tolerance * ||W|| of the optimum and the objective within tolerance^2 of it, relatively. What
-    float32 cannot solve goes on in float64; what that cannot is marked as not converged.
+    A problem counts as solved when ||gradient|| <= tolerance * ||W||. The objective is strongly convex with modulus 1
+    in W, so W is then within tolerance * ||W|| of the optimum and the objective within tolerance^2 of it, relatively.
+    What float32 cannot solve goes on in float64; what that cannot is marked as not converged.
 
     Args:
         features: (N, D) of any float type.
         labels: int64 (N,) class numbers, or (N, classes) in {0, 1} for a multi-label task.
-        classes: Number of classes. One without an image (or, multi-label, with nothing but images) gets a constant score.
+        classes: Number of classes. One that no image shows (or, multi-label, that all show) gets a constant score.
         weight_decays: Positive, in any order.
         tolerance: See above.
 

@@ -1,8 +1,8 @@
 """The two losses of logistic regression with their derivatives, precise also where every probability is near 0 or 1.
 
-Logits are (N, B, K): N images, B weight decays solved side by side, K weight vectors. A problem is what has an optimum of
-its own: one for each weight decay with the softmax, one for each weight decay and class with the sigmoid. What belongs to
-a problem has shape (1, B, 1) or (1, B, K).
+Logits are (N, B, K): N images, B weight decays solved side by side, K weight vectors. A problem is what has an optimum
+of its own: one for each weight decay with the softmax, one for each weight decay and class with the sigmoid. What
+belongs to a problem has shape (1, B, 1) or (1, B, K).
 """
 
 from dataclasses import dataclass

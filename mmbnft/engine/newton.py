@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmbnft.engine.logistic_loss import Sigmoid, Softmax, Terms
 
-MAX_NEWTON, MAX_CG, MAX_HALVINGS = 100, 200, 30
+MAX_CG, MAX_HALVINGS = 200, 30
 RANK, OVERSAMPLING = 256, 16
 SUFFICIENT = 1e-4  # share of the predicted decrease that a step must reach
 
@@ -112,6 +112,8 @@ class Newton:
         tolerance: A problem is solved when the norm of its gradient is at most this part of the norm of its weights.
     """
 
+    MAX_STEPS = 100
+
     def __init__(self, design: Design, loss: Softmax | Sigmoid, costs: Tensor, tolerance: float) -> None:
         self.design, self.loss, self.tolerance = design, loss, tolerance
         self.costs = costs.to(design.matrix)[None, :, None]
@@ -120,11 +122,11 @@ class Newton:
         """Start from `weights` (D + 1, B, K) and go on until every problem is solved or nothing moves any more."""
         weights, logits, passes = weights.clone(), self.design.logits(weights), 1
         terms = self.loss.terms(logits)
-        for step in range(MAX_NEWTON + 1):
+        for step in range(self.MAX_STEPS + 1):
             gradient = self.costs * self.design.pull(terms.residual) + _penalised(weights)
             point = Point(weights, self._objective(terms, weights), self._slack(gradient, weights), step, passes)
             open_ = point.slack > self.tolerance
-            if step == MAX_NEWTON or not bool(open_.any()):
+            if step == self.MAX_STEPS or not bool(open_.any()):
                 return point
             direction, moved, used = self._direction(gradient * open_, terms.state, weights)
             length = self._line_search(point, logits, moved, direction, gradient)

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from mmcv.runner import Hook
 
+from mmbnft.disk_cache import DiskCache
 from mmbnft.engine.epochs import Position
-from mmbnft.engine.features import EVAL_BATCH, FeatureDataset, features_suffice
+from mmbnft.engine.features import EVAL_BATCH, FeatureDataset, FeatureStore, backbone_is_frozen, features_suffice
 from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.probe import probe
 from mmbnft.engine.record import Stopwatch, measure_cost, record
 from mmbnft.engine.scoring import score
 from mmbnft.engine.session import Session
@@ -38,7 +40,7 @@ class RunOptions:
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
         weights_root: Folder of the catalogue's weight files.
-        cache: Folder for decoded images (`images/`), which other runs may share; None decodes them each time.
+        cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs may share; None decodes them each time.
         cache_limit: Bytes that each folder in `cache` may take.
     """
 
@@ -55,6 +57,11 @@ class RunOptions:
     def images(self) -> ImageCache | None:
         """The cache of decoded images."""
         return ImageCache(self.cache / "images", self.cache_limit) if self.cache is not None else None
+
+    @property
+    def features(self) -> DiskCache | None:
+        """The cache of features."""
+        return DiskCache(self.cache / "features", self.cache_limit) if self.cache is not None else None
 
 
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
@@ -80,12 +87,16 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
     ledger, cache = SplitLedger(task), options.images
+    adapted = dataclasses.replace(spec, protocol="linear") if spec.is_score else spec
+    network = build_network(adapted, ledger, options.device, options.weights_root)
+    store = FeatureStore(spec, network, ledger, cache, options.features, options.weights_root)
     if spec.is_score:
-        return score(spec, ledger, key, options.device, options.weights_root, watch, cache)
-    network = build_network(spec, ledger, options.device, options.weights_root)
+        return score(spec, ledger, key, store, options.device, watch)
+    if spec.recipe.probe is not None and backbone_is_frozen(network):
+        return _probed(spec, ledger, key, store, options.device, watch)
     keep = options.save_state and Processes.current().is_main
     session = Session.open(options.work_dir, key, options.resume, keep)
-    run = _Run(spec, ledger, network, options, session, watch, cache)
+    run = _Run(spec, ledger, network, options, session, watch, store)
     trial = run.choose()
     final = run.refit(trial)
     ledger.close_choosing()
@@ -93,6 +104,29 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     result = run.result(key, value, trial, final)
     session.close()
     return result
+
+
+def _probed(
+    spec: RunSpec, ledger: SplitLedger, key: str, store: FeatureStore, device: torch.device, watch: Stopwatch
+) -> Result:
+    outcome = probe(spec, ledger, store)
+    details = {
+        "chosen_on": "val" if len(outcome.search) > 1 else None,
+        "chosen": {"weight_decay": outcome.weight_decay},
+        "search": outcome.search,
+        "not_converged": [entry["weight_decay"] for entry in outcome.search if not entry["converged"]],
+        "refit": outcome.refit,
+        "trainable": [_counts(store.network, 0)],
+        "curve": [],
+    }
+    cost = measure_cost(device, watch.seconds, outcome.images)
+    return record(spec, ledger, key, store.network, outcome.value, ledger.metric, cost, details)
+
+
+def _counts(network: Network, phase: int) -> dict[str, float]:
+    network.backbone.enter_phase(phase)
+    counts = network.backbone.applied.counts()
+    return {"values": counts.trainable_values, "of": counts.total_values, "percent": counts.percent}
 
 
 class _Run:
@@ -106,10 +140,10 @@ class _Run:
         options: RunOptions,
         session: Session,
         watch: Stopwatch,
-        cache: ImageCache | None,
+        store: FeatureStore,
     ) -> None:
         self.spec, self.ledger, self.network, self.options = spec, ledger, network, options
-        self.session, self.watch, self.cache = session, watch, cache
+        self.session, self.watch, self.store = session, watch, store
         self._datasets: dict[tuple[str, bool], TaskDataset] = {}
         training = image_dataset(ledger, "train", spec.recipe, network.certificate, spec.seed)
         network.backbone.takes_features = features_suffice(network, training)
@@ -119,9 +153,9 @@ class _Run:
         if (split, training) not in self._datasets:
             recipe = self.spec.recipe
             seed = self.spec.seed if training else None
-            images = image_dataset(self.ledger, split, recipe, self.network.certificate, seed, self.cache)
+            images = image_dataset(self.ledger, split, recipe, self.network.certificate, seed, self.store.images)
             if self.network.backbone.takes_features:
-                images = FeatureDataset(self.network, images, recipe.workers)
+                images = FeatureDataset(images, self.store.matrix(split, training))
             self._datasets[split, training] = images
         return self._datasets[split, training]
 
@@ -177,15 +211,9 @@ class _Run:
             "chosen_on": "val" if self.session.search else None,
             "chosen": trial,
             "search": self.session.search,
-            "trainable": [self._counts(phase) for phase in range(len(self.network.backbone.protocol.phases))],
+            "trainable": [_counts(self.network, phase) for phase in range(len(self.network.backbone.protocol.phases))],
             "curve": final.curve,
         }
-        if self.cache is not None:
-            cost["image_cache_bytes"] = self.cache.disk.size_bytes
+        if self.store.images is not None:
+            cost["image_cache_bytes"] = self.store.images.disk.size_bytes
         return record(self.spec, self.ledger, key, self.network, value, self.ledger.metric, cost, details)
-
-    def _counts(self, phase: int) -> dict[str, float]:
-        backbone = self.network.backbone
-        backbone.enter_phase(phase)
-        counts = backbone.applied.counts()
-        return {"values": counts.trainable_values, "of": counts.total_values, "percent": counts.percent}

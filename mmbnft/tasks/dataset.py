@@ -56,6 +56,7 @@ class TaskDataset(Dataset):
         self.seed = seed
         self.epoch = 0
         self.CLASSES = list(self.task.classes)
+        self.pipeline = [dict(step) for step in pipeline]
         transforms = [_build_transform(step) for step in pipeline]
         if cache is not None and not self.images.in_memory:
             kept = kept_steps(pipeline)
