@@ -40,7 +40,8 @@ class RunOptions:
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
         weights_root: Folder of the catalogue's weight files.
-        cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs may share; None decodes them each time.
+        cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs
+            may share; None makes them each time.
         cache_limit: Bytes that each folder in `cache` may take.
     """
 
