@@ -63,19 +63,24 @@ class FeatureStore:
         self._known: dict[str, np.ndarray] = {}
         self._model: nn.Module | None = None
 
-    def matrix(self, split: str, training: bool = False) -> np.ndarray:
-        """Features float32 (N, C) of a split in its order, of images as transformed for training or for evaluation.
+    def dataset(self, split: str, training: bool = False) -> "FeatureDataset":
+        """A split with features in the place of images, transformed for training or for evaluation before.
 
         Raises:
             UserError: An image cannot be read.
         """
-        parts = [self._part(part, training) for part in PARTS.get(split, (split,))]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        source = self.image_dataset(split, training)
+        if split not in PARTS:
+            return FeatureDataset(source, self._features(source))
+        parts = [self._features(self.image_dataset(part, training)) for part in PARTS[split]]
+        return FeatureDataset(source, np.concatenate(parts))
 
-    def _part(self, split: str, training: bool) -> np.ndarray:
-        recipe, certificate = self.spec.recipe, self.network.certificate
+    def image_dataset(self, split: str, training: bool = False) -> TaskDataset:
+        """A split with its images, as the recipe wants them for training or for evaluation."""
         seed = self.spec.seed if training else None
-        source = image_dataset(self.task, split, recipe, certificate, seed, self.images)
+        return image_dataset(self.task, split, self.spec.recipe, self.network.certificate, seed, self.images)
+
+    def _features(self, source: TaskDataset) -> np.ndarray:
         key = self._key(source)
         if key not in self._known:
             disk = self.disk
