@@ -109,7 +109,7 @@ def test_whatever_changes_features_has_an_entry_of_its_own(
 
 def test_folded_backbone_is_the_same_function_with_fewer_layers():
     torch.manual_seed(0)
-    backbone = build_backbone(dict(type="ResNet", depth=50, base_channels=8, stem_channels=8, out_indices=(3,)))
+    backbone = build_backbone(dict(type="ResNet", depth=50, base_channels=8, stem_channels=8, out_indices=[4]))
     for module in backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(), module.running_var.uniform_(0.5, 2), module.weight.data.normal_()
@@ -119,7 +119,7 @@ def test_folded_backbone_is_the_same_function_with_fewer_layers():
         plain = backbone.to(dtype)
         plain.eval()
         inference = folded(plain, images[:1].to(dtype))
-        expected, got = plain(images.to(dtype)), inference(images.to(dtype))
+        expected, got = plain(images.to(dtype))[-1], inference(images.to(dtype))[-1]
         assert float((got - expected).abs().max() / expected.abs().max()) < accuracy
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in inference.modules())
     assert all(torch.equal(value.double(), before[name].double()) for name, value in backbone.state_dict().items())
