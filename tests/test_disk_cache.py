@@ -144,31 +144,38 @@ def test_an_error_while_making_leaves_nothing(tmp_path):
     np.testing.assert_array_equal(cache.array(KEY, lambda: VALUES), VALUES)
 
 
-def make_slowly(folder, log, hang):
-    def make():
+def make_slowly(folder, log, crew, hang):
+    def note(line):
         with log.open("a") as stream:
-            stream.write("made\n")
+            stream.write(line)
+
+    def make():
+        note("made\n")
         yield VALUES[:10]
-        time.sleep(60 if hang else 0.3)
+        deadline = time.monotonic() + 30
+        while hang or (log.read_text().count("ready") < crew and time.monotonic() < deadline):
+            time.sleep(0.01)
+        time.sleep(0.3)
         yield VALUES[10:]
 
+    note("ready\n")
     values = DiskCache(folder, 10_000).blocks(KEY, make)
     assert np.array_equal(values, VALUES)
 
 
-def start(folder, log, hang=False):
-    process = multiprocessing.get_context("fork").Process(target=make_slowly, args=(folder, log, hang))
+def start(folder, log, crew=1, hang=False):
+    process = multiprocessing.get_context("fork").Process(target=make_slowly, args=(folder, log, crew, hang))
     process.start()
     return process
 
 
 def test_of_many_writers_one_makes_and_none_sees_half(tmp_path):
     log = tmp_path / "log"
-    crew = [start(tmp_path / "cache", log) for _ in range(6)]
+    crew = [start(tmp_path / "cache", log, crew=6) for _ in range(6)]
     for process in crew:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in crew] == [0] * 6
-    assert log.read_text() == "made\n"
+    assert log.read_text().count("made") == 1
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".array"]
 
 
@@ -178,9 +185,9 @@ def test_without_locks_either_writer_wins_and_the_entry_is_whole(tmp_path, monke
 
     monkeypatch.setattr(fcntl, "flock", unsupported)
     log = tmp_path / "log"
-    crew = [start(tmp_path / "cache", log) for _ in range(3)]
+    crew = [start(tmp_path / "cache", log, crew=3) for _ in range(3)]
     for process in crew:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in crew] == [0] * 3
     np.testing.assert_array_equal(DiskCache(tmp_path / "cache", 10_000).array(KEY, refuse), VALUES)
 

@@ -100,7 +100,8 @@ class TaskDataset(Dataset):
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()
         random.seed(seed)
         np.random.seed(seed)
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed accelerators too, which nobody puts back, and takes longer than a crop.
+        torch.default_generator.manual_seed(seed)
         try:
             yield
         finally:

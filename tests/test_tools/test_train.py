@@ -107,9 +107,10 @@ def folder(tmp_path):
 
 def test_own_files_are_read_by_worker_processes(folder, tmp_path):
     root, config = folder
-    done = train(config, tmp_path / "out")
+    done = train(config, tmp_path / "out", "--cache", str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert read_results(tmp_path / "out" / "results")[0].task == "mine"
+    assert len(list((tmp_path / "cache" / "images").glob("*.array"))) == 3
     corrupt = root / "images" / "train 3.png"
     corrupt.write_bytes(corrupt.read_bytes()[:100])
     broken = sentence(train(config, tmp_path / "broken"))
