@@ -1,6 +1,7 @@
 """Executes one run on an mmcv runner."""
 
 from mmbnft.engine.description import describe_run
+from mmbnft.engine.distributed import local_device
 from mmbnft.engine.recipe import Recipe
 from mmbnft.engine.run import RunOptions, execute
 from mmbnft.engine.single import run_single
@@ -16,6 +17,7 @@ __all__ = [
     "describe_run",
     "execute",
     "load_config",
+    "local_device",
     "run_single",
     "spec_from_config",
 ]

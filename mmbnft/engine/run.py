@@ -27,7 +27,7 @@ from mmbnft.zoo import DEFAULT_ROOT
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What changes how a run is executed, never what comes out.
+    """What changes how a run is executed, never what comes out (but see `accumulation`).
 
     Attributes:
         work_dir: For the state of an unfinished run and for what hooks write.
@@ -36,6 +36,8 @@ class RunOptions:
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
         weights_root: Folder of the catalogue's weight files.
+        accumulation: Parts in which a training batch is computed, where memory does not hold it. Steps stay those of
+            the whole batch, but batch statistics are those of the parts; the result says so.
     """
 
     work_dir: Path
@@ -44,6 +46,7 @@ class RunOptions:
     save_state: bool = True
     hooks: tuple[Hook, ...] = ()
     weights_root: Path = DEFAULT_ROOT
+    accumulation: int = 1
 
 
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
@@ -141,6 +144,7 @@ class _Run:
             logging.getLogger("mmbnft.run"),
             self.options.hooks,
             partial(self.session.save, label) if self.options.save_state else None,
+            self.options.accumulation,
         )
         # A model that trains on val must not be watched on it.
         score = self._val if split == "train" else None
@@ -159,6 +163,7 @@ class _Run:
             "search": self.session.search,
             "trainable": [self._counts(phase) for phase in range(len(self.network.backbone.protocol.phases))],
             "curve": final.curve,
+            "accumulation": self.options.accumulation,
         }
         return record(self.spec, self.task, key, self.network, value, self.task.metric, cost, details)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmbnft.benchmark import ResultStore, open_plan, run_benchmark
-from mmbnft.benchmark.executors import run_locally
-from mmbnft.benchmark.worker import work
+from mmbnft.benchmark import LocalExecutor, Part, ResultStore, open_plan, run_benchmark
+from mmbnft.benchmark.worker import WorkSettings, work
 from mmbnft.errors import UserError
 from mmbnft.results import COLUMNS
 
@@ -20,15 +19,15 @@ ROOT = Path("pretrained_models")
 
 def test_a_benchmark_runs_exports_and_does_nothing_twice(make_benchmark, tmp_path):
     out = tmp_path / "out"
-    first = run_benchmark(make_benchmark(), out, workers=2)
+    first = run_benchmark(make_benchmark(), out, LocalExecutor(2))
     assert (first.executed, first.skipped, first.failures) == (6, 0, ())
     table = pd.read_csv(out / "results.csv")
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 6
     assert table["cost_seconds"].gt(0).all()
-    again = run_benchmark(make_benchmark(), out, workers=2)
+    again = run_benchmark(make_benchmark(), out, LocalExecutor(2))
     assert (again.executed, again.skipped) == (0, 6)
-    more = run_benchmark(make_benchmark(protocols=("linear", "bn", "finetune")), out, workers=2)
+    more = run_benchmark(make_benchmark(protocols=("linear", "bn", "finetune")), out, LocalExecutor(2))
     assert (more.executed, more.skipped) == (3, 6)
 
 
@@ -37,20 +36,19 @@ def test_a_failing_run_is_recorded_and_the_others_go_on(make_benchmark, tmp_path
     pre_activation = dict(type="mmcls.TIMMBackbone", model_name="resnetv2_50", pretrained=False)
     benchmark = make_benchmark(model=model | dict(backbone=pre_activation), checkpoints=("random", weights[0]))
     store = ResultStore(tmp_path / "out" / "results")
-    runs, left = open_plan(benchmark, store, ROOT, retry_failed=False)
-    results = [work(run, store, ROOT) for run in left if run.spec.protocol == "linear"]
+    plan = open_plan(benchmark, store, ROOT, Part())
+    settings = WorkSettings(tmp_path, ROOT)
+    results = [work(run, store, settings).result for run in plan.left if run.protocol == "linear"]
     assert [result.status for result in results] == ["ok", "failed"]
     assert results[1].reason
     assert "\n" not in results[1].reason
-    _, left = open_plan(benchmark, store, ROOT, retry_failed=False)
-    assert len(left) == len(runs) - 2
-    _, left = open_plan(benchmark, store, ROOT, retry_failed=True)
-    assert len(left) == len(runs) - 1
+    assert len(open_plan(benchmark, store, ROOT, Part()).left) == len(plan.runs) - 2
+    assert len(open_plan(benchmark, store, ROOT, Part(retry_failed=True)).left) == len(plan.runs) - 1
 
 
 def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    _, left = open_plan(make_benchmark(), store, ROOT, retry_failed=False)
+    left = open_plan(make_benchmark(), store, ROOT, Part()).left
     arrived = []
 
     def assassin():
@@ -64,7 +62,8 @@ def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
 
     thread = threading.Thread(target=assassin)
     thread.start()
-    run_locally(left, store, 1, ROOT, lambda run, result: arrived.append((run.key, result)))
+    settings = WorkSettings(tmp_path, ROOT)
+    LocalExecutor(1).execute(left, store, settings, lambda run, done: arrived.append((run.key, done.result)))
     thread.join()
     assert sorted(key for key, _ in arrived) == sorted(run.key for run in left)
     failed = [result for _, result in arrived if result.status == "failed"]
@@ -86,9 +85,9 @@ def _is_python(pid):
         return False
 
 
-def test_number_of_workers_is_checked(tmp_path):
+def test_number_of_workers_is_checked():
     with pytest.raises(UserError, match="the number of workers must be at least 1, got 0"):
-        run_locally([], ResultStore(tmp_path), 0, ROOT, lambda run, result: None)
+        LocalExecutor(0)
 
 
 def test_a_killed_benchmark_continues_and_loses_nothing(tmp_path, weights):

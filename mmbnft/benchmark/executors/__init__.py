@@ -1,5 +1,6 @@
 """Where the runs of a plan are executed."""
 
-from mmbnft.benchmark.executors.local import run_locally
+from mmbnft.benchmark.executors.base import Executor
+from mmbnft.benchmark.executors.local import LocalExecutor
 
-__all__ = ["run_locally"]
+__all__ = ["Executor", "LocalExecutor"]
