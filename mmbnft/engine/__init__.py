@@ -3,6 +3,7 @@
 from mmbnft.engine.description import describe_run
 from mmbnft.engine.distributed import local_device
 from mmbnft.engine.recipe import Recipe
+from mmbnft.engine.recipes import named_recipe, resolve_recipe
 from mmbnft.engine.run import RunOptions, execute
 from mmbnft.engine.single import run_single
 from mmbnft.engine.spec import RANDOM, RunSpec, load_config, spec_from_config
@@ -18,6 +19,8 @@ __all__ = [
     "execute",
     "load_config",
     "local_device",
+    "named_recipe",
+    "resolve_recipe",
     "run_single",
     "spec_from_config",
 ]

@@ -93,16 +93,15 @@ class _Run:
         self.spec, self.task, self.network, self.options = spec, task, network, options
         self.session, self.watch = session, watch
         self._datasets: dict[tuple[str, bool], TaskDataset] = {}
-        training = image_dataset(task, "train", spec.recipe.train_pipeline, network.certificate, spec.seed)
+        training = image_dataset(task, "train", spec.recipe, network.certificate, spec.seed)
         network.backbone.takes_features = features_suffice(network, training)
 
     def dataset(self, split: str, training: bool = False) -> TaskDataset:
         """A split, transformed for training or evaluation; built once."""
         if (split, training) not in self._datasets:
             recipe = self.spec.recipe
-            pipeline = recipe.train_pipeline if training else recipe.test_pipeline
             seed = self.spec.seed if training else None
-            images = image_dataset(self.task, split, pipeline, self.network.certificate, seed)
+            images = image_dataset(self.task, split, recipe, self.network.certificate, seed)
             if self.network.backbone.takes_features:
                 images = FeatureDataset(self.network, images, recipe.workers)
             self._datasets[split, training] = images

@@ -32,7 +32,7 @@ def score(spec: RunSpec, task: Task, key: str, device: torch.device, weights_roo
         UserError: The checkpoint does not fill the backbone, or the score is not defined for the task.
     """
     network = build_network(dataclasses.replace(spec, protocol="linear"), task, device, weights_root)
-    images = image_dataset(task, spec.recipe.fit_on, spec.recipe.test_pipeline, network.certificate)
+    images = image_dataset(task, spec.recipe.fit_on, spec.recipe, network.certificate)
     features = FeatureDataset(network, images, spec.recipe.workers).features.numpy()
     value = float(SCORES[spec.protocol](features, images.images.labels))
     trainable = {"values": 0, "of": network.backbone.applied.counts().total_values, "percent": 0.0}

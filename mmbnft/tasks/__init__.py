@@ -8,6 +8,7 @@ from mmbnft.tasks.images import ArrayImages, Images, ListedImages
 from mmbnft.tasks.metrics import METRICS, compute_metric
 from mmbnft.tasks.registry import TASKS, build_task
 from mmbnft.tasks.task import Task, list_task
+from mmbnft.tasks.transforms import ReverseChannels
 
 __all__ = [
     "METRICS",
@@ -15,6 +16,7 @@ __all__ = [
     "ArrayImages",
     "Images",
     "ListedImages",
+    "ReverseChannels",
     "Task",
     "TaskDataset",
     "build_task",

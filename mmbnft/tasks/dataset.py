@@ -19,7 +19,7 @@ from mmbnft.tasks.registry import build_task
 from mmbnft.tasks.task import Task
 
 # Transforms without a random draw: what they make of an image never changes, so it needs to be made only once.
-STATIC_TRANSFORMS = frozenset({"Resize", "CenterCrop", "Pad", "Grayscale", "ToTensor", "Normalize"})
+STATIC_TRANSFORMS = frozenset({"Resize", "CenterCrop", "Pad", "Grayscale", "ToTensor", "ReverseChannels", "Normalize"})
 MEMORY_LIMIT = 512 * 2**20  # bytes of prepared images to keep
 
 
