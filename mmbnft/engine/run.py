@@ -13,6 +13,7 @@ from mmcv.runner import Hook
 from mmbnft.engine.epochs import Position
 from mmbnft.engine.features import EVAL_BATCH, FeatureDataset, features_suffice
 from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.recipe import Recipe
 from mmbnft.engine.record import Stopwatch, measure_cost, record
 from mmbnft.engine.scoring import score
 from mmbnft.engine.session import Session
@@ -116,28 +117,29 @@ class _Run:
         trials = self.spec.recipe.trials()
         if len(trials) == 1:
             return trials[0]
-        for number, trial in enumerate(trials[len(self.session.search) :], start=len(self.session.search)):
-            entry: dict[str, Any] = dict(trial)
+        ladder, search = self.spec.recipe.ladder(), self.session.search
+        while (turn := ladder.next([entry["val"] for entry in search])) is not None:
+            entry: dict[str, Any] = {"trial": turn.trial, **trials[turn.trial], "length": turn.length}
+            recipe = self.spec.recipe.shortened(turn.length)
             try:
-                position = self._train(f"trial{number}", "train", trial)
+                position = self._train(f"search{len(search)}", "train", trials[turn.trial], recipe)
                 entry |= {"val": self._val(), "images": position.images}
             except DivergedError as error:
                 entry |= {"val": None, "reason": str(error)}
             self.session.finish_trial(entry)
-        finished = [entry for entry in self.session.search if entry["val"] is not None]
-        if not finished:
-            raise DivergedError(f"every trial of the search failed; the last: {self.session.search[-1]['reason']}")
-        best = max(finished, key=lambda entry: entry["val"])
-        return {name: best[name] for name in self.spec.recipe.search}
+        best = ladder.winner([entry["val"] for entry in search])
+        if best is None:
+            raise DivergedError(f"every trial of the search failed; the last: {search[-1].get('reason')}")
+        return trials[best]
 
     def refit(self, trial: dict[str, float]) -> Position:
         """Train the reported weights."""
-        return self._train("refit", self.spec.recipe.fit_on, trial)
+        return self._train("refit", self.spec.recipe.fit_on, trial, self.spec.recipe)
 
-    def _train(self, label: str, split: str, trial: dict[str, float]) -> Position:
+    def _train(self, label: str, split: str, trial: dict[str, float], recipe: Recipe) -> Position:
         trainer = Trainer(
             self.network,
-            self.spec.recipe,
+            recipe,
             self.spec.seed,
             self.options.work_dir,
             logging.getLogger("mmbnft.run"),
@@ -160,11 +162,24 @@ class _Run:
             "chosen_on": "val" if self.session.search else None,
             "chosen": trial,
             "search": self.session.search,
+            "search_budget": self._budget(),
             "trainable": [self._counts(phase) for phase in range(len(self.network.backbone.protocol.phases))],
             "curve": final.curve,
             "accumulation": self.options.accumulation,
         }
         return record(self.spec, self.task, key, self.network, value, self.task.metric, cost, details)
+
+    def _budget(self) -> dict[str, Any] | None:
+        """What the search was allowed, what the whole grid would have cost, both in epochs or steps a phase."""
+        recipe, search = self.spec.recipe, self.session.search
+        if not search:
+            return None
+        return {
+            "unit": "epochs" if recipe.epochs else "steps",
+            "allowed": recipe.ladder().budget,
+            "whole_grid": len(recipe.trials()) * recipe.length,
+            "images": sum(entry.get("images", 0) for entry in search),
+        }
 
     def _counts(self, phase: int) -> dict[str, float]:
         backbone = self.network.backbone
