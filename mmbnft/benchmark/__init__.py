@@ -2,6 +2,8 @@
 
 from mmbnft.benchmark.executors import LocalExecutor
 from mmbnft.benchmark.grid import OpenPlan, Outcome, Part, estimate_plan, judge, open_plan, run_benchmark
+from mmbnft.benchmark.listing import format_results, open_results, stale_reasons, whole_table
+from mmbnft.benchmark.merging import Merged, merge_stores
 from mmbnft.benchmark.plan import Benchmark, PlannedRun, plan_runs
 from mmbnft.benchmark.request import benchmark_from_file, benchmark_of
 from mmbnft.benchmark.selection import Selection, Shard
@@ -10,6 +12,7 @@ from mmbnft.benchmark.store import ResultStore
 __all__ = [
     "Benchmark",
     "LocalExecutor",
+    "Merged",
     "OpenPlan",
     "Outcome",
     "Part",
@@ -20,8 +23,13 @@ __all__ = [
     "benchmark_from_file",
     "benchmark_of",
     "estimate_plan",
+    "format_results",
     "judge",
+    "merge_stores",
     "open_plan",
+    "open_results",
     "plan_runs",
     "run_benchmark",
+    "stale_reasons",
+    "whole_table",
 ]

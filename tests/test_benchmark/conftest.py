@@ -2,6 +2,8 @@ import pytest
 
 from mmbnft.benchmark import Benchmark
 from mmbnft.engine import Recipe
+from mmbnft.files import sha256_json
+from mmbnft.results import Result
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -37,5 +39,19 @@ def make_benchmark(weights):
             protocols=("linear", "finetune"),
         )
         return Benchmark(**(values | changes))
+
+    return make
+
+
+@pytest.fixture
+def make_result():
+    """A result that nothing computed; its key follows from its coordinates."""
+
+    def make(checkpoint, value=50.0, task="t", protocol="linear", key=None, **changes):
+        settings = dict(recipe="r", split=0, seed=0, metric="top1", status="ok", cost=dict(seconds=2.0))
+        if value is None:
+            settings |= dict(status="failed", reason="it broke", cost={})
+        key = key or sha256_json([checkpoint, task, protocol])
+        return Result(checkpoint, task, protocol, key=key, value=value, **(settings | changes))
 
     return make
