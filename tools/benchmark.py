@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 from mmbnft.benchmark import (
+    EXECUTORS,
     Benchmark,
+    Executor,
     LocalExecutor,
     Part,
+    RayExecutor,
     ResultStore,
     Selection,
     Shard,
@@ -48,7 +51,11 @@ def parse_args() -> argparse.Namespace:
     part.add_argument("--retry-failed", action="store_true", help="run failed runs again")
     part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
     where = parser.add_argument_group("where")
-    where.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker processes (default: cores)")
+    where.add_argument("--executor", choices=EXECUTORS, default="local", help="local processes or a Ray cluster")
+    where.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="local processes (default: cores)")
+    where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
+    where.add_argument("--cpus-per-run", type=float, default=1, help="of a Ray cluster (default: 1)")
+    where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster; 0.5 shares one (default: 0)")
     where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return parser.parse_args()
 
@@ -60,6 +67,12 @@ def _benchmark(args: argparse.Namespace) -> Benchmark:
     if own:
         raise UserError(f"{args.config} says what to run; leave --{' and --'.join(own)} away, or the configuration")
     return benchmark_from_file(args.config, args.cfg_options)
+
+
+def _executor(args: argparse.Namespace) -> Executor:
+    if args.executor == "ray":
+        return RayExecutor(args.ray_address, args.cpus_per_run, args.gpus_per_run)
+    return LocalExecutor(args.workers)
 
 
 def main() -> int:
@@ -74,7 +87,7 @@ def main() -> int:
         print(plan.text)
         print(f"cost: {estimate_plan(plan, store).text}")
         return 0
-    outcome = run_benchmark(benchmark, out, LocalExecutor(args.workers), part=part, device=args.device)
+    outcome = run_benchmark(benchmark, out, _executor(args), part=part, device=args.device)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     for sentence in judge(benchmark, outcome, out):

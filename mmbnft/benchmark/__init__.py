@@ -1,6 +1,6 @@
 """Grids of checkpoints x tasks x protocols x splits x seeds that resume after a kill."""
 
-from mmbnft.benchmark.executors import LocalExecutor
+from mmbnft.benchmark.executors import EXECUTORS, Executor, LocalExecutor, RayExecutor
 from mmbnft.benchmark.grid import OpenPlan, Outcome, Part, estimate_plan, judge, open_plan, run_benchmark
 from mmbnft.benchmark.listing import format_results, open_results, stale_reasons, whole_table
 from mmbnft.benchmark.merging import Merged, merge_stores
@@ -10,13 +10,16 @@ from mmbnft.benchmark.selection import Selection, Shard
 from mmbnft.benchmark.store import ResultStore
 
 __all__ = [
+    "EXECUTORS",
     "Benchmark",
+    "Executor",
     "LocalExecutor",
     "Merged",
     "OpenPlan",
     "Outcome",
     "Part",
     "PlannedRun",
+    "RayExecutor",
     "ResultStore",
     "Selection",
     "Shard",

@@ -27,9 +27,9 @@ class Benchmark:
         model: Configuration of the network, as in a run's.
         recipe: One recipe for every arm, or the configuration of a named one, which may differ between arms and tasks.
         checkpoints: Catalogue ids, weight files, `random`, or `group:NAME` for a named group of the catalogue.
-        tasks: Task configurations, or folders of prepared tasks.
+        tasks: Task configurations, or folders of prepared tasks; a configuration may name its own `splits`.
         protocols: Protocol names.
-        splits: Official splits.
+        splits: Official splits of the tasks that name none.
         seeds: Seeds.
         target: The protocol that the others are meant to predict; None to make results without judging proxies.
 
@@ -148,7 +148,7 @@ def plan_runs(
         UserError: A task, a checkpoint or a protocol is wrong; nothing has run yet then.
     """
     runs = []
-    for config, split in itertools.product(benchmark.tasks, benchmark.splits):
+    for config, split in _task_splits(benchmark):
         task = build(config, split)
         for seed, protocol, checkpoint in itertools.product(
             benchmark.seeds, benchmark.protocols, benchmark.checkpoints
@@ -160,6 +160,18 @@ def plan_runs(
         raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
     _check_distinct(runs)
     return runs
+
+
+def _task_splits(benchmark: Benchmark) -> list[tuple[dict[str, Any], int]]:
+    """Every task with each of its splits: those its configuration names as `splits`, or else the benchmark's."""
+    pairs = []
+    for config in benchmark.tasks:
+        plain = {name: value for name, value in config.items() if name != "splits"}
+        splits = config.get("splits", benchmark.splits)
+        if not isinstance(splits, list | tuple) or not splits or len(set(splits)) != len(splits):
+            raise UserError(f"splits of the task {plain} must be a list without repeats, got {splits!r}")
+        pairs += [(plain, split) for split in splits]
+    return pairs
 
 
 def _check_distinct(runs: list[PlannedRun]) -> None:

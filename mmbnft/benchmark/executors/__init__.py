@@ -2,5 +2,8 @@
 
 from mmbnft.benchmark.executors.base import Executor
 from mmbnft.benchmark.executors.local import LocalExecutor
+from mmbnft.benchmark.executors.ray import RayExecutor
 
-__all__ = ["Executor", "LocalExecutor"]
+EXECUTORS = ("local", "ray")
+
+__all__ = ["EXECUTORS", "Executor", "LocalExecutor", "RayExecutor"]
