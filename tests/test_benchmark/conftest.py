@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from mmbnft.benchmark import Benchmark
@@ -55,3 +57,24 @@ def make_result():
         return Result(checkpoint, task, protocol, key=key, value=value, **(settings | changes))
 
     return make
+
+
+@pytest.fixture
+def write_config(tmp_path, weights):
+    """Writes a benchmark configuration of 12 runs, two trials and a refit each, for commands in other processes."""
+
+    def write():
+        path = tmp_path / "bench.py"
+        base = Path.cwd() / "configs" / "_base_"
+        path.write_text(
+            f"_base_ = ['{base}/models/tiny18.py', '{base}/schedules/quickstart.py']\n"
+            "model = dict(backbone=dict(base_channels=4, stem_channels=4))\n"
+            "recipe = dict(epochs=1, batch_size=8, search=dict(lr=[0.01, 0.1]))\n"
+            "task = dict(type='drawn', family='shapes', train_size=16, val_size=8, test_size=16)\n"
+            f"benchmark = dict(name='killed', checkpoints={weights!r} + ['random'], tasks=[task],\n"
+            "    protocols=['linear', 'bn', 'bn_paper', 'finetune'])\n"
+            "del task\n"
+        )
+        return path
+
+    return write

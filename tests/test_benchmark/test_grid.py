@@ -1,4 +1,6 @@
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -90,35 +92,31 @@ def test_number_of_workers_is_checked():
         LocalExecutor(0)
 
 
-def test_a_killed_benchmark_continues_and_loses_nothing(tmp_path, weights):
-    config = tmp_path / "bench.py"
-    config.write_text(
-        "_base_ = ['{root}/configs/_base_/models/tiny18.py', '{root}/configs/_base_/schedules/quickstart.py']\n"
-        "model = dict(backbone=dict(base_channels=4, stem_channels=4))\n"
-        "recipe = dict(epochs=1, batch_size=8, search=dict(lr=[0.01, 0.1]))\n"
-        "task = dict(type='drawn', family='shapes', train_size=16, val_size=8, test_size=16)\n"
-        "benchmark = dict(name='killed', checkpoints={weights!r} + ['random'], tasks=[task],\n"
-        "    protocols=['linear', 'bn', 'bn_paper', 'finetune'])\n"
-        "del task\n".format(root=Path.cwd(), weights=weights)
-    )
+def test_two_killed_benchmarks_on_one_store_continue_and_lose_nothing(tmp_path, write_config):
     out = tmp_path / "out"
-    command = [sys.executable, "tools/benchmark.py", str(config), "--work-dir", str(out), "--workers", "2"]
-    store = ResultStore(out / "results")
-    for wanted in (1, 4):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    command = [sys.executable, "tools/benchmark.py", str(write_config()), "--work-dir", str(out), "--workers", "1"]
+    store, dice = ResultStore(out / "results"), random.Random(0)
+
+    def start(**streams):
+        return subprocess.Popen(command, start_new_session=True, text=True, **streams)
+
+    pair = [start(stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for _ in range(2)]
+    for process, wanted in zip(pair, (1, 3), strict=True):
         deadline = time.time() + 120
         while len(list(store.folder.glob("*.json"))) < wanted and time.time() < deadline:
             time.sleep(0.01)
+        time.sleep(dice.uniform(0, 0.3))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     before = {result.key: result for result in store.results()}
     assert before
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    pair = [start(stderr=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate(timeout=300) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], [error[-2000:] for _, error in said]
     after = {result.key: result for result in store.results()}
-    assert len(after) == 12
-    assert len(list(store.folder.glob("*.json"))) == 12
+    assert len(after) == len(list(store.folder.glob("*.json"))) == 12
     assert all(after[key] == result for key, result in before.items())
-    assert f"{12 - len(before)} runs executed, {len(before)} found done" in done.stdout
+    executed = [int(re.search(r"(\d+) runs executed, (\d+) found done", output)[1]) for output, _ in said]
+    assert sum(executed) == 12 - len(before)
     for name in ("results.csv", "correlations.csv", "report.html"):
         assert (out / name).stat().st_size > 0
