@@ -29,7 +29,7 @@ def named_recipe(name: str, task: str, protocol: str) -> Recipe:
     Raises:
         UserError: There is no such recipe or protocol.
     """
-    if name not in NAMED:
+    if not isinstance(name, str) or name not in NAMED:
         raise UserError(f"unknown recipe {name!r}; allowed: {choices(NAMED)}")
     return NAMED[name](task, protocol)
 

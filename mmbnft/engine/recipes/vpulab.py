@@ -33,13 +33,7 @@ def vpulab(task: str, protocol: str) -> Recipe:
     """
     trains = "head" if protocol in SCORES else get_protocol(protocol).phases[-1].train
     kind = "linear" if trains == "head" else "bn"
-    if task in CIFAR and trains not in ("head", "norm"):
-        schedule = WHOLE_CIFAR
-        note = (
-            "batch, epochs and weight decay of CIFAR's files for the whole network, the rate of the bn file of cifar100"
-        )
-    else:
-        schedule, note = _schedule(task, protocol, kind)
+    schedule, note = _schedule(task, protocol, kind, whole=trains not in ("head", "norm"))
     images, image_note = _images(task, kind)
     derived = [part for part in (note, image_note) if part]
     published = [f"published for {task}: {VPULAB[task].remark}"] if task in VPULAB and VPULAB[task].remark else []
@@ -56,8 +50,11 @@ def vpulab(task: str, protocol: str) -> Recipe:
     )
 
 
-def _schedule(task: str, protocol: str, kind: str) -> tuple[Schedule, str]:
-    """The schedule, and what has to be said about where it comes from."""
+def _schedule(task: str, protocol: str, kind: str, whole: bool) -> tuple[Schedule, str]:
+    """The schedule, and what has to be said about where it comes from; `whole` if convolutions train."""
+    if whole and task in CIFAR:
+        note = "batch, epochs and weight decay of CIFAR's files for the whole network, rate of the bn file of cifar100"
+        return WHOLE_CIFAR, note
     source = SAME_IMAGES.get(task, task)
     if source not in VPULAB or getattr(VPULAB[source], kind) is None:
         source = NEARER.get((task, kind), LINEAR_LIKE if kind == "linear" else BN_LIKE)
@@ -74,9 +71,9 @@ def _images(task: str, kind: str) -> tuple[dict[str, Any], str]:
         note = "images: none were published, so crop and flip at 224 pixels, normalised as the checkpoint"
         return {"train_pipeline": list(CROP_AND_FLIP), "test_pipeline": list(CENTRE)}, note
     published = VPULAB[source]
-    own_bn = kind == "bn" and published.bn_train is not None
+    own_bn = published.bn_train if kind == "bn" else None
     settings = {
-        "train_pipeline": list(published.bn_train if own_bn and published.bn_train else published.train),
+        "train_pipeline": list(own_bn or published.train),
         "test_pipeline": list(published.test),
         "normalisation": {"mean": list(published.mean), "std": list(published.std)},
         "channel_order": published.channel_order,
