@@ -12,7 +12,7 @@ from mmcv import Config
 
 from mmbnft.engine import RANDOM, Recipe, RunSpec, resolve_recipe
 from mmbnft.errors import UserError, choices
-from mmbnft.tasks import Task, build_task
+from mmbnft.tasks import Task, build_task, refuse_shared_images
 from mmbnft.zoo import group
 
 GROUP = "group:"
@@ -150,6 +150,7 @@ def plan_runs(
     runs = []
     for config, split in _task_splits(benchmark):
         task = build(config, split)
+        refuse_shared_images(task)
         for seed, protocol, checkpoint in itertools.product(
             benchmark.seeds, benchmark.protocols, benchmark.checkpoints
         ):

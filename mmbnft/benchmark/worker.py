@@ -29,7 +29,7 @@ class WorkSettings:
     """How runs are executed, wherever that is.
 
     Attributes:
-        work_dir: For what hooks write.
+        work_dir: For what hooks write, and for the cache of features.
         weights_root: Folder of the catalogue's weight files.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         retry_failed: Whether a failed result counts as none.
@@ -122,7 +122,12 @@ def _try(run: PlannedRun, settings: WorkSettings, accumulation: int) -> Result |
     try:
         device = local_device(settings.device)
         options = RunOptions(
-            settings.work_dir, device, save_state=False, weights_root=settings.weights_root, accumulation=accumulation
+            settings.work_dir,
+            device,
+            save_state=False,
+            weights_root=settings.weights_root,
+            accumulation=accumulation,
+            cache=settings.work_dir / "cache",
         )
         return execute(run.spec, options, warm_task(run.spec.task, run.spec.split))
     except UserError as error:

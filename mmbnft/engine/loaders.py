@@ -60,4 +60,5 @@ class EpochBatches(Sampler[list[int]]):
 def train_loader(dataset: TaskDataset, batch_size: int, seed: int, processes: Processes, workers: int) -> DataLoader:
     """A loader of shuffled training batches; its `batch_sampler` is an `EpochBatches`."""
     batches = EpochBatches(len(dataset), batch_size, seed, processes)
+    dataset.open()
     return DataLoader(dataset, batch_sampler=batches, num_workers=workers)

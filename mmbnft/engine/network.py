@@ -15,7 +15,7 @@ from mmbnft.engine.recipe import CHECKPOINT, Recipe
 from mmbnft.engine.spec import RANDOM, RunSpec
 from mmbnft.errors import UserError
 from mmbnft.models import ProtocolBackbone, pooled_features
-from mmbnft.tasks import Task, TaskDataset
+from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
 from mmbnft.zoo import load_backbone
 
 # What networks without a checkpoint of their own get: the statistics of ImageNet, as everywhere in this field.
@@ -49,7 +49,7 @@ class Network:
         self.backbone.enter_phase(0)
 
 
-def build_network(spec: RunSpec, task: Task, device: torch.device, weights_root: Path) -> Network:
+def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device, weights_root: Path) -> Network:
     """Build the model of a spec and load its checkpoint completely.
 
     Args:
@@ -112,7 +112,12 @@ def _width(backbone: nn.Module, image: Tensor) -> int:
 
 
 def image_dataset(
-    task: Task, split: str, recipe: Recipe, certificate: dict[str, Any], training_seed: int | None = None
+    task: Task | SplitLedger,
+    split: str,
+    recipe: Recipe,
+    certificate: dict[str, Any],
+    training_seed: int | None = None,
+    cache: ImageCache | None = None,
 ) -> TaskDataset:
     """A split as a recipe wants it: transformed, its channels ordered, normalised.
 
@@ -123,12 +128,13 @@ def image_dataset(
         certificate: Holds the checkpoint's `normalisation` with `mean` and `std` of RGB in 0..1, or None for none.
         training_seed: If given, the images are transformed for training, at random by this seed; otherwise for
             evaluation.
+        cache: Keeps decoded images.
     """
-    pipeline = recipe.test_pipeline if training_seed is None else recipe.train_pipeline
+    pipeline = recipe.test_pipeline if training_seed is None else recipe.training_steps
     steps = [*pipeline, {"type": "ToTensor"}]
     if recipe.channel_order == "bgr":
         steps.append({"type": "ReverseChannels"})
     normalisation = certificate["normalisation"] if recipe.normalisation == CHECKPOINT else recipe.normalisation
     if normalisation:
         steps.append({"type": "Normalize", "mean": list(normalisation["mean"]), "std": list(normalisation["std"])})
-    return TaskDataset(task, split, steps, training_seed)
+    return TaskDataset(task, split, steps, training_seed, cache)

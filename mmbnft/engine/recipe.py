@@ -51,6 +51,9 @@ class Recipe:
             unaugmented images, the weight decay chosen on val from the whole list (C = 1 / weight_decay). None: it is
             trained like every other protocol.
         remark: What a reader of the result has to know about these settings; changes nothing.
+        stored_side: Pixels to which the shorter side of a larger training image is reduced before `train_pipeline`, so
+            that random crops are taken from a smaller image, which costs less; see docs/images.md for what it changes.
+            None: from the original.
 
     Raises:
         UserError: A value is out of range.
@@ -76,6 +79,7 @@ class Recipe:
     workers: int = 0
     probe: dict[str, Any] | None = None
     remark: str = ""
+    stored_side: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no run could use."""
@@ -98,6 +102,11 @@ class Recipe:
                 raise UserError(
                     f"{name} of recipe {self.name!r} must be one of {choices(allowed)}, got {getattr(self, name)!r}"
                 )
+        side = self.stored_side
+        if side is not None and (not isinstance(side, int) or isinstance(side, bool) or side < 1):
+            raise UserError(
+                f"stored_side of recipe {self.name!r} must be None or a whole number of pixels from 1, got {side!r}"
+            )
         self._check_optimizer()
         self._check_normalisation()
         if self.halving is not None:
@@ -180,6 +189,12 @@ class Recipe:
         """
         remark = "; ".join(part for part in (self.remark, f"changed: {choices(changes)}") if part)
         return Recipe.from_config(_merged({**dataclasses.asdict(self), "remark": remark}, changes))
+
+    @property
+    def training_steps(self) -> list[dict[str, Any]]:
+        """Transforms of a training image, the reduction to `stored_side` among them."""
+        shrink = [{"type": "BnftShrink", "side": self.stored_side}] if self.stored_side else []
+        return [*shrink, *self.train_pipeline]
 
     def trials(self) -> list[dict[str, float]]:
         """Every combination of the searched values; [{}] without a search."""

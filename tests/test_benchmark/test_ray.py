@@ -44,7 +44,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
 
     store = ResultStore(tmp_path / "results")
     # Runs of seconds, so that a node can be killed in the middle of one.
-    recipe = Recipe("test", epochs=100, batch_size=8, optimizer=dict(type="SGD", lr=0.001))
+    recipe = Recipe("test", epochs=30, batch_size=8, optimizer=dict(type="SGD", lr=0.001))
     benchmark = make_benchmark(recipe=recipe, checkpoints=tuple(weights), protocols=("bn", "finetune"))
     plan = open_plan(benchmark, store, ROOT, Part())
     arrived, sessions, killed = [], [], []
@@ -55,7 +55,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
         run_session(session, *arguments)
 
     def assassin():
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 400
         while time.monotonic() < deadline and len(arrived) < len(plan.runs):
             busy = set(sessions[0].busy) if sessions and arrived else set()
             time.sleep(0.5)

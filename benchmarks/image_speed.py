@@ -1,0 +1,148 @@
+"""Images a second and core of decode + RandomResizedCrop(224) + flip, from files and from the image cache, in one run.
+
+    python benchmarks/image_speed.py [--images 200] [--side 256] [--repeats 5]
+
+JPEG files of 500 x 375 pixels are made first, from seeded noise with the spectrum of photographs. Every repeat times
+each arm once over all images, in turn, so that a drift of the machine's speed meets all of them alike. Printed: median
+images a second, the median of the repeats' ratios to decoding each time, and their range; then what making the cache
+costs, and how far the pixels of a crop from a stored image are from those of the same crop from the original.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmbnft.tasks import BnftShrink, ImageCache, Task, TaskDataset
+from mmbnft.tasks.annotation import read_list, write_list
+from mmbnft.tasks.images import ListedImages
+
+# isort: split
+# After mmbnft, which makes it importable beside torch's CPU build.
+from torchvision.transforms.functional import resized_crop
+
+WIDTH, HEIGHT, QUALITY, CROP = 500, 375, 90, 224
+AUGMENTED = [{"type": "RandomResizedCrop", "size": CROP}, {"type": "RandomHorizontalFlip"}]
+EVALUATED = [{"type": "Resize", "size": 256}, {"type": "CenterCrop", "size": CROP}]
+TENSOR = [{"type": "ToTensor"}]
+LIMIT = 2**40
+
+
+def picture(random: np.random.Generator) -> Image.Image:
+    """Coloured noise whose amplitude falls as one over the frequency, as that of photographs does on average."""
+    frequency = np.hypot(np.fft.fftfreq(HEIGHT)[:, None], np.fft.rfftfreq(WIDTH)[None, :])
+    frequency[0, 0] = np.inf
+    noise = random.standard_normal((3, HEIGHT, WIDTH // 2 + 1)) + 1j * random.standard_normal(
+        (3, HEIGHT, WIDTH // 2 + 1)
+    )
+    field = np.fft.irfft2(noise / frequency, s=(HEIGHT, WIDTH))
+    colours = np.array([[1.0, 0.3, 0.1], [1.0, -0.1, -0.2], [1.0, -0.2, 0.3]])  # mostly grey, as photographs are
+    mixed = np.einsum("cd,dhw->hwc", colours, field)
+    scaled = 128 + 55 * (mixed - mixed.mean()) / mixed.std()
+    return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+
+
+def make_task(folder: Path, count: int) -> Task:
+    """A task of `count` JPEG files; only its train list is used."""
+    random = np.random.default_rng(0)
+    (folder / "images").mkdir()
+    names = [f"{number:05}.jpg" for number in range(count)]
+    for name in names:
+        picture(random).save(folder / "images" / name, quality=QUALITY)
+    labels = np.arange(count) % 2
+    write_list(folder / "list.txt", names, labels)
+    images = ListedImages(read_list(folder / "list.txt", 2), folder / "images")
+    return Task("pictures", ("even", "odd"), "top1", dict.fromkeys(("train", "val", "test"), images))
+
+
+def arms(task: Task, folder: Path, side: int) -> dict[str, TaskDataset]:
+    """Data sets by description; the first is the baseline, and that of its group."""
+    shrink = {"type": "BnftShrink", "side": side}
+    stored, raw, fixed = (ImageCache(folder / name, LIMIT) for name in ("stored", "raw", "fixed"))
+    return {
+        "train, decoded each time": TaskDataset(task, "train", [*AUGMENTED, *TENSOR], 0),
+        "train, cached as decoded": TaskDataset(task, "train", [*AUGMENTED, *TENSOR], 0, raw),
+        f"train, stored_side={side}, decoded": TaskDataset(task, "train", [shrink, *AUGMENTED, *TENSOR], 0),
+        f"train, stored_side={side}, cached": TaskDataset(task, "train", [shrink, *AUGMENTED, *TENSOR], 0, stored),
+        "evaluation, decoded each time": TaskDataset(task, "train", [*EVALUATED, *TENSOR]),
+        "evaluation, cached": TaskDataset(task, "train", [*EVALUATED, *TENSOR], None, fixed),
+    }
+
+
+def seconds(dataset: TaskDataset) -> float:
+    """Time to hand out every image once, on one core."""
+    started = time.perf_counter()
+    for index in range(len(dataset)):
+        _ = dataset[index]
+    return time.perf_counter() - started
+
+
+def measure(datasets: dict[str, TaskDataset], repeats: int) -> None:
+    """Time all arms in turn and print the table."""
+    cost = {}
+    for name, dataset in datasets.items():
+        started = time.perf_counter()
+        dataset.open()
+        cost[name] = time.perf_counter() - started
+        _ = seconds(dataset)  # warms up
+    taken: dict[str, list[float]] = {name: [] for name in datasets}
+    for repeat in range(repeats):
+        for name, dataset in datasets.items():
+            dataset.epoch = repeat  # other crops
+            taken[name].append(seconds(dataset))
+    print(f"{'arm':<36} {'images/s':>9} {'ratio':>6}  {'range':<11} {'filling (s)':>11}")
+    baseline: list[float] = []
+    for name, times in taken.items():
+        if name.endswith("each time"):
+            baseline = times
+        ratios = [b / t for b, t in zip(baseline, times, strict=True)]
+        rates = statistics.median(len(datasets[name]) / t for t in times)
+        print(f"{name:<36} {rates:>9.0f} {statistics.median(ratios):>6.2f}  {min(ratios):.2f}-{max(ratios):.2f}   "
+              f"{cost[name]:>11.1f}")  # fmt: skip
+
+
+def differences(task: Task, side: int) -> None:
+    """Compare equal crops of the original and of the stored image, by share of the picture that the crop takes."""
+    shrink = BnftShrink(side)
+    print(f"mean absolute difference (of 255) between crops of the original and of the image stored at {side}:")
+    for share in (0.08, 0.25, 0.5, 1.0):
+        found = []
+        for index in range(len(task.splits["train"])):
+            image = Image.fromarray(task.splits["train"].pixels(index))
+            small = shrink(image)
+            scale = small.height / image.height
+            height, width = (round(length * share**0.5) for length in (image.height, image.width))
+            top, left = (image.height - height) // 2, (image.width - width) // 2
+            box = [round(value * scale) for value in (top, left, height, width)]
+            exact = resized_crop(image, top, left, height, width, [CROP, CROP])
+            near = resized_crop(small, *box, [CROP, CROP])
+            found.append(np.abs(np.asarray(exact, dtype=float) - np.asarray(near)).mean())
+        print(f"  crop of {share:>4.0%} of the picture: {np.mean(found):.2f} ({min(found):.2f}-{max(found):.2f})")
+
+
+def main() -> None:
+    """Make pictures, measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        task = make_task(folder, args.images)
+        size = sum(path.stat().st_size for path in (folder / "images").iterdir()) / args.images
+        print(f"{args.images} JPEG files of {WIDTH} x {HEIGHT} pixels, quality {QUALITY}, {size / 1e3:.0f} kB each, "
+              f"{args.repeats} repeats, one process")  # fmt: skip
+        measure(arms(task, folder, args.side), args.repeats)
+        for kind in ("raw", "stored", "fixed"):
+            size = ImageCache(folder / kind, LIMIT).disk.size_bytes / args.images
+            print(f"{kind} entry: {size / 1e3:.0f} kB an image")
+        differences(task, args.side)
+
+
+if __name__ == "__main__":
+    main()
