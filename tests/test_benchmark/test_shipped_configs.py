@@ -33,13 +33,14 @@ def prepare(root, name, splits):
     multi = name == "voc2007"
     facts = dict(name=name, classes=["a", "b"], metric="map11" if multi else "top1", multi_label=multi)
     (root / "task.json").write_text(json.dumps(facts))
-    for number in range(2):
-        Image.fromarray(np.full((8, 8, 3), number, np.uint8)).save(root / "images" / f"{number}.png")
-    for split in range(splits):
-        for part in ("train", "val", "test"):
+    for number, part in enumerate(("train", "val", "test")):
+        for label in range(2):
+            pixels = np.full((8, 8, 3), 10 * number + label, np.uint8)
+            Image.fromarray(pixels).save(root / "images" / f"{part}{label}.png")
+        for split in range(splits):
             path = root / "lists" / str(split) / f"{part}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("0.png 0,1\n1.png 1\n" if multi else "0.png 0\n1.png 1\n")
+            path.write_text(f"{part}0.png {'0,1' if multi else 0}\n{part}1.png 1\n")
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_a_run_halves_accounts_for_it_and_reads_test_once_at_the_end(make_spec, 
         return dataset(self, split, training)
 
     monkeypatch.setattr(_Run, "dataset", watched)
-    result = execute(make_spec("linear", recipe), options)
+    result = execute(make_spec("bn", recipe), options)
     search = result.details["search"]
     assert [entry["length"] for entry in search] == [2, 2, 2, 2, 4, 4]
     best = sorted(range(4), key=lambda trial: -search[trial]["val"])[:2]
