@@ -145,7 +145,7 @@ def test_a_benchmark_on_a_really_full_file_system_stops_and_continues(write_conf
         pytest.skip("this machine does not let a user mount a file system")
     config, disk, out = write_config(), tmp_path / "disk", tmp_path / "out"
     out.mkdir()
-    command = f'"{sys.executable}" tools/benchmark.py "{config}" --work-dir "$1" --workers 1 --only protocol=linear'
+    command = f'"{sys.executable}" tools/benchmark.py "{config}" --work-dir "$1" --workers 1 --only protocol=bn'
     script = SCRIPT.replace("{command}", command)
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", disk, out], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr + (out / "second.err").read_text()[-2000:]
