@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     own.add_argument("--target", help="the protocol to be predicted (default: finetune, if it is one of them)")
     part = parser.add_argument_group("which runs")
     part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
-    part.add_argument("--shard", type=Shard.parse, default=Shard(), metavar="I/N", help="the I-th of N even shares")
+    part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
     part.add_argument("--retry-failed", action="store_true", help="run failed runs again")
     part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
     where = parser.add_argument_group("where")
@@ -80,7 +80,7 @@ def main() -> int:
     args = parse_args()
     benchmark = _benchmark(args)
     out = args.work_dir or Path("work_dirs") / (args.config.stem if args.config else benchmark.name)
-    part = Part(Selection.parse(args.only), args.shard, args.retry_failed)
+    part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
     if args.dry_run:
         store = ResultStore(out / "results")
         plan = open_plan(benchmark, store, DEFAULT_ROOT, part)

@@ -100,14 +100,18 @@ def test_two_killed_benchmarks_on_one_store_continue_and_lose_nothing(tmp_path, 
     def start(**streams):
         return subprocess.Popen(command, start_new_session=True, text=True, **streams)
 
-    pair = [start(stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for _ in range(2)]
-    for process, wanted in zip(pair, (1, 3), strict=True):
+    pair = [start(stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(2)]
+    for process, wanted, how in zip(pair, (1, 3), (signal.SIGKILL, signal.SIGINT), strict=True):
         deadline = time.time() + 120
         while len(list(store.folder.glob("*.json"))) < wanted and time.time() < deadline:
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.3))
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, how)
         process.wait()
+    # The second was interrupted as by Ctrl-C.
+    said = pair[1].stderr.read()
+    assert (pair[1].returncode, said.strip().splitlines()[-1][:12]) == (130, "interrupted:")
+    assert "Traceback" not in said
     before = {result.key: result for result in store.results()}
     assert before
     pair = [start(stderr=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]

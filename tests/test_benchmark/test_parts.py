@@ -1,13 +1,15 @@
 """Shards, selections and estimates of a plan."""
 
 import dataclasses
+import errno
 import statistics
 from pathlib import Path
 
 import pytest
 
-from mmbnft.benchmark import Part, ResultStore, Selection, Shard, open_plan, plan_runs
+from mmbnft.benchmark import Outcome, Part, ResultStore, Selection, Shard, grid, judge, open_plan, plan_runs
 from mmbnft.benchmark.estimate import duration, estimate
+from mmbnft.benchmark.store import StorageError
 from mmbnft.errors import UserError
 from mmbnft.results import Result
 
@@ -80,3 +82,21 @@ def test_durations_read_well():
     assert [duration(s) for s in (59, 119, 120, 7200, 172_800)] == [
         "59 seconds", "119 seconds", "2.0 minutes", "2.0 hours", "2.0 days"
     ]  # fmt: skip
+
+
+def test_results_that_cannot_be_judged_are_no_error(make_benchmark, make_result, tmp_path):
+    alone = Outcome((make_result("a", protocol="linear"), make_result("a", protocol="finetune")), 0, 2)
+    (sentence,) = judge(make_benchmark(), alone, tmp_path)
+    assert sentence.startswith("no report: ")
+    (sentence,) = judge(make_benchmark(target=None), alone, tmp_path)
+    assert "no protocol was named as the target" in sentence
+    assert not list(tmp_path.glob("report*"))
+
+
+def test_a_report_that_does_not_fit_on_the_disk_is_an_error(make_benchmark, make_result, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(grid, "rank_results", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        judge(make_benchmark(), Outcome((), 0, 0), tmp_path)
