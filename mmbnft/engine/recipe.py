@@ -210,7 +210,7 @@ class Recipe:
 
     def shortened(self, length: int) -> "Recipe":
         """This recipe for another number of epochs or steps."""
-        return dataclasses.replace(self, **{"epochs" if self.epochs else "steps": length})
+        return dataclasses.replace(self, epochs=length) if self.epochs else dataclasses.replace(self, steps=length)
 
     def ladder(self) -> Ladder:
         """The rounds of its search."""
