@@ -59,8 +59,7 @@ class FeatureStore:
         self.spec, self.network, self.task, self.images = spec, network, task, images
         # A process that makes an entry waits for the others of its group, which would wait for the entry.
         self.disk = disk if Processes.current().count == 1 else None
-        checkpoint = spec.checkpoint
-        self._checkpoint = [RANDOM, spec.seed] if checkpoint == RANDOM else file_identity(checkpoint, weights_root)[1]
+        self.weights_root = weights_root
         self._known: dict[str, np.ndarray] = {}
         self._model: nn.Module | None = None
 
@@ -91,11 +90,15 @@ class FeatureStore:
         return collect(model, source, lambda images: pooled_features(model(images)), EVAL_BATCH,
                        self.spec.recipe.workers)  # fmt: skip
 
+    def _checkpoint(self) -> str:
+        name = self.spec.checkpoint
+        return f"{RANDOM} {self.spec.seed}" if name == RANDOM else file_identity(name, root=self.weights_root)[1]
+
     def _key(self, source: TaskDataset) -> str:
         return files.sha256_json(
             {
                 "features_version": FEATURES_VERSION,
-                "checkpoint": self._checkpoint,
+                "checkpoint": self._checkpoint(),
                 "backbone": self.spec.model["backbone"],
                 "allow_partial": self.spec.allow_partial,
                 "images": [source.images.identity, _file_states(source.images)],

@@ -20,7 +20,7 @@ from mmbnft.engine.logistic_loss import Sigmoid, Softmax
 from mmbnft.engine.newton import Design, Newton, Point
 from mmbnft.errors import UserError
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-7
 STRIDE = 4
 BATCH = 1 << 23  # logits held at once
 NEVER = -1e30  # intercept of a class without a training image, finite so that scores are
@@ -35,7 +35,7 @@ class Solution:
         weight: (D, K) on the CPU.
         intercept: (K,).
         objective: C * loss + ||W||^2 / 2.
-        slack: Norm of the gradient over the norm of the weights; for a multi-label task, the largest of any class.
+        slack: Estimate of what is left to gain, see `solve_grid`; for a multi-label task, the largest of any class.
         converged: Whether `slack` is at most the tolerance.
         iterations: Passes over the features, there and back.
     """
@@ -58,8 +58,8 @@ def solve_grid(
 ) -> list[Solution]:
     """Solve logistic regression at every weight decay.
 
-    A problem counts as solved when ||gradient|| <= tolerance * ||W||. The objective is strongly convex with modulus 1
-    in W, so W is then within tolerance * ||W|| of the optimum and the objective within tolerance^2 of it, relatively.
+    A problem counts as solved when g' M^-1 g / 2, an estimate of what is left to gain with gradient g and approximate
+    second derivative M, is at most `tolerance` of the objective and of what was gained over a constant prediction.
     What float32 cannot solve goes on in float64; what that cannot is marked as not converged.
 
     Args:

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from mmbnft.engine.logistic_loss import Sigmoid, Softmax, Terms
 
-MAX_CG, MAX_HALVINGS = 200, 30
+MAX_CG, MAX_HALVINGS = 100, 30
+FORCING = 0.01  # how far conjugate gradients reduce what a step leaves, at least
+PATIENCE = 4  # steps without coming closer by half
 RANK, OVERSAMPLING = 256, 16
 SUFFICIENT = 1e-4  # share of the predicted decrease that a step must reach
 
@@ -47,7 +49,7 @@ class Design:
         directions = row_space.Q @ torch.linalg.svd(row_space.R).U[:, :rank]
         self.basis = torch.block_diag(directions, torch.ones(1, 1, dtype=features.dtype, device=features.device))
         self.squares = (self.matrix @ self.basis).square()
-        self.spare = max(width - directions.shape[1], 1)  # directions beyond the leading ones
+        self.spare = width - directions.shape[1]  # directions beyond the leading ones
 
     @staticmethod
     def unit_of(features: Tensor) -> float:
@@ -70,7 +72,9 @@ class _Preconditioner:
         values, self.vectors = loss.curvature(state)
         weights = loss.weights(state)
         leading = weights @ design.squares  # (B, R)
-        tail = ((weights @ design.lengths - leading.sum(1)) / design.spare).clamp(min=0)
+        tail = ((weights @ design.lengths - leading.sum(1)) / max(design.spare, 1)).clamp(min=0)
+        # The leading directions are known to rounding only, and what is left of them must not be amplified.
+        tail = leading.amin(1) if not design.spare else torch.maximum(tail, 1e-6 * leading.amax(1))
         scale = cost.reshape(-1, 1) * values  # (B, K)
         self.tail = 1 / (1 + tail[:, None] * scale)
         self.gain = (1 / (1 + leading[:, :, None] * scale[:, None])).transpose(0, 1) - self.tail
@@ -90,7 +94,7 @@ class Point:
     Attributes:
         weights: (D + 1, B, K); the last row is the intercept over the design's unit.
         objective: float64 for each problem.
-        slack: Norm of the gradient over that of the weights, for each problem.
+        slack: Estimate of what is left to gain, relative, for each problem.
         steps: Newton steps taken.
         passes: Passes over the features, there and back, of each weight decay.
     """
@@ -105,11 +109,15 @@ class Point:
 class Newton:
     """Minimises cost * loss + ||W||^2 / 2 for B costs side by side.
 
+    A problem is solved when what is left to gain, as the quadratic model with the preconditioner's curvature estimates
+    it, is at most `tolerance` of the objective and of what has been gained over a constant prediction. The second
+    matters at large weight decays, where the objective hardly depends on W.
+
     Args:
         design: The features.
         loss: The loss on their labels.
         costs: (B,), the loss's weight C in the objective.
-        tolerance: A problem is solved when the norm of its gradient is at most this part of the norm of its weights.
+        tolerance: See above.
     """
 
     MAX_STEPS = 100
@@ -117,18 +125,27 @@ class Newton:
     def __init__(self, design: Design, loss: Softmax | Sigmoid, costs: Tensor, tolerance: float) -> None:
         self.design, self.loss, self.tolerance = design, loss, tolerance
         self.costs = costs.to(design.matrix)[None, :, None]
+        constant = loss.terms(loss.prior.to(design.matrix).expand(len(design.matrix), 1, -1).contiguous())
+        self.baseline = self.costs.double() * constant.loss
 
     def solve(self, weights: Tensor) -> Point:
-        """Start from `weights` (D + 1, B, K) and go on until every problem is solved or nothing moves any more."""
-        weights, logits, passes = weights.clone(), self.design.logits(weights), 1
-        terms = self.loss.terms(logits)
+        """Start from `weights` (D + 1, B, K) and go on until every problem is solved or none comes closer any more."""
+        weights, logits, passes, stale = weights.clone(), self.design.logits(weights), 1, 0
+        terms, best = self.loss.terms(logits), torch.full_like(self.baseline, torch.inf)
         for step in range(self.MAX_STEPS + 1):
             gradient = self.costs * self.design.pull(terms.residual) + _penalised(weights)
-            point = Point(weights, self._objective(terms, weights), self._slack(gradient, weights), step, passes)
+            precondition = _Preconditioner(self.design, self.loss, terms.state, self.costs)
+            objective = self._objective(terms, weights)
+            scale = torch.minimum(objective, self.baseline - objective).clamp(min=1e-300)
+            point = Point(
+                weights, objective, self._dot(gradient, precondition(gradient)).abs() / 2 / scale, step, passes
+            )
             open_ = point.slack > self.tolerance
-            if step == self.MAX_STEPS or not bool(open_.any()):
+            stale = 0 if bool((open_ & (point.slack < best / 2)).any()) else stale + 1
+            best = torch.minimum(best, point.slack)
+            if step == self.MAX_STEPS or stale > PATIENCE or not bool(open_.any()):
                 return point
-            direction, moved, used = self._direction(gradient * open_, terms.state, weights)
+            direction, moved, used = self._direction(gradient * open_, terms.state, precondition, point, scale)
             length = self._line_search(point, logits, moved, direction, gradient)
             if not bool((length > 0).any()):
                 return point
@@ -136,44 +153,34 @@ class Newton:
             terms, passes = self.loss.terms(logits), passes + used + 1
         raise AssertionError("unreachable")
 
-    def _norm(self, vector: Tensor) -> Tensor:
-        return vector.square().sum(self.loss.within, keepdim=True).sqrt()
-
     def _dot(self, first: Tensor, second: Tensor) -> Tensor:
-        return (first * second).sum(self.loss.within, keepdim=True)
-
-    def _slack(self, gradient: Tensor, weights: Tensor) -> Tensor:
-        tiny = torch.finfo(weights.dtype).tiny
-        return self._norm(gradient) / self._norm(weights[:-1]).clamp(min=tiny)
+        return (first * second).sum(self.loss.within, keepdim=True, dtype=torch.float64)
 
     def _objective(self, terms: Terms, weights: Tensor) -> Tensor:
-        penalty = weights[:-1].double().square().sum(self.loss.within, keepdim=True) / 2
-        return self.costs.double() * terms.loss + penalty
+        return self.costs.double() * terms.loss + self._dot(weights[:-1], weights[:-1]) / 2
 
-    def _direction(self, gradient: Tensor, state: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, int]:
+    def _direction(
+        self, gradient: Tensor, state: Tensor, precondition: _Preconditioner, point: Point, scale: Tensor
+    ) -> tuple[Tensor, Tensor, int]:
         """Newton's direction by conjugate gradients, what it does to the logits, and the passes it took."""
-        precondition = _Preconditioner(self.design, self.loss, state, self.costs)
-        start = self._norm(gradient)
-        # Near the optimum one step should do; far from it, precision would be wasted on a wrong model.
-        goal = torch.maximum(0.1 * start * (start / (start + self._norm(weights[:-1]))).sqrt(),
-                             0.5 * self.tolerance * self._norm(weights[:-1])).clamp(max=0.3 * start)  # fmt: skip
         direction, moved, left = torch.zeros_like(gradient), torch.zeros_like(state), -gradient
         search = ahead = precondition(left)
         slope = self._dot(left, ahead)
+        # Near the optimum one step should do; far from it, precision would be wasted on a wrong model.
+        goal = torch.maximum(slope * point.slack.clamp(max=FORCING), self.tolerance * scale).clamp(max=slope / 4)
         for used in range(1, MAX_CG + 1):
             change = self.design.logits(search)
             bent = self.costs * self.design.pull(self.loss.curve(state, change)) + _penalised(search)
             curvature = self._dot(search, bent)
-            active = (self._norm(left) > goal) & (curvature > 0)
-            length = torch.where(active, slope / curvature, 0.0)
+            length = torch.where((slope > goal) & (curvature > 0), slope / curvature, 0.0).to(search.dtype)
             direction += length * search
             moved += length * change
             left -= length * bent
-            if not bool((self._norm(left) > goal).logical_and(active).any()):
-                break
             ahead = precondition(left)
             new_slope = self._dot(left, ahead)
-            search = ahead + torch.where(slope > 0, new_slope / slope, 0.0) * search
+            if used == MAX_CG or not bool(((new_slope > goal) & (length > 0)).any()):
+                break
+            search = ahead + torch.where(slope > 0, new_slope / slope, 0.0).to(search.dtype) * search
             slope = new_slope
         return direction, moved, used
 
@@ -181,7 +188,7 @@ class Newton:
         self, point: Point, logits: Tensor, moved: Tensor, direction: Tensor, gradient: Tensor
     ) -> Tensor:  # fmt: skip
         """Step lengths, halved until the objective falls; 0 where it does not, down to rounding."""
-        slope = self._dot(gradient, direction).double()
+        slope = self._dot(gradient, direction)
         length = torch.where(slope < 0, 1.0, 0.0)
         # A decrease smaller than rounding cannot be seen in the objective; Newton's step is trusted there.
         rounding = 8 * torch.finfo(logits.dtype).eps * point.objective.abs()

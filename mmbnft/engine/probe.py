@@ -55,7 +55,7 @@ def probe(spec: RunSpec, task: SplitLedger, store: FeatureStore) -> ProbeOutcome
     assert recipe.probe is not None
     if recipe.norm_before_classifier:
         raise UserError(
-            f"recipe {recipe.name!r} sets both probe and norm_before_classifier; a probe fits plain features, so drop one"
+            f"recipe {recipe.name!r} sets both probe and norm_before_classifier; drop one, a probe fits plain features"
         )
     fit = FITS[recipe.probe["solver"]](len(task.classes))
     train = _split(store, task, "train")

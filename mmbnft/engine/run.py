@@ -44,7 +44,7 @@ class RunOptions:
         accumulation: Parts in which a training batch is computed, where memory does not hold it. Steps stay those of
             the whole batch, but batch statistics are those of the parts; the result says so.
         cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs
-            may share; None decodes them each time.
+            may share; None makes them each time.
         cache_limit: Bytes that each folder in `cache` may take.
     """
 
