@@ -17,7 +17,7 @@ from mmbnft.tasks import Task
 from mmbnft.zoo import file_identity
 
 # Raise it when a change to the code changes results, so that older ones count as stale.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 RANDOM = "random"
 SETTINGS = ("model", "task", "protocol", "recipe", "checkpoint", "split", "seed", "allow_partial")
 ALIASES = {"load_from": "checkpoint"}

@@ -89,7 +89,7 @@ def test_runs_share_features_on_disk_and_results_stay_the_same(make_spec, make_r
         dict(seed=1),
         dict(recipe=dict(test_pipeline=[dict(type="CenterCrop", size=24)])),
         dict(recipe=dict(normalisation=dict(mean=[0.5] * 3, std=[0.2] * 3))),
-        dict(checkpoint="pretrained_models/tiny/simclr.pth"),
+        dict(checkpoint="tiny-simclr"),
         dict(task=dict(type="drawn", family="textures", train_size=64, val_size=32, test_size=45)),
     ],
 )
