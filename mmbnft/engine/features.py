@@ -63,19 +63,27 @@ class FeatureStore:
         self._known: dict[str, np.ndarray] = {}
         self._model: nn.Module | None = None
 
-    def matrix(self, split: str, training: bool = False) -> np.ndarray:
+    def matrix(self, split: str, training: bool = False, images: TaskDataset | None = None) -> np.ndarray:
         """Features float32 (N, C) of a split in its order, of images as transformed for training or for evaluation.
+
+        Args:
+            split: `train`, `val`, `trainval` or `test`.
+            training: How images are transformed.
+            images: The split's images, if the caller has them already; test is handed out only once.
 
         Raises:
             UserError: An image cannot be read.
         """
-        parts = [self._part(part, training) for part in PARTS.get(split, (split,))]
+        if images is not None and split not in PARTS:
+            return self._features(images)
+        parts = [self._features(self._part(part, training)) for part in PARTS.get(split, (split,))]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _part(self, split: str, training: bool) -> np.ndarray:
-        recipe, certificate = self.spec.recipe, self.network.certificate
+    def _part(self, split: str, training: bool) -> TaskDataset:
         seed = self.spec.seed if training else None
-        source = image_dataset(self.task, split, recipe, certificate, seed, self.images)
+        return image_dataset(self.task, split, self.spec.recipe, self.network.certificate, seed, self.images)
+
+    def _features(self, source: TaskDataset) -> np.ndarray:
         key = self._key(source)
         if key not in self._known:
             disk = self.disk

@@ -26,7 +26,8 @@ def folded(backbone: nn.Module, sample: Tensor) -> nn.Module:
     Returns:
         The copy.
     """
-    plain = copy.deepcopy(backbone).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    plain = copy.deepcopy(backbone).requires_grad_(False).to(memory_format=torch.channels_last)
+    plain.eval()  # apart, because the host's backbones return nothing from it
     inference = copy.deepcopy(plain)
     for conv, norm in _pairs(inference, sample):
         fused = fuse_conv_bn_eval(inference.get_submodule(conv), inference.get_submodule(norm))

@@ -160,7 +160,7 @@ class _Run:
             seed = self.spec.seed if training else None
             images = image_dataset(self.ledger, split, recipe, self.network.certificate, seed, self.store.images)
             if self.network.backbone.takes_features:
-                images = FeatureDataset(images, self.store.matrix(split, training))
+                images = FeatureDataset(images, self.store.matrix(split, training, images))
             self._datasets[split, training] = images
         return self._datasets[split, training]
 

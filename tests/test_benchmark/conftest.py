@@ -72,7 +72,7 @@ def write_config(tmp_path, weights):
             "recipe = dict(epochs=1, batch_size=8, search=dict(lr=[0.01, 0.1]))\n"
             "task = dict(type='drawn', family='shapes', train_size=16, val_size=8, test_size=16)\n"
             f"benchmark = dict(name='killed', checkpoints={weights!r} + ['random'], tasks=[task],\n"
-            "    protocols=['bn', 'bn_paper', 'bn_frozen_stats', 'finetune'])\n"
+            "    protocols=['linear', 'bn', 'bn_paper', 'finetune'])\n"
             "del task\n"
         )
         return path
