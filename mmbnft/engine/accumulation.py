@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from mmcv.runner import OptimizerHook
-from torch import Tensor, nn
+from torch import Tensor
 
 FEWEST = 2  # images in a part; batch statistics of one image may not exist
 
@@ -26,7 +26,7 @@ class BatchInParts:
     optimizer: torch.optim.Optimizer
     parts: int
 
-    def __call__(self, model: nn.Module, batch: dict[str, Tensor], train_mode: bool) -> dict[str, Any]:
+    def __call__(self, model: Any, batch: dict[str, Tensor], train_mode: bool) -> dict[str, Any]:
         """Leave the gradients of the whole batch in the parameters; return its mean loss."""
         assert train_mode
         size = len(batch["img"])
