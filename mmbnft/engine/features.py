@@ -63,23 +63,20 @@ class FeatureStore:
         self._known: dict[str, np.ndarray] = {}
         self._model: nn.Module | None = None
 
-    def matrix(self, split: str, training: bool = False, images: TaskDataset | None = None) -> np.ndarray:
-        """Features float32 (N, C) of a split in its order, of images as transformed for training or for evaluation.
-
-        Args:
-            split: `train`, `val`, `trainval` or `test`.
-            training: How images are transformed.
-            images: The split's images, if the caller has them already; test is handed out only once.
+    def dataset(self, split: str, training: bool = False) -> "FeatureDataset":
+        """A split with features in the place of images, transformed for training or for evaluation before.
 
         Raises:
             UserError: An image cannot be read.
         """
-        if images is not None and split not in PARTS:
-            return self._features(images)
-        parts = [self._features(self._part(part, training)) for part in PARTS.get(split, (split,))]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        source = self.image_dataset(split, training)
+        if split not in PARTS:
+            return FeatureDataset(source, self._features(source))
+        parts = [self._features(self.image_dataset(part, training)) for part in PARTS[split]]
+        return FeatureDataset(source, np.concatenate(parts))
 
-    def _part(self, split: str, training: bool) -> TaskDataset:
+    def image_dataset(self, split: str, training: bool = False) -> TaskDataset:
+        """A split with its images, as the recipe wants them for training or for evaluation."""
         seed = self.spec.seed if training else None
         return image_dataset(self.task, split, self.spec.recipe, self.network.certificate, seed, self.images)
 

@@ -27,7 +27,7 @@ def folded(backbone: nn.Module, sample: Tensor) -> nn.Module:
         The copy.
     """
     plain = copy.deepcopy(backbone).requires_grad_(False).to(memory_format=torch.channels_last)
-    plain.eval()  # apart, because the host's backbones return nothing from it
+    plain.eval()  # the host's backbones return nothing here
     inference = copy.deepcopy(plain)
     for conv, norm in _pairs(inference, sample):
         fused = fuse_conv_bn_eval(inference.get_submodule(conv), inference.get_submodule(norm))

@@ -14,7 +14,8 @@ from mmbnft.engine.logistic_loss import Sigmoid, Softmax, Terms
 
 MAX_CG, MAX_HALVINGS = 100, 30
 FORCING = 0.01  # how far conjugate gradients reduce what a step leaves, at least
-PATIENCE = 4  # steps without coming closer by half
+PATIENCE = 4  # steps that neither halve what is left to gain nor lower the objective by PROGRESS, relatively
+PROGRESS = 1e-5
 RANK, OVERSAMPLING = 256, 16
 SUFFICIENT = 1e-4  # share of the predicted decrease that a step must reach
 
@@ -131,7 +132,8 @@ class Newton:
     def solve(self, weights: Tensor) -> Point:
         """Start from `weights` (D + 1, B, K) and go on until every problem is solved or none comes closer any more."""
         weights, logits, passes, stale = weights.clone(), self.design.logits(weights), 1, 0
-        terms, best = self.loss.terms(logits), torch.full_like(self.baseline, torch.inf)
+        terms = self.loss.terms(logits)
+        best = lowest = torch.full_like(self.baseline, torch.inf)
         for step in range(self.MAX_STEPS + 1):
             gradient = self.costs * self.design.pull(terms.residual) + _penalised(weights)
             precondition = _Preconditioner(self.design, self.loss, terms.state, self.costs)
@@ -141,8 +143,9 @@ class Newton:
                 weights, objective, self._dot(gradient, precondition(gradient)).abs() / 2 / scale, step, passes
             )
             open_ = point.slack > self.tolerance
-            stale = 0 if bool((open_ & (point.slack < best / 2)).any()) else stale + 1
-            best = torch.minimum(best, point.slack)
+            closer = (point.slack < best / 2) | (objective < lowest * (1 - PROGRESS))
+            stale = 0 if bool((open_ & closer).any()) else stale + 1
+            best, lowest = torch.minimum(best, point.slack), torch.minimum(lowest, objective)
             if step == self.MAX_STEPS or stale > PATIENCE or not bool(open_.any()):
                 return point
             direction, moved, used = self._direction(gradient * open_, terms.state, precondition, point, scale)

@@ -58,21 +58,22 @@ def probe(spec: RunSpec, task: SplitLedger, store: FeatureStore) -> ProbeOutcome
             f"recipe {recipe.name!r} sets both probe and norm_before_classifier; drop one, a probe fits plain features"
         )
     fit = FITS[recipe.probe["solver"]](len(task.classes))
-    train = _split(store, task, "train")
-    features, labels = _split(store, task, "val")
+    train = _split(store, "train")
+    features, labels = _split(store, "val")
     solutions = fit(*train, recipe.probe["weight_decays"])
     optima = fit.optima(*train, recipe.probe["weight_decays"])
     vals = [_metric(task, solution, features, labels) for solution in solutions]
     search = [_entry(one) | optimum | {"val": val} for one, optimum, val in zip(solutions, optima, vals, strict=True)]
     best = int(np.argmax(vals))
-    final = fit(*_split(store, task, recipe.fit_on), [solutions[best].weight_decay])[0]
+    final = fit(*_split(store, recipe.fit_on), [solutions[best].weight_decay])[0]
     task.close_choosing()
-    value = _metric(task, final, *_split(store, task, "test"))
+    value = _metric(task, final, *_split(store, "test"))
     return ProbeOutcome(value, final.weight_decay, search, _entry(final), len(train[1]) + len(labels))
 
 
-def _split(store: FeatureStore, task: SplitLedger, split: str) -> tuple[Tensor, np.ndarray]:
-    return torch.from_numpy(np.array(store.matrix(split))), task.images(split).labels
+def _split(store: FeatureStore, split: str) -> tuple[Tensor, np.ndarray]:
+    dataset = store.dataset(split)
+    return dataset.features, dataset.images.labels
 
 
 def _metric(task: SplitLedger, solution: Solution, features: Tensor, labels: np.ndarray) -> float:

@@ -12,8 +12,8 @@ from mmcv.runner import Hook
 
 from mmbnft.disk_cache import DiskCache
 from mmbnft.engine.epochs import Position
-from mmbnft.engine.features import EVAL_BATCH, FeatureDataset, FeatureStore, backbone_is_frozen, features_suffice
-from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.features import EVAL_BATCH, FeatureStore, backbone_is_frozen, features_suffice
+from mmbnft.engine.network import Network, build_network
 from mmbnft.engine.probe import probe
 from mmbnft.engine.recipe import Recipe
 from mmbnft.engine.record import Stopwatch, measure_cost, record
@@ -150,18 +150,14 @@ class _Run:
         self.spec, self.ledger, self.network, self.options = spec, ledger, network, options
         self.session, self.watch, self.store = session, watch, store
         self._datasets: dict[tuple[str, bool], TaskDataset] = {}
-        training = image_dataset(ledger, "train", spec.recipe, network.certificate, spec.seed)
+        training = store.image_dataset("train", training=True)
         network.backbone.takes_features = features_suffice(network, training)
 
     def dataset(self, split: str, training: bool = False) -> TaskDataset:
         """A split, transformed for training or evaluation; built once."""
         if (split, training) not in self._datasets:
-            recipe = self.spec.recipe
-            seed = self.spec.seed if training else None
-            images = image_dataset(self.ledger, split, recipe, self.network.certificate, seed, self.store.images)
-            if self.network.backbone.takes_features:
-                images = FeatureDataset(images, self.store.matrix(split, training, images))
-            self._datasets[split, training] = images
+            make = self.store.dataset if self.network.backbone.takes_features else self.store.image_dataset
+            self._datasets[split, training] = make(split, training)
         return self._datasets[split, training]
 
     def choose(self) -> dict[str, float]:

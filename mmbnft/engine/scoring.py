@@ -29,8 +29,8 @@ def score(
     Raises:
         UserError: The score is not defined for the task.
     """
-    labels = task.images(spec.recipe.fit_on).labels
-    value = float(SCORES[spec.protocol](store.matrix(spec.recipe.fit_on), labels))
+    dataset = store.dataset(spec.recipe.fit_on)
+    value = float(SCORES[spec.protocol](dataset.features.numpy(), dataset.images.labels))
     trainable = {"values": 0, "of": store.network.backbone.applied.counts().total_values, "percent": 0.0}
-    cost = measure_cost(device, watch.seconds, len(labels))
+    cost = measure_cost(device, watch.seconds, len(dataset))
     return record(spec, task, key, store.network, value, spec.protocol, cost, {"trainable": [trainable]})

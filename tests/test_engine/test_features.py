@@ -116,7 +116,8 @@ def test_folded_backbone_is_the_same_function_with_fewer_layers():
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     images = torch.randn(3, 3, 64, 64)
     for dtype, accuracy in ((torch.float32, 1e-4), (torch.float64, 1e-10)):
-        plain = backbone.to(dtype).eval()
+        plain = backbone.to(dtype)
+        plain.eval()
         inference = folded(plain, images[:1].to(dtype))
         expected, got = plain(images.to(dtype)), inference(images.to(dtype))
         assert float((got - expected).abs().max() / expected.abs().max()) < accuracy
