@@ -11,7 +11,7 @@ from mmcv.utils import get_logger
 from mmselfsup.models.builder import build_algorithm, build_backbone
 from torch import Tensor, nn
 
-from mmbnft.engine.recipe import CHECKPOINT, Recipe
+from mmbnft.engine.recipe import Recipe
 from mmbnft.engine.spec import RANDOM, RunSpec
 from mmbnft.errors import UserError
 from mmbnft.models import ProtocolBackbone, pooled_features
@@ -134,7 +134,8 @@ def image_dataset(
     steps = [*pipeline, {"type": "ToTensor"}]
     if recipe.channel_order == "bgr":
         steps.append({"type": "ReverseChannels"})
-    normalisation = certificate["normalisation"] if recipe.normalisation == CHECKPOINT else recipe.normalisation
+    own = recipe.normalisation
+    normalisation = certificate["normalisation"] if isinstance(own, str) else own
     if normalisation:
         steps.append({"type": "Normalize", "mean": list(normalisation["mean"]), "std": list(normalisation["std"])})
     return TaskDataset(task, split, steps, training_seed, cache)

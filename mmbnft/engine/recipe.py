@@ -182,7 +182,10 @@ class Recipe:
             raise UserError(f"the recipe is incomplete: {error}") from error
 
     def changed(self, changes: dict[str, Any]) -> "Recipe":
-        """This recipe with some settings replaced, dictionaries entry by entry; its remark names them.
+        """This recipe with some settings replaced; its remark names them.
+
+        Args:
+            changes: The new values. Dictionaries are replaced entry by entry; an empty one empties.
 
         Raises:
             UserError: A setting is unknown or out of range.
@@ -245,12 +248,11 @@ class Recipe:
 
 
 def _merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    both = {k: _merged(settings[k], v) for k, v in changes.items() if isinstance(v, dict) and _is_dict(settings, k)}
-    return settings | changes | both
-
-
-def _is_dict(settings: dict[str, Any], key: str) -> bool:
-    return isinstance(settings.get(key), dict)
+    merged = dict(settings)
+    for name, value in changes.items():
+        entries = isinstance(value, dict) and value and isinstance(settings.get(name), dict)
+        merged[name] = _merged(settings[name], value) if entries else value
+    return merged
 
 
 def _is_number(value: object) -> bool:

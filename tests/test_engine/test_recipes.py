@@ -173,6 +173,13 @@ def test_settings_that_were_none_can_be_filled():
     assert (changed.grad_clip, changed.steps) == (dict(max_norm=1.0), 3)
 
 
+def test_dictionaries_are_changed_by_entry_and_emptied_by_empty_ones():
+    only_rate = resolve_recipe(dict(named="ericsson", search=dict(lr=[0.1])), "dtd", "finetune")
+    assert only_rate.search == dict(lr=[0.1], weight_decay=[0.0, 1e-6, 1e-5, 1e-4, 1e-3])
+    assert resolve_recipe(dict(named="ericsson", search={}), "dtd", "finetune").search == {}
+    assert named_recipe("ericsson", "dtd", "finetune").search["lr"] == [0.1, 0.01, 0.001, 0.0001]
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
