@@ -102,15 +102,16 @@ def test_two_killed_benchmarks_on_one_store_continue_and_lose_nothing(tmp_path, 
 
     pair = [start(stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(2)]
     for process, wanted, how in zip(pair, (1, 3), (signal.SIGKILL, signal.SIGINT), strict=True):
-        deadline = time.time() + 120
+        deadline = time.time() + 600
         while len(list(store.folder.glob("*.json"))) < wanted and time.time() < deadline:
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.3))
         os.killpg(process.pid, how)
         process.wait()
-    # The second was interrupted as by Ctrl-C.
+    # The second was interrupted as by Ctrl-C, if it had not come to its end by then.
     said = pair[1].stderr.read()
-    assert (pair[1].returncode, said.strip().splitlines()[-1][:12]) == (130, "interrupted:")
+    assert pair[1].returncode in (0, 130)
+    assert pair[1].returncode == 0 or said.strip().splitlines()[-1].startswith("interrupted: what was finished is kept")
     assert "Traceback" not in said
     before = {result.key: result for result in store.results()}
     assert before
