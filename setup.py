@@ -36,7 +36,7 @@ setup(
     # mmcv and mmcv-full share the import name `mmcv`, so neither may be forced on a person who has the other.
     extras_require={
         "mmcv": ["mmcv==1.7.2"],
-        "ray": ["ray[default]>=2.30"],
+        "ray": ["ray>=2.30"],
         "dev": ["pytest>=8", "pytest-xdist>=3.5", "selenium>=4.20", "ruff>=0.9", "mypy>=1.14"],
     },
 )

@@ -3,10 +3,10 @@
     python benchmarks/step_time.py [--depth 50] [--size 224] [--batch 16] [--repeats 5] [--quick]
 
 The host's way: NCHW tensors, the C library's default allocation, every activation kept. Every arm lives in a process
-of its own, so its peak memory is its own and allocators do not mix; the arms take turns, one step each, so that a drift of the
-machine's speed meets all of them alike. Printed: median seconds; how many times faster than a full fine-tuning step and
-than a step of the same protocol, both done the host's way (median of the repeats' ratios, and the range of the first);
-activations kept for the backward pass; peak memory of the process.
+of its own, so its peak memory is its own and allocators do not mix; the arms take turns, one step each, so that a drift
+of the machine's speed meets all of them alike. Printed: median seconds; how many times faster than a full fine-tuning
+step and than a step of the same protocol, both done the host's way (median of the repeats' ratios, and the range of the
+first); activations kept for the backward pass; peak memory of the process.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,3 +116,24 @@ def results_table(results: Iterable[Result]) -> pd.DataFrame:
         if r.status == "ok"
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def search_summary(result: Result) -> dict[str, float]:
+    """What the search of a run saw on val, over its grid.
+
+    A trial counts with its longest training, so a search by halving is summarised over its whole grid too.
+
+    Returns:
+        `trials` and `failed` (diverged) trials, and in percent the `best`, `median` and `mean` of the others; empty for
+        a run without a search.
+    """
+    last: dict[Any, float | None] = {}
+    for number, entry in enumerate(result.details.get("search") or []):
+        last[entry.get("trial", number)] = entry.get("val")
+    values = [value for value in last.values() if value is not None]
+    if not last:
+        return {}
+    counts: dict[str, float] = {"trials": len(last), "failed": len(last) - len(values)}
+    if not values:
+        return counts
+    return counts | {"best": max(values), "median": statistics.median(values), "mean": statistics.fmean(values)}

@@ -1,49 +1,98 @@
-"""Run a grid and rank the checkpoints: python tools/benchmark.py configs/benchmarks/NAME.py."""
+"""Run a grid and rank the checkpoints.
+
+Example: python tools/benchmark.py configs/benchmarks/NAME.py
+Without a configuration: python tools/benchmark.py --task data/NAME --checkpoints A B C --protocols linear bn finetune
+"""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
-from mmbnft.benchmark import Benchmark, ResultStore, open_plan, run_benchmark
+from mmbnft.benchmark import (
+    EXECUTORS,
+    Benchmark,
+    Executor,
+    LocalExecutor,
+    Part,
+    RayExecutor,
+    ResultStore,
+    Selection,
+    Shard,
+    benchmark_from_file,
+    benchmark_of,
+    estimate_plan,
+    judge,
+    open_plan,
+    run_benchmark,
+)
 from mmbnft.command import DictAction, run_command
-from mmbnft.engine import load_config
-from mmbnft.ranking import rank_results
+from mmbnft.errors import UserError
 from mmbnft.zoo import DEFAULT_ROOT
+
+OWN = ("task", "checkpoints", "protocols", "recipe", "target")
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Run checkpoints x tasks x protocols, resumably, and rank them.")
-    parser.add_argument("config", type=Path, help="benchmark configuration")
-    parser.add_argument("--work-dir", "--work_dir", type=Path, help="default work_dirs/CONFIG")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker processes (default: cores)")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and what is done, run nothing")
-    parser.add_argument("--retry-failed", action="store_true", help="run failed runs again")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, nargs="?", help="benchmark configuration")
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    parser.add_argument("--work-dir", "--work_dir", "--out", type=Path, help="default work_dirs/NAME")
+    own = parser.add_argument_group("instead of a configuration")
+    own.add_argument("--task", nargs="+", default=[], metavar="FOLDER", help="folders of prepared tasks")
+    own.add_argument("--checkpoints", nargs="+", default=[], help="catalogue ids, files, group:NAME, random")
+    own.add_argument("--protocols", nargs="+", default=[], help="protocols and training-free scores")
+    own.add_argument("--recipe", help="its name of a recipe (default: clean)")
+    own.add_argument("--target", help="the protocol to be predicted (default: finetune, if it is one of them)")
+    part = parser.add_argument_group("which runs")
+    part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
+    part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
+    part.add_argument("--retry-failed", action="store_true", help="run failed runs again")
+    part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
+    where = parser.add_argument_group("where")
+    where.add_argument("--executor", choices=EXECUTORS, default="local", help="local processes or a Ray cluster")
+    where.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="local processes (default: cores)")
+    where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
+    where.add_argument("--cpus-per-run", type=float, default=1, help="of a Ray cluster (default: 1)")
+    where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster; 0.5 shares one (default: 0)")
+    where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return parser.parse_args()
+
+
+def _benchmark(args: argparse.Namespace) -> Benchmark:
+    own = {name: value for name in OWN if (value := getattr(args, name))}
+    if args.config is None:
+        return benchmark_of(**own, overrides=args.cfg_options)
+    if own:
+        raise UserError(f"{args.config} says what to run; leave --{' and --'.join(own)} away, or the configuration")
+    return benchmark_from_file(args.config, args.cfg_options)
+
+
+def _executor(args: argparse.Namespace) -> Executor:
+    if args.executor == "ray":
+        return RayExecutor(args.ray_address, args.cpus_per_run, args.gpus_per_run)
+    return LocalExecutor(args.workers)
 
 
 def main() -> int:
     """Run what is missing, then write the ranking; status 1 if a run failed."""
     args = parse_args()
-    benchmark = Benchmark.from_config(load_config(args.config, args.cfg_options))
-    out = args.work_dir or Path("work_dirs") / args.config.stem
+    benchmark = _benchmark(args)
+    out = args.work_dir or Path("work_dirs") / (args.config.stem if args.config else benchmark.name)
+    part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
     if args.dry_run:
-        runs, left = open_plan(benchmark, ResultStore(out / "results"), DEFAULT_ROOT, args.retry_failed)
-        missing = {run.key for run in left}
-        for run in runs:
-            print(f"{'missing' if run.key in missing else 'done   '}  {run.key[:16]}  {run.label}")
-        print(f"{len(runs)} runs, {len(runs) - len(left)} done, {len(left)} missing")
+        store = ResultStore(out / "results")
+        plan = open_plan(benchmark, store, DEFAULT_ROOT, part)
+        print(plan.text)
+        print(f"cost: {estimate_plan(plan, store).text}")
         return 0
-    outcome = run_benchmark(benchmark, out, workers=args.workers, retry_failed=args.retry_failed)
+    outcome = run_benchmark(benchmark, out, _executor(args), part=part, device=args.device)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
-    report = rank_results(outcome.results, benchmark.target, out)
-    for task, verdict in report.study.verdicts.items():
-        print(f"{task}: {verdict}")
+    for sentence in judge(benchmark, outcome, out):
+        print(sentence)
     print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
-    print(f"report: {out / 'report.html'}")
     return 1 if outcome.failures else 0
 
 

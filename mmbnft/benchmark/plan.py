@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ class Benchmark:
         model: Configuration of the network, as in a run's.
         recipe: One recipe for every arm, or the configuration of a named one, which may differ between arms and tasks.
         checkpoints: Catalogue ids, weight files, `random`, or `group:NAME` for a named group of the catalogue.
-        tasks: Task configurations, or folders of prepared tasks.
+        tasks: Task configurations, or folders of prepared tasks; a configuration may name its own `splits`.
         protocols: Protocol names.
-        splits: Official splits.
+        splits: Official splits of the tasks that name none.
         seeds: Seeds.
-        target: The protocol that the others are meant to predict.
+        target: The protocol that the others are meant to predict; None to make results without judging proxies.
 
     Raises:
         UserError: A list is empty, or the target is not among the protocols.
@@ -45,7 +45,7 @@ class Benchmark:
     protocols: tuple[str, ...]
     splits: tuple[int, ...] = (0,)
     seeds: tuple[int, ...] = (0,)
-    target: str = "finetune"
+    target: str | None = "finetune"
 
     def __post_init__(self) -> None:
         """Refuse an empty grid and a grid without its target."""
@@ -53,7 +53,7 @@ class Benchmark:
             values = [json.dumps(value, sort_keys=True) for value in getattr(self, name)]
             if not values or len(set(values)) != len(values):
                 raise UserError(f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}")
-        if self.target not in self.protocols:
+        if self.target is not None and self.target not in self.protocols:
             raise UserError(f"the target {self.target!r} must be one of the protocols: {choices(self.protocols)}")
 
     @classmethod
@@ -74,7 +74,7 @@ class Benchmark:
         for key in ("checkpoints", "tasks", "protocols", "splits", "seeds"):
             if key in grid:
                 grid[key] = tuple(grid[key])
-        grid["checkpoints"] = _expand_groups(grid.get("checkpoints", ()))
+        grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
         grid["tasks"] = tuple(_task_config(task) for task in grid.get("tasks", ()))
         try:
             return cls(model=settings["model"], recipe=settings["recipe"], **grid)
@@ -82,7 +82,12 @@ class Benchmark:
             raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
 
 
-def _expand_groups(names: tuple[str, ...]) -> tuple[str, ...]:
+def expand_groups(names: Sequence[str]) -> tuple[str, ...]:
+    """Checkpoints with `group:NAME` replaced by the members of that group.
+
+    Raises:
+        UserError: There is no such group.
+    """
     parts = (group(name.removeprefix(GROUP)) if name.startswith(GROUP) else [name] for name in names)
     return tuple(itertools.chain.from_iterable(parts))
 
@@ -108,9 +113,25 @@ class PlannedRun:
     metric: str
 
     @property
+    def checkpoint(self) -> str:
+        """The checkpoint as results name it."""
+        return self.spec.checkpoint_name
+
+    @property
+    def protocol(self) -> str:
+        """Name of its protocol."""
+        return self.spec.protocol
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything it is made of, as results hold it."""
+        return dataclasses.asdict(self.spec)
+
+    @property
     def label(self) -> str:
         """Short text for progress and tables."""
-        return f"{self.spec.checkpoint_name} {self.task} {self.spec.protocol}"
+        text = f"{self.checkpoint} {self.task} {self.protocol}"
+        return text + "".join(f" {name} {n}" for name, n in (("split", self.spec.split), ("seed", self.spec.seed)) if n)
 
 
 def plan_runs(
@@ -127,7 +148,7 @@ def plan_runs(
         UserError: A task, a checkpoint or a protocol is wrong; nothing has run yet then.
     """
     runs = []
-    for config, split in itertools.product(benchmark.tasks, benchmark.splits):
+    for config, split in _task_splits(benchmark):
         task = build(config, split)
         refuse_shared_images(task)
         for seed, protocol, checkpoint in itertools.product(
@@ -138,4 +159,28 @@ def plan_runs(
             runs.append(PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric))
     if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
         raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
+    _check_distinct(runs)
     return runs
+
+
+def _task_splits(benchmark: Benchmark) -> list[tuple[dict[str, Any], int]]:
+    """Every task with each of its splits: those its configuration names as `splits`, or else the benchmark's."""
+    pairs = []
+    for config in benchmark.tasks:
+        plain = {name: value for name, value in config.items() if name != "splits"}
+        splits = config.get("splits", benchmark.splits)
+        if not isinstance(splits, list | tuple) or not splits or len(set(splits)) != len(splits):
+            raise UserError(f"splits of the task {plain} must be a list without repeats, got {splits!r}")
+        pairs += [(plain, split) for split in splits]
+    return pairs
+
+
+def _check_distinct(runs: list[PlannedRun]) -> None:
+    first: dict[str, PlannedRun] = {}
+    for run in runs:
+        other = first.setdefault(run.key, run)
+        if other is not run:
+            raise UserError(
+                f"{other.spec.checkpoint!r} and {run.spec.checkpoint!r} are the same weights, and their results one; "
+                "leave one of them out"
+            )

@@ -1,6 +1,7 @@
 """Executes one run on an mmcv runner."""
 
 from mmbnft.engine.description import describe_run
+from mmbnft.engine.distributed import local_device
 from mmbnft.engine.recipe import Recipe
 from mmbnft.engine.recipes import named_recipe, resolve_recipe
 from mmbnft.engine.run import RunOptions, execute
@@ -17,6 +18,7 @@ __all__ = [
     "describe_run",
     "execute",
     "load_config",
+    "local_device",
     "named_recipe",
     "resolve_recipe",
     "run_single",

@@ -7,12 +7,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmbnft.engine.halving import Ladder
 from mmbnft.errors import UserError, choices
 
 FIT_ON = ("train", "trainval")
 SEARCHABLE = ("lr", "weight_decay")
 PROBE_SOLVERS = ("convex", "sklearn")
 PROBE_SETTINGS = ("solver", "weight_decays")
+HALVING_SETTINGS = ("factor", "rungs")
 CHECKPOINT = "checkpoint"
 CHANNEL_ORDERS = ("rgb", "bgr")
 
@@ -36,6 +38,8 @@ class Recipe:
         channel_order: `rgb`, or `bgr` to hand images to normalisation and network with their channels reversed.
         norm_before_classifier: Whether the head normalises the pooled features by a BatchNorm1d that trains with it.
         search: Values to try on val, e.g. `dict(lr=[0.01, 0.1])`; every combination is one trial. Empty: no search.
+        halving: `dict(factor=F, rungs=R)` searches in R rounds: the best one in F of a round's trials enters the next,
+            F times as long, the last as long as the recipe says. None: every trial is trained for that long.
         weight_decay_over_lr: Whether the optimiser gets the weight decay divided by the learning rate, so that what a
             step takes off the weights does not depend on the rate.
         fit_on: What the reported weights are trained on: `trainval` or `train`. A search trains its trials on train.
@@ -67,6 +71,7 @@ class Recipe:
     channel_order: str = "rgb"
     norm_before_classifier: bool = False
     search: dict[str, list[float]] = field(default_factory=dict)
+    halving: dict[str, int] | None = None
     weight_decay_over_lr: bool = False
     fit_on: str = "trainval"
     val_interval: int = 0
@@ -104,6 +109,8 @@ class Recipe:
             )
         self._check_optimizer()
         self._check_normalisation()
+        if self.halving is not None:
+            self._check_halving(self.halving)
         if self.probe is not None:
             self._check_probe(self.probe)
 
@@ -117,6 +124,14 @@ class Recipe:
                     f"search of recipe {self.name!r} takes non-empty lists of numbers for {choices(SEARCHABLE)}, "
                     f"every lr positive, got {name}={values!r}"
                 )
+
+    def _check_halving(self, halving: dict[str, int]) -> None:
+        values = list(halving.values()) if isinstance(halving, dict) and set(halving) == set(HALVING_SETTINGS) else []
+        if not values or not all(isinstance(v, int) and not isinstance(v, bool) and v >= 2 for v in values):
+            raise UserError(
+                f"halving of recipe {self.name!r} needs exactly {choices(HALVING_SETTINGS)}, whole numbers from 2, "
+                f"got {halving!r}"
+            )
 
     def _check_normalisation(self) -> None:
         given = self.normalisation
@@ -188,6 +203,21 @@ class Recipe:
         """Every combination of the searched values; [{}] without a search."""
         names = list(self.search)
         return [dict(zip(names, values, strict=True)) for values in itertools.product(*(self.search[n] for n in names))]
+
+    @property
+    def length(self) -> int:
+        """Epochs or steps of a phase that does not set its own."""
+        length = self.epochs or self.steps
+        assert length is not None  # checked on construction
+        return length
+
+    def shortened(self, length: int) -> "Recipe":
+        """This recipe for another number of epochs or steps."""
+        return dataclasses.replace(self, epochs=length) if self.epochs else dataclasses.replace(self, steps=length)
+
+    def ladder(self) -> Ladder:
+        """The rounds of its search."""
+        return Ladder.build(len(self.trials()), self.length, **(self.halving or {}))
 
     def phase_steps(self, epoch_length: int, epochs: int | None = None) -> int:
         """Steps of a phase.

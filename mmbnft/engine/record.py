@@ -9,7 +9,7 @@ import torch
 
 from mmbnft import compat
 from mmbnft.engine.network import Network
-from mmbnft.engine.spec import RunSpec
+from mmbnft.engine.spec import RESULTS_VERSION, RunSpec
 from mmbnft.processes import Processes
 from mmbnft.results import Result
 from mmbnft.tasks import SplitLedger
@@ -34,6 +34,7 @@ def record(
     shared = {
         "config": dataclasses.asdict(spec),
         "versions": compat.versions(),
+        "results_version": RESULTS_VERSION,
         "hashes": {"checkpoint": network.certificate.get("sha256"), "lists": task.hashes},
         "splits": task.record(spec.recipe.fit_on, details.get("chosen_on")),
         "fitted_on": spec.recipe.fit_on,

@@ -15,6 +15,7 @@ from mmbnft.engine.epochs import Position
 from mmbnft.engine.features import EVAL_BATCH, FeatureStore, backbone_is_frozen, features_suffice
 from mmbnft.engine.network import Network, build_network
 from mmbnft.engine.probe import probe
+from mmbnft.engine.recipe import Recipe
 from mmbnft.engine.record import Stopwatch, measure_cost, record
 from mmbnft.engine.scoring import score
 from mmbnft.engine.session import Session
@@ -31,7 +32,7 @@ CACHE_LIMIT = 20 * 2**30
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What changes how a run is executed, never what comes out.
+    """What changes how a run is executed, never what comes out (but see `accumulation`).
 
     Attributes:
         work_dir: For the state of an unfinished run and for what hooks write.
@@ -41,6 +42,8 @@ class RunOptions:
         hooks: Further hooks (progress, tracking).
         weights_root: Folder of the catalogue's weight files.
         save_memory: Whether to keep fewer activations where convolutions are frozen, for a little time.
+        accumulation: Parts in which a training batch is computed, where memory does not hold it. Steps stay those of
+            the whole batch, but batch statistics are those of the parts; the result says so.
         cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs
             may share; None makes them each time.
         cache_limit: Bytes that each folder in `cache` may take.
@@ -53,6 +56,7 @@ class RunOptions:
     hooks: tuple[Hook, ...] = ()
     weights_root: Path = DEFAULT_ROOT
     save_memory: bool = False
+    accumulation: int = 1
     cache: Path | None = None
     cache_limit: int = CACHE_LIMIT
 
@@ -168,33 +172,35 @@ class _Run:
         trials = self.spec.recipe.trials()
         if len(trials) == 1:
             return trials[0]
-        for number, trial in enumerate(trials[len(self.session.search) :], start=len(self.session.search)):
-            entry: dict[str, Any] = dict(trial)
+        ladder, search = self.spec.recipe.ladder(), self.session.search
+        while (turn := ladder.next([entry["val"] for entry in search])) is not None:
+            entry: dict[str, Any] = {"trial": turn.trial, **trials[turn.trial], "length": turn.length}
+            recipe = self.spec.recipe.shortened(turn.length)
             try:
-                position = self._train(f"trial{number}", "train", trial)
+                position = self._train(f"search{len(search)}", "train", trials[turn.trial], recipe)
                 entry |= {"val": self._val(), "images": position.images}
             except DivergedError as error:
                 entry |= {"val": None, "reason": str(error)}
             self.session.finish_trial(entry)
-        finished = [entry for entry in self.session.search if entry["val"] is not None]
-        if not finished:
-            raise DivergedError(f"every trial of the search failed; the last: {self.session.search[-1]['reason']}")
-        best = max(finished, key=lambda entry: entry["val"])
-        return {name: best[name] for name in self.spec.recipe.search}
+        best = ladder.winner([entry["val"] for entry in search])
+        if best is None:
+            raise DivergedError(f"every trial of the search failed; the last: {search[-1].get('reason')}")
+        return trials[best]
 
     def refit(self, trial: dict[str, float]) -> Position:
         """Train the reported weights."""
-        return self._train("refit", self.spec.recipe.fit_on, trial)
+        return self._train("refit", self.spec.recipe.fit_on, trial, self.spec.recipe)
 
-    def _train(self, label: str, split: str, trial: dict[str, float]) -> Position:
+    def _train(self, label: str, split: str, trial: dict[str, float], recipe: Recipe) -> Position:
         trainer = Trainer(
             self.network,
-            self.spec.recipe,
+            recipe,
             self.spec.seed,
             self.options.work_dir,
             logging.getLogger("mmbnft.run"),
             self.options.hooks,
             partial(self.session.save, label) if self.options.save_state else None,
+            self.options.accumulation,
         )
         # A model that trains on val must not be watched on it.
         score = self._val if split == "train" else None
@@ -211,9 +217,23 @@ class _Run:
             "chosen_on": "val" if self.session.search else None,
             "chosen": trial,
             "search": self.session.search,
+            "search_budget": self._budget(),
             "trainable": [_counts(self.network, phase) for phase in range(len(self.network.backbone.protocol.phases))],
             "curve": final.curve,
+            "accumulation": self.options.accumulation,
         }
         if self.store.images is not None:
             cost["image_cache_bytes"] = self.store.images.disk.size_bytes
         return record(self.spec, self.ledger, key, self.network, value, self.ledger.metric, cost, details)
+
+    def _budget(self) -> dict[str, Any] | None:
+        """What the search was allowed, what the whole grid would have cost, both in epochs or steps a phase."""
+        recipe, search = self.spec.recipe, self.session.search
+        if not search:
+            return None
+        return {
+            "unit": "epochs" if recipe.epochs else "steps",
+            "allowed": recipe.ladder().budget,
+            "whole_grid": len(recipe.trials()) * recipe.length,
+            "images": sum(entry.get("images", 0) for entry in search),
+        }

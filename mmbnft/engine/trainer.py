@@ -9,11 +9,12 @@ from pathlib import Path
 
 import torch
 from mmcv.parallel import MMDataParallel, MMDistributedDataParallel
-from mmcv.runner import EpochBasedRunner, Hook, build_optimizer
+from mmcv.runner import EpochBasedRunner, Hook, OptimizerHook, build_optimizer
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmbnft.compat import no_epoch_pause
+from mmbnft.engine.accumulation import AccumulatedStepHook, BatchInParts
 from mmbnft.engine.distributed import global_batch_statistics
 from mmbnft.engine.epochs import EpochHook, Position
 from mmbnft.engine.loaders import train_loader
@@ -68,6 +69,7 @@ class Trainer:
         logger: Takes the runner's messages.
         hooks: Further hooks, the same objects in every phase.
         save: Called with the position after every epoch but a training's last.
+        accumulation: Parts in which a batch is computed; see `BatchInParts`.
     """
 
     network: Network
@@ -77,6 +79,7 @@ class Trainer:
     logger: logging.Logger
     hooks: tuple[Hook, ...] = ()
     save: Callable[[Position], None] | None = None
+    accumulation: int = 1
 
     def train(
         self,
@@ -124,6 +127,8 @@ class Trainer:
         runner = PhaseRunner(
             _parallel(model, processes), optimizer, self.work_dir, self.logger, steps, epoch_length=len(loader)
         )
+        if self.accumulation > 1:
+            runner.batch_processor = BatchInParts(optimizer, self.accumulation)
         # A resumed phase starts counting where it stopped, so that the schedule goes on.
         runner._epoch, runner._iter = position.epoch, position.epoch * len(loader)
         self._register(runner, loader, position, score)
@@ -140,8 +145,9 @@ class Trainer:
     def _register(
         self, runner: EpochBasedRunner, loader: DataLoader, position: Position, score: Callable[[], float] | None
     ) -> None:
+        step = OptimizerHook if self.accumulation == 1 else AccumulatedStepHook
         runner.register_training_hooks(
-            copy.deepcopy(self.recipe.lr_config), {"grad_clip": copy.deepcopy(self.recipe.grad_clip)}
+            copy.deepcopy(self.recipe.lr_config), step(grad_clip=copy.deepcopy(self.recipe.grad_clip))
         )
         runner.register_hook(FiniteLossHook(), priority="VERY_HIGH")
         runner.register_hook(ProtocolHook(restore=False))

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from mmbnft.errors import UserError, choices
 from mmbnft.ranking.table import REQUIRED
-from mmbnft.results import Result, read_results, results_table
+from mmbnft.results import Result, read_results, results_table, search_summary
 
 # Keys of a result's details that identify what was run.
 _KEPT = ("versions", "hashes", "certificate")
@@ -98,7 +99,7 @@ def results_source(results: Sequence[Result]) -> Source:
     if len({name for names in recipes.values() for name in names}) > 1:
         listed = "; ".join(f"{protocol}: {choices(names)}" for protocol, names in sorted(recipes.items()))
         doubts.append(f"arms differ in their recipe, which may explain a difference between them ({listed})")
-    return Source(table, _provenance(good), tuple(doubts), _parameters(good))
+    return Source(table, _provenance(good), (*doubts, *_in_parts(good)), _parameters(good))
 
 
 def with_names(table: pd.DataFrame, aliases: Mapping[str, str]) -> pd.DataFrame:
@@ -161,6 +162,28 @@ def _parameters(results: Sequence[Result]) -> dict[str, float]:
     return {name: float(number) for name, number in known.items() if isinstance(number, (int, float))}
 
 
+def _in_parts(results: Sequence[Result]) -> list[str]:
+    """A sentence for each run that computed its batches in parts, for lack of memory."""
+    return [
+        f"{r.task}: {r.protocol} of {r.checkpoint} (split {r.split}, seed {r.seed}) took every batch in "
+        f"{r.details['accumulation']} parts for lack of memory: batch statistics are those of the parts"
+        for r in results
+        if (r.details.get("accumulation") or 1) > 1
+    ]
+
+
+def _searches(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+    """For each protocol what its searches saw on val: best, median and mean over the grid, each a mean over runs."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for result in results:
+        if "best" in (summary := search_summary(result)):
+            found.setdefault(result.protocol, []).append(summary)
+    return {
+        protocol: {name: round(fmean(one[name] for one in many), 2) for name in ("best", "median", "mean")}
+        for protocol, many in sorted(found.items())
+    }
+
+
 def _provenance(results: Sequence[Result]) -> dict[str, Any]:
     """What identifies the runs: hashes, versions and certificates, each distinct value once."""
     found: dict[str, Any] = {"runs": len(results), "recipes": {}, "checkpoints": {}, "lists": {}, "versions": []}
@@ -176,6 +199,8 @@ def _provenance(results: Sequence[Result]) -> dict[str, Any]:
             found["versions"].append(details["versions"])
         if isinstance(details["certificate"], dict) and details["certificate"].get("allow_partial"):
             found.setdefault("partially loaded", []).append(result.checkpoint)
+    if searches := _searches(results):
+        found["val over the search grid, mean over runs (%)"] = searches
     return found
 
 

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from mmbnft.benchmark import Benchmark
 from mmbnft.engine import Recipe
+from mmbnft.files import sha256_json
+from mmbnft.results import Result
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -39,3 +43,38 @@ def make_benchmark(weights):
         return Benchmark(**(values | changes))
 
     return make
+
+
+@pytest.fixture
+def make_result():
+    """A result that nothing computed; its key follows from its coordinates."""
+
+    def make(checkpoint, value=50.0, task="t", protocol="linear", key=None, **changes):
+        settings = dict(recipe="r", split=0, seed=0, metric="top1", status="ok", cost=dict(seconds=2.0))
+        if value is None:
+            settings |= dict(status="failed", reason="it broke", cost={})
+        key = key or sha256_json([checkpoint, task, protocol])
+        return Result(checkpoint, task, protocol, key=key, value=value, **(settings | changes))
+
+    return make
+
+
+@pytest.fixture
+def write_config(tmp_path, weights):
+    """Writes a benchmark configuration of 12 runs, two trials and a refit each, for commands in other processes."""
+
+    def write():
+        path = tmp_path / "bench.py"
+        base = Path.cwd() / "configs" / "_base_"
+        path.write_text(
+            f"_base_ = ['{base}/models/tiny18.py', '{base}/schedules/quickstart.py']\n"
+            "model = dict(backbone=dict(base_channels=4, stem_channels=4))\n"
+            "recipe = dict(epochs=1, batch_size=8, search=dict(lr=[0.01, 0.1]))\n"
+            "task = dict(type='drawn', family='shapes', train_size=16, val_size=8, test_size=16)\n"
+            f"benchmark = dict(name='killed', checkpoints={weights!r} + ['random'], tasks=[task],\n"
+            "    protocols=['linear', 'bn', 'bn_paper', 'finetune'])\n"
+            "del task\n"
+        )
+        return path
+
+    return write

@@ -1,4 +1,6 @@
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmbnft.benchmark import ResultStore, open_plan, run_benchmark
-from mmbnft.benchmark.executors import run_locally
-from mmbnft.benchmark.worker import work
+from mmbnft.benchmark import LocalExecutor, Part, ResultStore, open_plan, run_benchmark
+from mmbnft.benchmark.worker import WorkSettings, work
 from mmbnft.errors import UserError
 from mmbnft.results import COLUMNS
 
@@ -20,15 +21,15 @@ ROOT = Path("pretrained_models")
 
 def test_a_benchmark_runs_exports_and_does_nothing_twice(make_benchmark, tmp_path):
     out = tmp_path / "out"
-    first = run_benchmark(make_benchmark(), out, workers=2)
+    first = run_benchmark(make_benchmark(), out, LocalExecutor(2))
     assert (first.executed, first.skipped, first.failures) == (6, 0, ())
     table = pd.read_csv(out / "results.csv")
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 6
     assert table["cost_seconds"].gt(0).all()
-    again = run_benchmark(make_benchmark(), out, workers=2)
+    again = run_benchmark(make_benchmark(), out, LocalExecutor(2))
     assert (again.executed, again.skipped) == (0, 6)
-    more = run_benchmark(make_benchmark(protocols=("linear", "bn", "finetune")), out, workers=2)
+    more = run_benchmark(make_benchmark(protocols=("linear", "bn", "finetune")), out, LocalExecutor(2))
     assert (more.executed, more.skipped) == (3, 6)
 
 
@@ -37,20 +38,19 @@ def test_a_failing_run_is_recorded_and_the_others_go_on(make_benchmark, tmp_path
     pre_activation = dict(type="mmcls.TIMMBackbone", model_name="resnetv2_50", pretrained=False)
     benchmark = make_benchmark(model=model | dict(backbone=pre_activation), checkpoints=("random", weights[0]))
     store = ResultStore(tmp_path / "out" / "results")
-    runs, left = open_plan(benchmark, store, ROOT, retry_failed=False)
-    results = [work(run, store, ROOT) for run in left if run.spec.protocol == "linear"]
+    plan = open_plan(benchmark, store, ROOT, Part())
+    settings = WorkSettings(tmp_path, ROOT)
+    results = [work(run, store, settings).result for run in plan.left if run.protocol == "linear"]
     assert [result.status for result in results] == ["ok", "failed"]
     assert results[1].reason
     assert "\n" not in results[1].reason
-    _, left = open_plan(benchmark, store, ROOT, retry_failed=False)
-    assert len(left) == len(runs) - 2
-    _, left = open_plan(benchmark, store, ROOT, retry_failed=True)
-    assert len(left) == len(runs) - 1
+    assert len(open_plan(benchmark, store, ROOT, Part()).left) == len(plan.runs) - 2
+    assert len(open_plan(benchmark, store, ROOT, Part(retry_failed=True)).left) == len(plan.runs) - 1
 
 
 def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    _, left = open_plan(make_benchmark(), store, ROOT, retry_failed=False)
+    left = open_plan(make_benchmark(), store, ROOT, Part()).left
     arrived = []
 
     def assassin():
@@ -64,7 +64,8 @@ def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
 
     thread = threading.Thread(target=assassin)
     thread.start()
-    run_locally(left, store, 1, ROOT, lambda run, result: arrived.append((run.key, result)))
+    settings = WorkSettings(tmp_path, ROOT)
+    LocalExecutor(1).execute(left, store, settings, lambda run, done: arrived.append((run.key, done.result)))
     thread.join()
     assert sorted(key for key, _ in arrived) == sorted(run.key for run in left)
     failed = [result for _, result in arrived if result.status == "failed"]
@@ -86,40 +87,41 @@ def _is_python(pid):
         return False
 
 
-def test_number_of_workers_is_checked(tmp_path):
+def test_number_of_workers_is_checked():
     with pytest.raises(UserError, match="the number of workers must be at least 1, got 0"):
-        run_locally([], ResultStore(tmp_path), 0, ROOT, lambda run, result: None)
+        LocalExecutor(0)
 
 
-def test_a_killed_benchmark_continues_and_loses_nothing(tmp_path, weights):
-    config = tmp_path / "bench.py"
-    config.write_text(
-        "_base_ = ['{root}/configs/_base_/models/tiny18.py', '{root}/configs/_base_/schedules/quickstart.py']\n"
-        "model = dict(backbone=dict(base_channels=4, stem_channels=4))\n"
-        "recipe = dict(epochs=1, batch_size=8, search=dict(lr=[0.01, 0.1]))\n"
-        "task = dict(type='drawn', family='shapes', train_size=16, val_size=8, test_size=16)\n"
-        "benchmark = dict(name='killed', checkpoints={weights!r} + ['random'], tasks=[task],\n"
-        "    protocols=['linear', 'bn', 'bn_paper', 'finetune'])\n"
-        "del task\n".format(root=Path.cwd(), weights=weights)
-    )
+def test_two_killed_benchmarks_on_one_store_continue_and_lose_nothing(tmp_path, write_config):
     out = tmp_path / "out"
-    command = [sys.executable, "tools/benchmark.py", str(config), "--work-dir", str(out), "--workers", "2"]
-    store = ResultStore(out / "results")
-    for wanted in (1, 4):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
-        deadline = time.time() + 120
+    command = [sys.executable, "tools/benchmark.py", str(write_config()), "--work-dir", str(out), "--workers", "1"]
+    store, dice = ResultStore(out / "results"), random.Random(0)
+
+    def start(**streams):
+        return subprocess.Popen(command, start_new_session=True, text=True, **streams)
+
+    pair = [start(stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(2)]
+    for process, wanted, how in zip(pair, (1, 3), (signal.SIGKILL, signal.SIGINT), strict=True):
+        deadline = time.time() + 600
         while len(list(store.folder.glob("*.json"))) < wanted and time.time() < deadline:
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(dice.uniform(0, 0.3))
+        os.killpg(process.pid, how)
         process.wait()
+    # The second was interrupted as by Ctrl-C, if it had not come to its end by then.
+    said = pair[1].stderr.read()
+    assert pair[1].returncode in (0, 130)
+    assert pair[1].returncode == 0 or said.strip().splitlines()[-1].startswith("interrupted: what was finished is kept")
+    assert "Traceback" not in said
     before = {result.key: result for result in store.results()}
     assert before
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    pair = [start(stderr=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate(timeout=300) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], [error[-2000:] for _, error in said]
     after = {result.key: result for result in store.results()}
-    assert len(after) == 12
-    assert len(list(store.folder.glob("*.json"))) == 12
+    assert len(after) == len(list(store.folder.glob("*.json"))) == 12
     assert all(after[key] == result for key, result in before.items())
-    assert f"{12 - len(before)} runs executed, {len(before)} found done" in done.stdout
+    executed = [int(re.search(r"(\d+) runs executed, (\d+) found done", output)[1]) for output, _ in said]
+    assert sum(executed) == 12 - len(before)
     for name in ("results.csv", "correlations.csv", "report.html"):
         assert (out / name).stat().st_size > 0

@@ -20,7 +20,7 @@ def test_keys_are_stable_and_follow_the_content_of_the_checkpoint(make_benchmark
     before = [run.key for run in plan_runs(make_benchmark(), ROOT)]
     assert before == [run.key for run in plan_runs(make_benchmark(), ROOT)]
     content = Path(weights[0]).read_bytes()
-    Path(weights[0]).write_bytes(Path(weights[1]).read_bytes())
+    Path(weights[0]).write_bytes(content + b"another")
     after = [run.key for run in plan_runs(make_benchmark(), ROOT)]
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True] * 2
     Path(weights[0]).write_bytes(content)
@@ -52,6 +52,21 @@ def test_a_named_recipe_is_resolved_for_each_task_and_protocol(make_benchmark):
 def test_missing_checkpoint_is_found_before_anything_runs(make_benchmark):
     with pytest.raises(UserError, match=r"none\.pth"):
         plan_runs(make_benchmark(checkpoints=("weights/none.pth", "random")), ROOT)
+
+
+def test_two_names_of_the_same_weights_are_refused(make_benchmark, weights):
+    Path(weights[0]).write_bytes(Path(weights[1]).read_bytes())
+    with pytest.raises(UserError, match="are the same weights, and their results one; leave one of them out"):
+        plan_runs(make_benchmark(), ROOT)
+
+
+def test_a_task_may_have_splits_of_its_own(make_benchmark):
+    (task,) = make_benchmark().tasks
+    runs = plan_runs(make_benchmark(tasks=(task | dict(splits=[1, 3]), task | dict(family="textures"))), ROOT)
+    assert {(run.task, run.spec.split) for run in runs} == {("shapes", 1), ("shapes", 3), ("textures", 0)}
+    assert "splits" not in runs[0].spec.task
+    with pytest.raises(UserError, match=r"splits of the task .* must be a list without repeats, got \[\]"):
+        plan_runs(make_benchmark(tasks=(task | dict(splits=[]),)), ROOT)
 
 
 def test_quickstart_configuration_is_a_plan():

@@ -34,6 +34,18 @@ def test_arms_with_different_recipes_are_a_doubt(tmp_path):
     assert "linear was run with different recipes (r1, r2)" in read_source(tmp_path).doubts[0]
 
 
+def test_the_search_over_val_and_batches_in_parts_are_told(tmp_path):
+    searches = [[40.0, 60.0, 50.0], [10.0, 70.0, None]]
+    for name, vals, parts in zip("ab", searches, (1, 4), strict=True):
+        search = [dict(lr=lr, val=val) for lr, val in enumerate(vals)]
+        write_result(tmp_path, result(name, details=dict(search=search, accumulation=parts)))
+    source = read_source(tmp_path)
+    told = source.provenance["val over the search grid, mean over runs (%)"]
+    assert told == {"linear": {"best": 65.0, "median": 45.0, "mean": 45.0}}
+    (doubt,) = source.doubts
+    assert doubt.startswith("dtd: linear of b (split 1, seed 0) took every batch in 4 parts for lack of memory")
+
+
 def test_wide_tables_are_melted(tmp_path):
     (tmp_path / "w.csv").write_text("checkpoint,dtd,pets\na,1,2\nb,3,4\n")
     table = read_source(tmp_path / "w.csv", wide="linear").table

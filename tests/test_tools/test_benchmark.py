@@ -1,0 +1,104 @@
+"""tools/benchmark.py as a person calls it, on a folder of their own."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mmbnft.command import run_command
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ["recipe.epochs=1", "recipe.batch_size=4", "recipe.workers=0", "recipe.train_pipeline=[]",
+          "recipe.test_pipeline=[]"]  # fmt: skip
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    def run(*arguments):
+        spec = importlib.util.spec_from_file_location("benchmark_command", ROOT / "tools" / "benchmark.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(sys, "argv", ["benchmark.py", *map(str, arguments)])
+        return run_command(module.main)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A prepared task of a person's own: two classes, six images a list."""
+    root = tmp_path / "mine"
+    (root / "images").mkdir(parents=True)
+    (root / "lists" / "0").mkdir(parents=True)
+    (root / "task.json").write_text(json.dumps(dict(name="mine", classes=["a", "b"], metric="top1")))
+    random = np.random.default_rng(0)
+    for part in ("train", "val", "test"):
+        for number in range(6):
+            pixels = random.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "images" / f"{part}{number}.png")
+        lines = [f"{part}{number}.png {number % 2}\n" for number in range(6)]
+        (root / "lists" / "0" / f"{part}.txt").write_text("".join(lines))
+    return root
+
+
+def asked(folder, out, *protocols):
+    return ["--task", folder, "--checkpoints", "tiny-simclr", "tiny-byol", "random", "--protocols", *protocols,
+            "--out", out, "--device", "cpu", "--workers", "1", "--cfg-options", *RECIPE]  # fmt: skip
+
+
+def test_without_a_configuration_and_without_a_target_there_are_results_and_no_report(
+    benchmark, folder, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    command = asked(folder, out, "knn", "bn_stats")
+    assert benchmark(*command, "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "6 runs, 0 done, 6 missing" in said
+    assert "cost: no estimate yet for 6 runs: bn_stats on mine (3), knn on mine (3)" in said
+    assert not out.exists()
+    assert benchmark(*command, "--only", "checkpoint=tiny-byol,random") == 0
+    said = capsys.readouterr().out
+    assert "4 runs executed, 0 found done" in said
+    assert "no report, because no protocol was named as the target" in said
+    table = pd.read_csv(out / "results.csv")
+    assert set(table["checkpoint"]) == {"tiny-byol", "random"}
+    assert not (out / "report.html").exists()
+    assert benchmark(*command, "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "6 runs, 4 done, 2 missing" in said
+    assert "on one worker for 2 runs, by the median of finished runs of the same kind" in said
+    assert sum(line.startswith("missing") for line in said.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--only", "checkpoint=swav"], "there is no checkpoint swav; there are: random, tiny-byol, tiny-simclr"),
+        (["--only", "colour=red"], "a selection is NAME=VALUE"),
+        (["--target", "finetune"], "the target 'finetune' must be one of the protocols: bn_stats, knn"),
+        (["--recipe", "cleen"], "unknown recipe 'cleen'; allowed: "),
+        (["--checkpoints"], "--checkpoints is missing"),
+        (["--shard", "3/2"], "a shard is I/N with I from 1 to N, got 3/2"),
+    ],
+)
+def test_mistakes_are_one_sentence(benchmark, folder, tmp_path, capsys, changes, message):
+    command = asked(folder, tmp_path / "out", "knn", "bn_stats")
+    if changes == ["--checkpoints"]:
+        del command[2:6]
+        changes = []
+    assert benchmark(*command, "--dry-run", *changes) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_configuration_and_a_task_exclude_each_other(benchmark, folder, capsys):
+    config = ROOT / "configs/benchmarks/quickstart.py"
+    assert benchmark(config, "--task", folder, "--recipe", "clean", "--dry-run") == 2
+    assert "says what to run; leave --task and --recipe away, or the configuration" in capsys.readouterr().err

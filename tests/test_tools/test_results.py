@@ -1,0 +1,70 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mmbnft.command import run_command
+from mmbnft.results import Result, write_result
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def results(monkeypatch):
+    """The command as a person would call it: its exit status."""
+
+    def run(*arguments):
+        spec = importlib.util.spec_from_file_location("results_command", ROOT / "tools" / "results.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(sys, "argv", ["results.py", *map(str, arguments)])
+        return run_command(module.main)
+
+    return run
+
+
+@pytest.fixture
+def store(tmp_path):
+    shared = dict(recipe="r", split=0, seed=0, metric="top1")
+    for number, name in enumerate("abc"):
+        good = Result(name, "dtd", "linear", key=f"{number}" * 64, status="ok", value=50.0 + number, **shared)
+        write_result(tmp_path / "store/results", good)
+    bad = Result("c", "pets", "bn", key="f" * 64, status="failed", value=None, reason="it broke", **shared)
+    write_result(tmp_path / "store/results", bad)
+    return tmp_path / "store"
+
+
+def test_list_filters(results, store, capsys):
+    assert results("list", store, "--only", "status=ok", "checkpoint=a,c") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["checkpoint", "a", "c"]
+    assert results("list", store, "--only", "checkpoint=z") == 2
+    assert "there is no checkpoint z; there are: a, b, c" in capsys.readouterr().err
+
+
+def test_export_has_everything(results, store, tmp_path):
+    assert results("export", store, "--csv", tmp_path / "all.csv") == 0
+    table = pd.read_csv(tmp_path / "all.csv")
+    assert len(table) == 4
+    assert {"checkpoint", "value", "search_best", "search_median", "search_mean", "reason", "key"} <= set(table.columns)
+
+
+def test_failures_and_stale_results_are_told_by_the_exit_status(results, store, capsys):
+    assert results("failures", store) == 1
+    assert "bn" in (out := capsys.readouterr().out)
+    assert ": it broke" in out
+    assert "1 of 4 results" in out
+    assert results("failures", store, "--only", "status=ok") == 0
+    assert results("stale", store) == 1
+    assert "3 of 4 results" in capsys.readouterr().out
+
+
+def test_merge_and_its_refusal(results, store, tmp_path, capsys):
+    assert results("merge", store, tmp_path / "into") == 0
+    assert "4 results added" in capsys.readouterr().out
+    assert results("merge", tmp_path / "none", tmp_path / "into") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: there is no folder")
+    assert error.count("\n") == 1

@@ -1,0 +1,84 @@
+"""Look at the results of benchmarks, and merge those of several machines.
+
+Examples:
+python tools/results.py list work_dirs/mine --only task=dtd status=ok
+python tools/results.py merge machine1/results machine2/results work_dirs/mine
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmbnft import files
+from mmbnft.benchmark import (
+    Selection,
+    benchmark_from_file,
+    format_results,
+    merge_stores,
+    open_results,
+    plan_runs,
+    stale_reasons,
+    whole_table,
+)
+from mmbnft.command import DictAction, run_command
+from mmbnft.results import Result
+from mmbnft.zoo import DEFAULT_ROOT
+
+FILTERS = ("checkpoint", "task", "protocol", "recipe", "status")
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
+    store.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help=f"NAME: {', '.join(FILTERS)}")
+    commands.add_parser("list", parents=[store], help="one line for each result")
+    export = commands.add_parser("export", parents=[store], help="everything about each result as CSV")
+    export.add_argument("--csv", type=Path, required=True, help="file to write")
+    commands.add_parser("failures", parents=[store], help="failed results with their reasons")
+    stale = commands.add_parser("stale", parents=[store], help="results that a plan or this code no longer has")
+    stale.add_argument("--config", type=Path, help="benchmark configuration with the plan")
+    stale.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    merge = commands.add_parser("merge", help="copy results of several stores into one")
+    merge.add_argument("sources", nargs="+", type=Path, metavar="STORE")
+    merge.add_argument("into", type=Path, metavar="INTO")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Do what the command says; status 1 if `failures` or `stale` found something."""
+    args = parse_args()
+    if args.command == "merge":
+        merged = merge_stores(args.sources, args.into)
+        print(f"{merged.added} results added, {merged.replaced} replaced failed ones, {merged.kept} were there already")
+        return 0
+    results = Selection.parse(args.only, FILTERS).of(open_results(args.store))
+    if args.command == "list":
+        print(format_results(results))
+        return 0
+    if args.command == "export":
+        files.write_text(args.csv, whole_table(results).to_csv(index=False))
+        print(f"{len(results)} results written to {args.csv}")
+        return 0
+    return _doubtful(args, results)
+
+
+def _doubtful(args: argparse.Namespace, results: list[Result]) -> int:
+    if args.command == "failures":
+        found = [(result, result.reason) for result in results if result.status == "failed"]
+    else:
+        keys = None
+        if args.config:
+            runs = plan_runs(benchmark_from_file(args.config, args.cfg_options), DEFAULT_ROOT)
+            keys = {run.key for run in runs}
+        found = stale_reasons(results, keys)
+    for result, reason in found:
+        print(f"{result.file_name}: {reason}")
+    print(f"{len(found)} of {len(results)} results")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
