@@ -26,7 +26,8 @@ def folded(backbone: nn.Module, sample: Tensor) -> nn.Module:
     Returns:
         The copy.
     """
-    plain = copy.deepcopy(backbone).requires_grad_(False).to(memory_format=torch.channels_last)
+    plain = copy.deepcopy(backbone).requires_grad_(False)
+    plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this form out
     plain.eval()  # the host's backbones return nothing here
     inference = copy.deepcopy(plain)
     for conv, norm in _pairs(inference, sample):

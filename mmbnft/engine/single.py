@@ -49,7 +49,9 @@ def run_single(
         _log_to(work_dir / "train.log")
     hooks = tracking.hooks(work_dir, dataclasses.asdict(spec))
     progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
-    options = RunOptions(work_dir, local_device(device), resume, True, (*hooks, progress), weights_root, cache)
+    options = RunOptions(
+        work_dir, local_device(device), resume, True, (*hooks, progress), weights_root=weights_root, cache=cache
+    )
     try:
         result = execute(spec, options)
         _close_wandb(hooks, {"value": result.value, "metric": result.metric})
