@@ -1,9 +1,11 @@
 """Tasks: downstream data sets with their splits, metrics and images; importing registers the builders."""
 
+from mmbnft.tasks.arrays import array_task
 from mmbnft.tasks.dataset import TaskDataset
 from mmbnft.tasks.digits import digits
 from mmbnft.tasks.drawn import drawn
 from mmbnft.tasks.evaluation import collect, evaluate, predict
+from mmbnft.tasks.glyphs import glyphs
 from mmbnft.tasks.images import ArrayImages, Images, ListedImages
 from mmbnft.tasks.metrics import METRICS, compute_metric
 from mmbnft.tasks.registry import TASKS, build_task
@@ -17,12 +19,14 @@ __all__ = [
     "ListedImages",
     "Task",
     "TaskDataset",
+    "array_task",
     "build_task",
     "collect",
     "compute_metric",
     "digits",
     "drawn",
     "evaluate",
+    "glyphs",
     "list_task",
     "predict",
 ]

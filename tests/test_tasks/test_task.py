@@ -27,7 +27,7 @@ def test_empty_class_is_refused_by_name():
 def test_unknown_metric_split_and_type():
     with pytest.raises(UserError, match="unknown metric 'f1'"):
         make(metric="f1")
-    with pytest.raises(UserError, match="unknown split 'dev' of task t; allowed: test, train, trainval, val"):
+    with pytest.raises(UserError, match="unknown split 'dev' of task t; allowed: all, test, train, trainval, val"):
         make().images("dev")
     with pytest.raises(UserError, match="unknown task type 'mnist'; allowed: digits, drawn, list_task"):
         build_task(dict(type="mnist"))
