@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,20 +74,26 @@ class Benchmark:
         for key in ("checkpoints", "tasks", "protocols", "splits", "seeds"):
             if key in grid:
                 grid[key] = tuple(grid[key])
-        grid["checkpoints"] = _expand_groups(grid.get("checkpoints", ()))
-        grid["tasks"] = tuple(_task_config(task) for task in grid.get("tasks", ()))
+        grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
+        grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
         try:
             return cls(model=settings["model"], recipe=Recipe.from_config(settings["recipe"]), **grid)
         except TypeError as error:
             raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
 
 
-def _expand_groups(names: tuple[str, ...]) -> tuple[str, ...]:
+def expand_groups(names: Iterable[str]) -> tuple[str, ...]:
+    """Checkpoints as a configuration names them, with the members in the place of each `group:NAME`.
+
+    Raises:
+        UserError: There is no such group.
+    """
     parts = (group(name.removeprefix(GROUP)) if name.startswith(GROUP) else [name] for name in names)
     return tuple(itertools.chain.from_iterable(parts))
 
 
-def _task_config(task: dict[str, Any] | str) -> dict[str, Any]:
+def task_config(task: dict[str, Any] | str) -> dict[str, Any]:
+    """A task's configuration; a bare text is the folder of a prepared task."""
     return {"type": "list_task", "root": task} if isinstance(task, str) else task
 
 

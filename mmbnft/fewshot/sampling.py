@@ -88,17 +88,17 @@ def _large_enough(
     """The classes with at least `need` images, and the numbers of the others."""
     small = [c for c, numbers in members.items() if len(numbers) < need]
     listed = ", ".join(f"{names[c]} ({len(members[c])})" for c in small[:20]) + (", ..." if len(small) > 20 else "")
+    apart = " with validation on other images" if need > settings.per_class else ""
+    wanted = f"the {need} images that {settings.k_shot} shots and {settings.queries} queries need{apart}"
     if small and settings.small_classes == "refuse":
         raise UserError(
-            f"{len(small)} of {len(members)} classes have fewer than the {need} images that {settings.k_shot} shots and "
-            f"{settings.queries} queries need{' with validation on other images' if need > settings.per_class else ''}: "
-            f"{listed}; choose fewer shots or queries, or small_classes='exclude'"
+            f"{len(small)} of {len(members)} classes have fewer than {wanted}: {listed}; choose fewer shots or queries, "
+            "or small_classes='exclude'"
         )
     if len(members) - len(small) < settings.n_way:
         raise UserError(
-            f"{len(members) - len(small)} of {len(members)} classes have the {need} images that {settings.k_shot} shots "
-            f"and {settings.queries} queries need, but an episode has {settings.n_way} classes; choose fewer ways, "
-            "shots or queries"
+            f"only {len(members) - len(small)} of {len(members)} classes have {wanted}, and an episode has "
+            f"{settings.n_way} classes; choose fewer ways, shots or queries"
         )
     return {c: numbers for c, numbers in members.items() if c not in small}, small
 
@@ -121,7 +121,6 @@ def _apart_by_images(members: Members, per_class: int, random: np.random.Generat
 
 
 def _draw(members: Members, settings: EpisodeSettings, count: int, random: np.random.Generator) -> Episodes:
-    size = settings.per_class
     if settings.disjoint:
         plan, images = _disjoint(members, settings, count, random)
     else:
