@@ -144,7 +144,7 @@ def execute_episodes(
             are not finite.
     """
     watch = Stopwatch(subject.images.device)
-    run = _Run(Method.named(spec.method), spec.recipe, manifest, subject, advance)
+    run = EpisodeRun(Method.named(spec.method), spec.recipe, manifest, subject, advance)
     trial, search = run.choose()
     accuracies = run.accuracies("test", trial)
     mean = mean_accuracy(accuracies)
@@ -179,8 +179,19 @@ def execute_episodes(
     )
 
 
-class _Run:
-    """The parts of one run, tied together."""
+class EpisodeRun:
+    """A method at work on the episodes of a manifest.
+
+    Args:
+        method: The method.
+        recipe: The recipe.
+        manifest: The episodes.
+        subject: The checkpoint.
+        advance: Called with the number of episodes just finished.
+
+    Attributes:
+        images_seen: Images that passed through training steps so far.
+    """
 
     def __init__(
         self,
@@ -188,7 +199,7 @@ class _Run:
         recipe: FewShotRecipe,
         manifest: Manifest,
         subject: Subject,
-        advance: Callable[[int], None],
+        advance: Callable[[int], None] = lambda episodes: None,
     ) -> None:
         self.method, self.recipe, self.manifest, self.subject = method, recipe, manifest, subject
         self.advance = advance
@@ -237,8 +248,7 @@ class _Run:
         right = []
         size = self._episodes_at_once()
         for span in chunks(len(episodes), size):
-            compute = self._by_features if self.method.protocol is None else self._by_network
-            scores = compute(episodes, span, trial).cpu().numpy()
+            scores = self.scores(episodes, span, trial).cpu().numpy()
             wrong = np.flatnonzero(~np.isfinite(scores).all(axis=(1, 2)))
             if len(wrong):
                 raise DivergedError(
@@ -248,6 +258,15 @@ class _Run:
             right.append(np.mean(scores.argmax(axis=2) == truth, axis=1))
             self.advance(len(span))
         return 100.0 * np.concatenate(right)
+
+    def scores(self, episodes: Episodes, span: range, trial: Trial) -> Tensor:
+        """Scores (E, N * Q, N) of the queries, class after class, of the episodes in `span`.
+
+        Queries touch neither parameters nor statistics, and what comes out for one does not depend, to the last bit, on
+        which others there are.
+        """
+        compute = self._by_features if self.method.protocol is None else self._by_network
+        return compute(episodes, span, trial)
 
     def _episodes_at_once(self) -> int:
         settings, images = self.manifest.settings, self.subject.images

@@ -92,8 +92,8 @@ def _large_enough(
     wanted = f"the {need} images that {settings.k_shot} shots and {settings.queries} queries need{apart}"
     if small and settings.small_classes == "refuse":
         raise UserError(
-            f"{len(small)} of {len(members)} classes have fewer than {wanted}: {listed}; choose fewer shots or queries, "
-            "or small_classes='exclude'"
+            f"{len(small)} of {len(members)} classes have fewer than {wanted}: {listed}; choose fewer shots or "
+            "queries, or small_classes='exclude'"
         )
     if len(members) - len(small) < settings.n_way:
         raise UserError(
