@@ -126,7 +126,8 @@ def write_report(results: Sequence[Result], path: Path | None = None) -> str:
         UserError: As for `boards`, or the file cannot be written.
     """
     failed = [r for r in results if r.status == "failed"]
-    parts = [_board(board) for board in boards(results)] if len(failed) < len(results) else []
+    only_failed = bool(failed) and len(failed) == len(results)
+    parts = [] if only_failed else [_board(board) for board in boards(results)]
     if failed:
         parts.append(
             "\n".join(["Failed:", "", *(f"- {r.checkpoint} {r.task} {r.protocol}: {r.reason}" for r in failed)])
