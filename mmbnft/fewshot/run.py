@@ -17,7 +17,8 @@ from mmbnft.engine.record import Stopwatch, measure_cost
 from mmbnft.errors import DivergedError, UserError
 from mmbnft.fewshot.adapters import group_size, make_adapter
 from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
-from mmbnft.fewshot.images import EpisodeImages, chunks, in_fixed_batches
+from mmbnft.fewshot.batching import chunks
+from mmbnft.fewshot.images import EpisodeImages
 from mmbnft.fewshot.logistic import fit_logistic
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import LOGISTIC, NEAREST_MEAN, Method
@@ -31,7 +32,6 @@ from mmbnft.zoo import file_identity
 # Raise it when a change to the code changes results, so that older ones count as stale.
 RESULTS_VERSION = 1
 METRIC = "top1"
-QUERY_BATCH = 25  # queries of an episode in one forward pass
 _FEATURE_VALUES = 1 << 26  # features of episodes worked on at once
 PREFIX = "fewshot"
 
@@ -302,7 +302,7 @@ class EpisodeRun:
         support = images.tensor(_flat(episodes.support, span))
         adapter.fit(support, self._labels(len(span)), self.recipe.optimizer_of(trial), steps, batches)
         queries = images.tensor(_flat(episodes.queries, span))
-        return in_fixed_batches(adapter.predict, queries, QUERY_BATCH, dim=1)
+        return adapter.predict(queries)
 
     def _steps(self, trial: Trial, span: range) -> tuple[int, Tensor | None]:
         support = self.ways * self.shots

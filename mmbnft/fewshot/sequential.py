@@ -3,15 +3,20 @@
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mmbnft.errors import UserError
+from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.heads import build_optimizer
 from mmbnft.models import pooled_features
 from mmbnft.protocols import Phase, apply_phase, get_protocol
+
+
+QUERY_BATCH = 25  # queries of an episode in one forward pass
 
 
 def episode_phase(protocol: str, norm_stats: str | None) -> Phase:
@@ -97,7 +102,7 @@ class SequentialAdapter:
             updater = build_optimizer([*trained, *head.parameters()], optimizer)
             for step in range(steps):
                 chosen = slice(None) if batches is None else batches[step].to(labels.device)
-                scores = head(pooled_features(self.backbone(images[chosen])))
+                scores = _logits(self.backbone, head, images[chosen])
                 loss = nn.functional.cross_entropy(scores, labels[chosen])
                 updater.zero_grad()
                 loss.backward()
@@ -109,13 +114,17 @@ class SequentialAdapter:
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
-        """Scores (G, Q, classes) of query images (G, Q, 3, H, W), with the network in eval mode throughout."""
+        """Scores (G, Q, classes) of query images (G, Q, 3, H, W), with the network in eval mode throughout.
+
+        Queries pass in batches of a fixed size, so that a query's scores do not depend on which others there are.
+        """
         scores = []
         with self._borrowed():
             self.backbone.eval()
             for group, (adapted, head) in enumerate(zip(self._adapted, self._heads, strict=True)):
                 self._put(adapted)
-                scores.append(head(pooled_features(self.backbone(images[group]))))
+                forward = partial(_logits, self.backbone, head)
+                scores.append(in_fixed_batches(forward, images[group], QUERY_BATCH))
         return torch.stack(scores)
 
     @contextmanager
@@ -143,6 +152,10 @@ class SequentialAdapter:
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
         return head
+
+
+def _logits(backbone: nn.Module, head: nn.Linear, images: Tensor) -> Tensor:
+    return head(pooled_features(backbone(images)))
 
 
 def _tensors(backbone: nn.Module) -> dict[str, Tensor]:

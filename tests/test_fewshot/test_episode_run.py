@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestCentroid
 
 from mmbnft.errors import DivergedError, UserError
 from mmbnft.fewshot import Method, execute_episodes, open_manifest, prepare_subject
-from mmbnft.fewshot.images import in_fixed_batches
+from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.run import EpisodeRun
 from mmbnft.fewshot.sampling import Episodes
 from mmbnft.results import read_result, write_result
