@@ -1,0 +1,154 @@
+// Batch norm per group with a fused addition and ReLU, on channels-last arrays (groups, values, channels).
+//
+// A block of channels of one group is one task: it fits a core's cache, so that the passes over it (mean, variance,
+// output; or sums, gradient) read memory once.
+
+#include <cmath>
+#include <cstdint>
+
+namespace {
+
+constexpr int kBlock = 64;  // channels of a task at most
+constexpr int64_t kRun = 64;  // values that are added in single precision before they join the double total
+
+struct Sizes {
+  int64_t groups, values, channels;
+};
+
+// Calls body(offset of the first value, offset into (groups, channels), channels of the block) for every task.
+template <class Body>
+void for_blocks(const Sizes& s, int threads, Body body) {
+  const int64_t blocks = (s.channels + kBlock - 1) / kBlock;
+  const int64_t tasks = s.groups * blocks;
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int64_t task = 0; task < tasks; ++task) {
+    const int64_t group = task / blocks, first = task % blocks * kBlock;
+    const int width = static_cast<int>(s.channels - first < kBlock ? s.channels - first : kBlock);
+    const int64_t at = group * s.values * s.channels + first, own = group * s.channels + first;
+    switch (width) {  // a width known to the compiler is a loop without a remainder
+      case 16: body(at, own, [] { return 16; }); break;
+      case 32: body(at, own, [] { return 32; }); break;
+      case 64: body(at, own, [] { return 64; }); break;
+      default: body(at, own, [width] { return width; });
+    }
+  }
+}
+
+// Adds term(row, channel) over all rows, channel by channel.
+template <class T, class Width, class Term>
+void sum_rows(int64_t rows, Width width, double* total, Term term) {
+  const int w = width();
+  for (int c = 0; c < w; ++c) total[c] = 0;
+  for (int64_t start = 0; start < rows; start += kRun) {
+    const int64_t end = start + kRun < rows ? start + kRun : rows;
+    T part[kBlock] = {};
+    for (int64_t r = start; r < end; ++r) {
+#pragma omp simd
+      for (int c = 0; c < w; ++c) part[c] += term(r, c);
+    }
+    for (int c = 0; c < w; ++c) total[c] += part[c];
+  }
+}
+
+template <class T>
+void forward(const T* inputs, const T* weight, const T* bias, const T* added, T* outputs, T* mean, T* variance,
+             const Sizes& s, double eps, bool follows, bool rectifies, int threads) {
+  for_blocks(s, threads, [&](int64_t at, int64_t own, auto width) {
+    const int w = width();
+    const int64_t stride = s.channels;
+    const T* x = inputs + at;
+    T centre[kBlock], scale[kBlock], shift[kBlock];
+    if (follows) {
+      double total[kBlock];
+      sum_rows<T>(s.values, width, total, [&](int64_t r, int c) { return x[r * stride + c]; });
+      for (int c = 0; c < w; ++c) mean[own + c] = centre[c] = static_cast<T>(total[c] / s.values);
+      sum_rows<T>(s.values, width, total, [&](int64_t r, int c) {
+        const T d = x[r * stride + c] - centre[c];
+        return d * d;
+      });
+      for (int c = 0; c < w; ++c) variance[own + c] = static_cast<T>(total[c] / s.values);
+    }
+    for (int c = 0; c < w; ++c) {
+      scale[c] = weight[own + c] / std::sqrt(variance[own + c] + static_cast<T>(eps));
+      shift[c] = bias[own + c] - mean[own + c] * scale[c];
+    }
+    T* y = outputs + at;
+    const T* more = added ? added + at : nullptr;
+    for (int64_t r = 0; r < s.values; ++r) {
+      T value[kBlock];
+#pragma omp simd
+      for (int c = 0; c < w; ++c) value[c] = x[r * stride + c] * scale[c] + shift[c];
+      if (more) {
+#pragma omp simd
+        for (int c = 0; c < w; ++c) value[c] += more[r * stride + c];
+      }
+      if (rectifies) {
+#pragma omp simd
+        for (int c = 0; c < w; ++c) value[c] = value[c] < 0 ? T(0) : value[c];  // lets not-a-number through
+      }
+#pragma omp simd
+      for (int c = 0; c < w; ++c) y[r * stride + c] = value[c];
+    }
+  });
+}
+
+template <class T>
+void backward(const T* gradient, const T* inputs, const T* outputs, const T* weight, const T* mean, const T* variance,
+              T* for_inputs, T* for_weight, T* for_bias, T* for_added, const Sizes& s, double eps, bool follows,
+              int threads) {
+  for_blocks(s, threads, [&](int64_t at, int64_t own, auto width) {
+    const int w = width();
+    const int64_t stride = s.channels;
+    const T *dy = gradient + at, *x = inputs + at, *y = outputs ? outputs + at : nullptr;
+    auto slope_of = [&](int64_t i) { return y && y[i] <= 0 ? T(0) : dy[i]; };
+    T centre[kBlock], scale[kBlock], linear[kBlock], shift[kBlock];
+    double direct[kBlock], crossed[kBlock];
+    for (int c = 0; c < w; ++c) centre[c] = mean[own + c];
+    sum_rows<T>(s.values, width, direct, [&](int64_t r, int c) { return slope_of(r * stride + c); });
+    sum_rows<T>(s.values, width, crossed, [&](int64_t r, int c) {
+      return slope_of(r * stride + c) * (x[r * stride + c] - centre[c]);
+    });
+    for (int c = 0; c < w; ++c) {
+      const double deviation = 1 / std::sqrt(static_cast<double>(variance[own + c]) + eps);
+      for_bias[own + c] = static_cast<T>(direct[c]);
+      for_weight[own + c] = static_cast<T>(crossed[c] * deviation);
+      scale[c] = static_cast<T>(weight[own + c] * deviation);
+      linear[c] = follows ? static_cast<T>(-scale[c] * crossed[c] * deviation * deviation / s.values) : T(0);
+      shift[c] = follows ? static_cast<T>(-scale[c] * direct[c] / s.values) : T(0);
+    }
+    if (for_added) {
+      for (int64_t r = 0; r < s.values; ++r) {
+#pragma omp simd
+        for (int c = 0; c < w; ++c) for_added[at + r * stride + c] = slope_of(r * stride + c);
+      }
+    }
+    if (!for_inputs) return;
+    for (int64_t r = 0; r < s.values; ++r) {
+#pragma omp simd
+      for (int c = 0; c < w; ++c) {
+        const int64_t i = r * stride + c;
+        for_inputs[at + i] = slope_of(i) * scale[c] + (x[i] - centre[c]) * linear[c] + shift[c];
+      }
+    }
+  });
+}
+
+}  // namespace
+
+#define MMBNFT_EXPORT(T, NAME)                                                                                       \
+  extern "C" void forward_##NAME(const T* inputs, const T* weight, const T* bias, const T* added, T* outputs,       \
+                                 T* mean, T* variance, int64_t groups, int64_t values, int64_t channels,            \
+                                 double eps, int follows, int rectifies, int threads) {                             \
+    forward<T>(inputs, weight, bias, added, outputs, mean, variance, {groups, values, channels}, eps, follows,      \
+               rectifies, threads);                                                                                 \
+  }                                                                                                                 \
+  extern "C" void backward_##NAME(const T* gradient, const T* inputs, const T* outputs, const T* weight,            \
+                                  const T* mean, const T* variance, T* for_inputs, T* for_weight, T* for_bias,      \
+                                  T* for_added, int64_t groups, int64_t values, int64_t channels, double eps,       \
+                                  int follows, int threads) {                                                       \
+    backward<T>(gradient, inputs, outputs, weight, mean, variance, for_inputs, for_weight, for_bias, for_added,     \
+                {groups, values, channels}, eps, follows, threads);                                                 \
+  }
+
+MMBNFT_EXPORT(float, float32)
+MMBNFT_EXPORT(double, float64)
