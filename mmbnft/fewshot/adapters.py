@@ -1,18 +1,17 @@
-"""Which adapter serves a method, and for how many episodes at a time."""
+"""Which adapter serves a method."""
 
-import torch
 from torch import nn
 
+from mmbnft.errors import UserError
+from mmbnft.fewshot.grouped import GroupedAdapter
 from mmbnft.fewshot.methods import Method
 from mmbnft.fewshot.sequential import SequentialAdapter
 
-# Images of a step over all episodes of a group, at 32 x 32 pixels; fewer where images are larger.
-_GROUP_IMAGES = 400
-_PIXELS = 32 * 32
+Adapter = GroupedAdapter | SequentialAdapter
 
 
-def make_adapter(backbone: nn.Module, method: Method, groups: int, classes: int) -> SequentialAdapter:
-    """An adapter for a method with a protocol.
+def make_adapter(backbone: nn.Module, method: Method, groups: int, classes: int) -> Adapter:
+    """The grouped adapter where it knows method and network, else the sequential one; both give the same.
 
     Args:
         backbone: The backbone, in the state of its checkpoint.
@@ -24,17 +23,7 @@ def make_adapter(backbone: nn.Module, method: Method, groups: int, classes: int)
         UserError: The method has no meaning for the network.
     """
     assert method.protocol is not None
-    return SequentialAdapter(backbone, method.protocol, groups, classes, norm_stats=method.norm_stats)
-
-
-def group_size(images: int, height: int, width: int, device: torch.device) -> int:
-    """Episodes to adapt to at a time.
-
-    Args:
-        images: Images of an episode's step.
-        height: Of an image, pixels.
-        width: Of an image, pixels.
-        device: Where they are computed.
-    """
-    budget = _GROUP_IMAGES * (16 if device.type == "cuda" else 1) * _PIXELS
-    return max(1, budget // (images * height * width))
+    try:
+        return GroupedAdapter(backbone, method.protocol, groups, classes, norm_stats=method.norm_stats)
+    except UserError:
+        return SequentialAdapter(backbone, method.protocol, groups, classes, norm_stats=method.norm_stats)

@@ -15,9 +15,10 @@ from mmbnft.engine import RANDOM
 from mmbnft.engine.network import load_checkpoint
 from mmbnft.engine.record import Stopwatch, measure_cost
 from mmbnft.errors import DivergedError, UserError
-from mmbnft.fewshot.adapters import group_size, make_adapter
-from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
+from mmbnft.fewshot.adapters import make_adapter
 from mmbnft.fewshot.batching import chunks
+from mmbnft.fewshot.grouped import group_size
+from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
 from mmbnft.fewshot.images import EpisodeImages
 from mmbnft.fewshot.logistic import fit_logistic
 from mmbnft.fewshot.manifest import Manifest

@@ -15,7 +15,6 @@ from mmbnft.fewshot.heads import build_optimizer
 from mmbnft.models import pooled_features
 from mmbnft.protocols import Phase, apply_phase, get_protocol
 
-
 QUERY_BATCH = 25  # queries of an episode in one forward pass
 
 
