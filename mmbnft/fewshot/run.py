@@ -15,9 +15,8 @@ from mmbnft.engine import RANDOM
 from mmbnft.engine.network import load_checkpoint
 from mmbnft.engine.record import Stopwatch, measure_cost
 from mmbnft.errors import DivergedError, UserError
-from mmbnft.fewshot.adapters import make_adapter
+from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
 from mmbnft.fewshot.batching import chunks
-from mmbnft.fewshot.grouped import group_size
 from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
 from mmbnft.fewshot.images import EpisodeImages
 from mmbnft.fewshot.logistic import fit_logistic
@@ -275,7 +274,8 @@ class EpisodeRun:
         if self.method.protocol is None:
             return max(1, _FEATURE_VALUES // (per_episode * self.subject.features.shape[1]))
         _, height, width = images.tensor(images.numbers[:1])[0].shape
-        return group_size(self.recipe.batch_size or self.ways * self.shots, height, width, images.device)
+        step = min(self.recipe.batch_size or per_episode, self.ways * self.shots)
+        return episodes_at_once(self.method, step, height, width, images.device)
 
     def _labels(self, episodes: int) -> Tensor:
         labels = torch.arange(self.ways).repeat_interleave(self.shots)

@@ -10,6 +10,7 @@ from mmbnft.fewshot import Method, execute_episodes, open_manifest, prepare_subj
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.run import EpisodeRun
 from mmbnft.fewshot.sampling import Episodes
+from mmbnft.fewshot.sequential import SequentialAdapter
 from mmbnft.results import read_result, write_result
 from mmbnft.tasks import build_task
 
@@ -145,6 +146,22 @@ def test_a_search_without_validation_episodes_is_refused(make_spec, shapes, mani
     with pytest.raises(UserError, match="a recipe with a search needs validation episodes"):
         execute_episodes(make_spec("bn"), shapes, without, subject, "k")
     assert execute_episodes(make_spec("nearest_mean"), shapes, without, subject, "k").details["chosen_on"] is None
+
+
+@pytest.mark.parametrize("name", ["bn", "bn@batch", "bn_paper"])
+def test_all_episodes_at_once_give_what_one_after_the_other_gives(name, recipe, manifest, subject, monkeypatch):
+    run = EpisodeRun(Method.named(name), dataclasses.replace(recipe, batch_size=4), manifest, subject)
+    together = run.scores(manifest.draw.test, range(5), dict(lr=0.01))
+    used = []
+
+    def sequential(backbone, method, groups, classes):
+        used.append(method.name)
+        return SequentialAdapter(backbone, method.protocol, groups, classes, norm_stats=method.norm_stats)
+
+    monkeypatch.setattr("mmbnft.fewshot.run.make_adapter", sequential)
+    assert torch.allclose(run.scores(manifest.draw.test, range(5), dict(lr=0.01)), together, atol=1e-4)
+    assert used == [name]
+    assert together.std() > 1e-3
 
 
 def test_groups_do_not_change_what_an_episode_gives(recipe, manifest, subject):

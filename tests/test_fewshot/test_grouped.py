@@ -8,7 +8,7 @@ from protocol_networks import build
 from torch import nn
 
 from mmbnft.errors import UserError
-from mmbnft.fewshot.grouped import GroupedAdapter, group_size
+from mmbnft.fewshot.grouped import GroupedAdapter
 from mmbnft.models import ProtocolBackbone, pooled_features
 
 GROUPS, IMAGES, CLASSES, STEPS = 3, 6, 3, 20
