@@ -25,6 +25,7 @@ from mmbnft.fewshot import (
     Manifest,
     Method,
     Subject,
+    checkpoint_identity,
     execute_episodes,
     open_manifest,
     prepare_subject,
@@ -70,7 +71,10 @@ class FewShotBenchmark:
         for name in LISTS:
             values = getattr(self, name)
             if not values or any(values.count(value) > 1 for value in values):
-                raise UserError(f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}")
+                raise UserError(
+                    f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}; give some in the "
+                    "configuration or on the command line"
+                )
         for method in self.methods:
             Method.named(method)
         searches = len(self.recipe.trials()) > 1 and any(method != "nearest_mean" for method in self.methods)
@@ -154,9 +158,10 @@ def run_few_shot(
     files.check_writable(out)
     problems = _problems(benchmark, manifests or out / "manifests")
     store, place = ResultStore(out / "results"), local_device(device)
+    identities = {name: checkpoint_identity(name, weights_root) for name in benchmark.checkpoints}
     plans = [
-        _Plan(problem, benchmark, checkpoint, weights_root)
-        for problem, checkpoint in itertools.product(problems, benchmark.checkpoints)
+        _Plan(problem, benchmark, checkpoint, identity, weights_root)
+        for problem, (checkpoint, identity) in itertools.product(problems, identities.items())
     ]
     keys = {key for plan in plans for key in plan.specs}
     executed = 0
@@ -194,10 +199,12 @@ def _is_done(store: ResultStore, key: str, retry_failed: bool) -> bool:
 class _Plan:
     """The runs of one checkpoint on one problem, by content hash; they share the checkpoint and its features."""
 
-    def __init__(self, problem: _Problem, benchmark: FewShotBenchmark, checkpoint: str, weights_root: Path) -> None:
+    def __init__(
+        self, problem: _Problem, benchmark: FewShotBenchmark, checkpoint: str, identity: str, weights_root: Path
+    ) -> None:
         self.problem, self.weights_root = problem, weights_root
         specs = [FewShotSpec(benchmark.model, method, benchmark.recipe, checkpoint) for method in benchmark.methods]
-        self.specs = {spec.key(problem.manifest, weights_root): spec for spec in specs}
+        self.specs = {spec.key(problem.manifest, identity): spec for spec in specs}
 
     def run(self, left: dict[str, FewShotSpec], device: torch.device, bar: Progress) -> Iterator[Result]:
         """Execute the runs in `left`; whatever goes wrong with one becomes a failed result and the others go on."""

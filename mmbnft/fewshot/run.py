@@ -62,17 +62,17 @@ class FewShotSpec:
         """What results call the method: `fewshot-bn-5way-1shot`, so that shots can stand side by side in one table."""
         return f"{PREFIX}-{self.method}-{manifest.settings.name}"
 
-    def key(self, manifest: Manifest, weights_root: Path) -> str:
+    def key(self, manifest: Manifest, identity: str) -> str:
         """Hex content hash of everything that determines the result.
 
-        Raises:
-            UserError: The checkpoint does not exist.
+        Args:
+            manifest: The episodes.
+            identity: Of the checkpoint, see `checkpoint_identity`.
         """
-        random = self.checkpoint == RANDOM
         return files.sha256_json(
             {
                 "kind": PREFIX,
-                "checkpoint": RANDOM if random else file_identity(self.checkpoint, root=weights_root)[1],
+                "checkpoint": identity,
                 "manifest": manifest.sha256,
                 "model": self.model,
                 "method": dataclasses.asdict(Method.named(self.method)),
@@ -80,6 +80,15 @@ class FewShotSpec:
                 "results_version": RESULTS_VERSION,
             }
         )
+
+
+def checkpoint_identity(checkpoint: str, weights_root: Path) -> str:
+    """Content hash of a checkpoint's file; `random` for the untrained control.
+
+    Raises:
+        UserError: The checkpoint does not exist.
+    """
+    return RANDOM if checkpoint == RANDOM else file_identity(checkpoint, root=weights_root)[1]
 
 
 @dataclass(frozen=True)
@@ -91,12 +100,14 @@ class Subject:
         certificate: Its load certificate.
         images: The images.
         features: Pooled features (n, D) of all of them.
+        seconds: What loading and features took.
     """
 
     backbone: nn.Module
     certificate: dict[str, Any]
     images: EpisodeImages
     features: Tensor
+    seconds: float
 
 
 def prepare_subject(
@@ -114,11 +125,13 @@ def prepare_subject(
     Raises:
         UserError: The checkpoint does not fill the backbone, or an image cannot be read.
     """
+    watch = Stopwatch(device)
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed, weights_root)
     backbone = backbone.to(device=device, memory_format=torch.channels_last)
     backbone.train(False)
     images = EpisodeImages(task, manifest, spec.recipe.test_pipeline, certificate, device, spec.recipe.workers)
-    return Subject(backbone, certificate, images, images.features(backbone))
+    features = images.features(backbone)
+    return Subject(backbone, certificate, images, features, watch.seconds)
 
 
 def execute_episodes(
@@ -174,7 +187,9 @@ def execute_episodes(
         status="ok",
         value=mean.value,
         metric=METRIC,
-        cost=measure_cost(subject.images.device, watch.seconds, run.images_seen),
+        cost=measure_cost(
+            subject.images.device, subject.seconds + watch.seconds, len(subject.features) + run.images_seen
+        ),
         details=details,
     )
 
@@ -190,7 +205,7 @@ class EpisodeRun:
         advance: Called with the number of episodes just finished.
 
     Attributes:
-        images_seen: Images that passed through training steps so far.
+        images_seen: Images, or their features, in training steps so far.
     """
 
     def __init__(
