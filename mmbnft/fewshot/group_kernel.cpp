@@ -18,12 +18,14 @@ struct Sizes {
 // Calls body(offset of the first value, offset into (groups, channels), channels of the block) for every task.
 template <class Body>
 void for_blocks(const Sizes& s, int threads, Body body) {
-  const int64_t blocks = (s.channels + kBlock - 1) / kBlock;
+  // Narrower blocks where there would not be work for every thread.
+  const int64_t step = s.groups * ((s.channels + kBlock - 1) / kBlock) < 2 * threads ? kBlock / 4 : kBlock;
+  const int64_t blocks = (s.channels + step - 1) / step;
   const int64_t tasks = s.groups * blocks;
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t task = 0; task < tasks; ++task) {
-    const int64_t group = task / blocks, first = task % blocks * kBlock;
-    const int width = static_cast<int>(s.channels - first < kBlock ? s.channels - first : kBlock);
+    const int64_t group = task / blocks, first = task % blocks * step;
+    const int width = static_cast<int>(s.channels - first < step ? s.channels - first : step);
     const int64_t at = group * s.values * s.channels + first, own = group * s.channels + first;
     switch (width) {  // a width known to the compiler is a loop without a remainder
       case 16: body(at, own, [] { return 16; }); break;
@@ -34,19 +36,23 @@ void for_blocks(const Sizes& s, int threads, Body body) {
   }
 }
 
-// Adds term(row, channel) over all rows, channel by channel.
-template <class T, class Width, class Term>
-void sum_rows(int64_t rows, Width width, double* total, Term term) {
+// Adds the terms of all rows, channel by channel; add(row, channel, part) adds those of one value to part[0..N-1].
+template <class T, int N, class Width, class Add>
+void sum_rows(int64_t rows, Width width, double (&total)[N][kBlock], Add add) {
   const int w = width();
-  for (int c = 0; c < w; ++c) total[c] = 0;
+  for (int n = 0; n < N; ++n) {
+    for (int c = 0; c < w; ++c) total[n][c] = 0;
+  }
   for (int64_t start = 0; start < rows; start += kRun) {
     const int64_t end = start + kRun < rows ? start + kRun : rows;
-    T part[kBlock] = {};
+    T part[N][kBlock] = {};
     for (int64_t r = start; r < end; ++r) {
 #pragma omp simd
-      for (int c = 0; c < w; ++c) part[c] += term(r, c);
+      for (int c = 0; c < w; ++c) add(r, c, part);
     }
-    for (int c = 0; c < w; ++c) total[c] += part[c];
+    for (int n = 0; n < N; ++n) {
+      for (int c = 0; c < w; ++c) total[n][c] += part[n][c];
+    }
   }
 }
 
@@ -59,14 +65,14 @@ void forward(const T* inputs, const T* weight, const T* bias, const T* added, T*
     const T* x = inputs + at;
     T centre[kBlock], scale[kBlock], shift[kBlock];
     if (follows) {
-      double total[kBlock];
-      sum_rows<T>(s.values, width, total, [&](int64_t r, int c) { return x[r * stride + c]; });
-      for (int c = 0; c < w; ++c) mean[own + c] = centre[c] = static_cast<T>(total[c] / s.values);
-      sum_rows<T>(s.values, width, total, [&](int64_t r, int c) {
+      double total[1][kBlock];
+      sum_rows<T>(s.values, width, total, [&](int64_t r, int c, auto& part) { part[0][c] += x[r * stride + c]; });
+      for (int c = 0; c < w; ++c) mean[own + c] = centre[c] = static_cast<T>(total[0][c] / s.values);
+      sum_rows<T>(s.values, width, total, [&](int64_t r, int c, auto& part) {
         const T d = x[r * stride + c] - centre[c];
-        return d * d;
+        part[0][c] += d * d;
       });
-      for (int c = 0; c < w; ++c) variance[own + c] = static_cast<T>(total[c] / s.values);
+      for (int c = 0; c < w; ++c) variance[own + c] = static_cast<T>(total[0][c] / s.values);
     }
     for (int c = 0; c < w; ++c) {
       scale[c] = weight[own + c] / std::sqrt(variance[own + c] + static_cast<T>(eps));
@@ -102,32 +108,32 @@ void backward(const T* gradient, const T* inputs, const T* outputs, const T* wei
     const T *dy = gradient + at, *x = inputs + at, *y = outputs ? outputs + at : nullptr;
     auto slope_of = [&](int64_t i) { return y && y[i] <= 0 ? T(0) : dy[i]; };
     T centre[kBlock], scale[kBlock], linear[kBlock], shift[kBlock];
-    double direct[kBlock], crossed[kBlock];
     for (int c = 0; c < w; ++c) centre[c] = mean[own + c];
-    sum_rows<T>(s.values, width, direct, [&](int64_t r, int c) { return slope_of(r * stride + c); });
-    sum_rows<T>(s.values, width, crossed, [&](int64_t r, int c) {
-      return slope_of(r * stride + c) * (x[r * stride + c] - centre[c]);
+    double total[2][kBlock];
+    sum_rows<T>(s.values, width, total, [&](int64_t r, int c, auto& part) {
+      const T slope = slope_of(r * stride + c);
+      part[0][c] += slope;
+      part[1][c] += slope * (x[r * stride + c] - centre[c]);
     });
     for (int c = 0; c < w; ++c) {
       const double deviation = 1 / std::sqrt(static_cast<double>(variance[own + c]) + eps);
-      for_bias[own + c] = static_cast<T>(direct[c]);
-      for_weight[own + c] = static_cast<T>(crossed[c] * deviation);
+      for_bias[own + c] = static_cast<T>(total[0][c]);
+      for_weight[own + c] = static_cast<T>(total[1][c] * deviation);
       scale[c] = static_cast<T>(weight[own + c] * deviation);
-      linear[c] = follows ? static_cast<T>(-scale[c] * crossed[c] * deviation * deviation / s.values) : T(0);
-      shift[c] = follows ? static_cast<T>(-scale[c] * direct[c] / s.values) : T(0);
+      linear[c] = follows ? static_cast<T>(-scale[c] * total[1][c] * deviation * deviation / s.values) : T(0);
+      shift[c] = follows ? static_cast<T>(-scale[c] * total[0][c] / s.values) : T(0);
     }
-    if (for_added) {
-      for (int64_t r = 0; r < s.values; ++r) {
-#pragma omp simd
-        for (int c = 0; c < w; ++c) for_added[at + r * stride + c] = slope_of(r * stride + c);
-      }
-    }
-    if (!for_inputs) return;
     for (int64_t r = 0; r < s.values; ++r) {
+      const int64_t row = r * stride;
+      if (for_added) {
 #pragma omp simd
-      for (int c = 0; c < w; ++c) {
-        const int64_t i = r * stride + c;
-        for_inputs[at + i] = slope_of(i) * scale[c] + (x[i] - centre[c]) * linear[c] + shift[c];
+        for (int c = 0; c < w; ++c) for_added[at + row + c] = slope_of(row + c);
+      }
+      if (for_inputs) {
+#pragma omp simd
+        for (int c = 0; c < w; ++c) {
+          for_inputs[at + row + c] = slope_of(row + c) * scale[c] + (x[row + c] - centre[c]) * linear[c] + shift[c];
+        }
       }
     }
   });

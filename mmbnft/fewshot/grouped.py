@@ -15,7 +15,8 @@ from mmbnft.protocols import Phase, get_protocol, plan_phase
 _OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
 # Images of all groups in one pass of `predict`.
 _QUERY_ROWS = 256
-# Pixels of all groups in one batch: about where more of them stop paying on two cores.
+# Pixels of all groups in one batch: bounds its memory, and leaves large images, whose convolutions keep a machine busy
+# by themselves, one group at a time.
 _PIXELS = {"cpu": 1_500_000, "cuda": 100_000_000}
 _MOST_GROUPS = {"cpu": 32, "cuda": 128}
 
@@ -68,6 +69,7 @@ class GroupedAdapter:
         some = next((p for p in backbone.parameters() if p.is_floating_point()), torch.empty(0))
         self._like = torch.empty(0, dtype=some.dtype, device=some.device)
         self.head_weight = self.head_bias = self._like
+        self._fitted = False
 
     def fit(
         self, images: Tensor, labels: Tensor, optimizer: dict[str, Any], steps: int, batches: Tensor | None = None
@@ -90,6 +92,7 @@ class GroupedAdapter:
             UserError: Shapes do not fit, or the optimizer has no such argument.
         """
         self._check(images, labels, steps, batches)
+        self._fitted = False
         self.network.reset(self.groups)
         self.network.train(True)
         fixed = self._evaluate_prefix(images)
@@ -102,20 +105,22 @@ class GroupedAdapter:
                 numbers = batches[step]
                 chosen = [rows(_take(part, numbers)) for part in fixed]
                 targets = _take(labels, numbers).flatten()
-            logits = self._logits(self.network.suffix(*chosen))
+            features = pooled_features(self.network.suffix(*chosen)).unflatten(0, (self.groups, -1))
+            logits = torch.baddbmm(self.head_bias[:, None], features, self.head_weight.mT)
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets, reduction="sum") * scale
             gradients = torch.autograd.grad(loss, leaves)
             flat.grad = torch.cat([gradient.flatten(1) for gradient in gradients], dim=1)
             update(flat)
         self.network.train(False)
         self._freeze()
+        self._fitted = True
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
         """Scores of each group's queries, in evaluation mode.
 
         Queries pass in batches of a fixed size, filled up with zeros, so that a query's scores do not depend on the
-        number or the content of the others.
+        number, the order or the content of the others.
 
         Args:
             images: (G, Q, 3, H, W).
@@ -126,7 +131,7 @@ class GroupedAdapter:
         Raises:
             UserError: `fit` was not called before, or the shape does not fit.
         """
-        if self.head_weight.numel() == 0:
+        if not self._fitted:
             raise UserError("a grouped adapter has nothing to predict with yet; call fit first")
         self._check_images(images)
         size = max(1, _QUERY_ROWS // self.groups)
@@ -135,7 +140,10 @@ class GroupedAdapter:
             missing = size - part.shape[1]
             padded = torch.cat([part, part.new_zeros(self.groups, missing, *part.shape[2:])], dim=1)
             outputs = self.network.suffix(*self.network.prefix(rows(padded.to(self._like))))
-            scores.append(self._logits(outputs)[:, : part.shape[1]])
+            features = pooled_features(outputs).unflatten(0, (self.groups, size))[:, : part.shape[1]]
+            # Not a matrix product, in which the last digits of a row depend on its place.
+            products = features[:, :, None] * self.head_weight[:, None]
+            scores.append(products.sum(dim=-1) + self.head_bias[:, None])
         return torch.cat(scores, dim=1)
 
     def state(self, group: int) -> dict[str, Tensor]:
@@ -169,11 +177,6 @@ class GroupedAdapter:
         for norm in self.network.norms.values():
             norm.weight, norm.bias = norm.weight.detach(), norm.bias.detach()
         self.head_weight, self.head_bias = self.head_weight.detach(), self.head_bias.detach()
-
-    def _logits(self, outputs: Tensor) -> Tensor:
-        """Logits (G, R, classes) from the outputs of a batch."""
-        features = pooled_features(outputs).unflatten(0, (self.groups, -1))
-        return torch.baddbmm(self.head_bias[:, None], features, self.head_weight.mT)
 
     @torch.no_grad()
     def _evaluate_prefix(self, images: Tensor) -> list[Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmbnft.errors import UserError
-from mmbnft.fewshot import group_kernel
+from mmbnft.fewshot.group_kernel import choose_backend
 
 
 class GroupedNorm(nn.Module):
@@ -51,17 +51,16 @@ class GroupedNorm(nn.Module):
 
     def forward(self, inputs: Tensor, added: Tensor | None = None) -> Tensor:
         """Normalise (G * R, C, H, W); `added`, of the same shape, is added before the ReLU."""
-        arguments = (inputs, self.weight, self.bias, added, self.rectifies)
+        arguments = (inputs, self.weight, self.bias, added, self.rectifies, self.eps)
         if not (self.follows and self.training):
-            deviation = torch.rsqrt(self.running_var + self.eps)
-            return _Normalise.apply(*arguments, self.running_mean, deviation, None)[0]
+            return _Normalise.apply(*arguments, self.running_mean, self.running_var)[0]
         values = inputs.shape[0] // len(self.weight) * inputs.shape[2] * inputs.shape[3]
         if values < 2:
             raise UserError(
                 "a batch of one image leaves one value per channel, which has no variance; give more images or use "
                 "frozen statistics"
             )
-        outputs, mean, variance = _Normalise.apply(*arguments, None, None, self.eps)
+        outputs, mean, variance = _Normalise.apply(*arguments, None, None)
         self.tracked += 1
         momentum = 1.0 / self.tracked if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, momentum)
@@ -70,7 +69,7 @@ class GroupedNorm(nn.Module):
 
 
 class _Normalise(torch.autograd.Function):
-    """Batch norm per group, addition and ReLU, keeping for the way back only the inputs and the outputs."""
+    """Batch norm per group, addition and ReLU, keeping for the way back only the inputs and rectified outputs."""
 
     @staticmethod
     def forward(
@@ -80,43 +79,28 @@ class _Normalise(torch.autograd.Function):
         bias: Tensor,
         added: Tensor | None,
         rectifies: bool,
+        eps: float,
         mean: Tensor | None,
-        deviation: Tensor | None,
-        eps: float | None,
+        variance: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs, and the mean and biased variance of each group where `eps` says that they are the batch's."""
-        ctx.set_materialize_grads(False)
+        """Outputs, mean and variance; the mean and the biased variance are the groups' own where none are given."""
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         added = None if added is None else added.contiguous(memory_format=torch.channels_last)
-        backend = group_kernel.backend(inputs)
-        if eps is not None:
-            mean, variance = backend.moments(inputs, len(weight))
-            deviation = torch.rsqrt(variance + eps)
-        else:
-            assert mean is not None
-            variance = mean
-        assert deviation is not None
-        scale = weight * deviation
-        outputs = backend.apply(inputs, scale, bias - mean * scale, added, rectifies)
-        ctx.save_for_backward(inputs, scale, mean, deviation, outputs if rectifies else None)
-        ctx.backend, ctx.follows, ctx.adds = backend, eps is not None, added is not None
+        given = None if mean is None or variance is None else (mean, variance)
+        ctx.backend = choose_backend(inputs)
+        outputs, mean, variance = ctx.backend.forward(inputs, (weight, bias), added, rectifies, given, eps)
+        ctx.save_for_backward(inputs, weight, mean, variance, outputs if rectifies else None)
+        ctx.eps, ctx.follows, ctx.adds = eps, given is None, added is not None
         ctx.mark_non_differentiable(mean, variance)
         return outputs, mean, variance
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         """Gradients of the inputs, scales, offsets and of what was added."""
-        inputs, scale, mean, deviation, outputs = ctx.saved_tensors
-        wants_inputs, wants_affine = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        if outputs is not None:
-            gradient = ctx.backend.mask(gradient, outputs)
-        for_weight = for_bias = for_inputs = None
-        if wants_affine or (wants_inputs and ctx.follows):
-            for_weight, for_bias = ctx.backend.sums(gradient, inputs, mean, deviation)
-        if wants_inputs:
-            sums = (for_weight, for_bias) if ctx.follows else None
-            for_inputs = ctx.backend.back(gradient, inputs, scale, mean, deviation, sums)
-        added = gradient if ctx.adds and ctx.needs_input_grad[3] else None
-        affine = (for_weight, for_bias) if wants_affine else (None, None)
-        return for_inputs, *affine, added, None, None, None, None
+        inputs, weight, mean, variance, outputs = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[0], ctx.adds and ctx.needs_input_grad[3]
+        gradients = ctx.backend.backward(
+            gradient.contiguous(memory_format=torch.channels_last),
+            inputs, outputs, weight, (mean, variance), ctx.eps, ctx.follows, wanted,
+        )  # fmt: skip
+        return *gradients, None, None, None, None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from mmbnft.errors import UserError
+from mmbnft.fewshot.fixed_convolution import FixedConvolution
 from mmbnft.fewshot.grouped_layers import GroupedNorm
 from mmbnft.protocols import PhasePlan, find_norm_layers
 
@@ -75,8 +76,8 @@ class GroupedNetwork:
 
     def train(self, mode: bool) -> None:
         """Choose between training and evaluation."""
-        for norm in self.norms.values():
-            norm.train(mode)
+        for layer in self._layers.values():
+            layer.train(mode)
 
     def _convert(self, name: str, module: nn.Module) -> nn.Module:
         """A frozen copy of a layer, grouped if it is a norm layer."""
@@ -93,7 +94,7 @@ class GroupedNetwork:
         layer = copy.deepcopy(module).requires_grad_(False).to(memory_format=torch.channels_last)
         if hasattr(layer, "inplace"):
             layer.inplace = False  # type: ignore[assignment]
-        return layer
+        return FixedConvolution(layer) if isinstance(layer, nn.Conv2d) else layer
 
 
 class _Tracer(fx.Tracer):
