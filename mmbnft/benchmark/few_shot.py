@@ -5,6 +5,7 @@ import itertools
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,7 @@ class _Plan:
             steps = bar.add_task(label, total=None, note="episodes")
             try:
                 subject = subject or self._subject(spec, device)
-                yield self._execute(spec, subject, key, lambda count, steps=steps: bar.update(steps, advance=count))
+                yield self._execute(spec, subject, key, partial(bar.advance, steps))
             except UserError as error:
                 yield self._failed(spec, key, str(error))
             except Exception as error:  # a bug or an exhausted machine must not take the other runs along

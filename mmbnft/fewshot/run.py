@@ -127,7 +127,7 @@ def prepare_subject(
     """
     watch = Stopwatch(device)
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed, weights_root)
-    backbone = backbone.to(device=device, memory_format=torch.channels_last)
+    backbone.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     backbone.train(False)
     images = EpisodeImages(task, manifest, spec.recipe.test_pipeline, certificate, device, spec.recipe.workers)
     features = images.features(backbone)
