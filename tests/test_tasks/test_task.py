@@ -29,7 +29,7 @@ def test_unknown_metric_split_and_type():
         make(metric="f1")
     with pytest.raises(UserError, match="unknown split 'dev' of task t; allowed: all, test, train, trainval, val"):
         make().images("dev")
-    with pytest.raises(UserError, match="unknown task type 'mnist'; allowed: array_task, digits, drawn, glyphs, list_task"):
+    with pytest.raises(UserError, match="unknown task type 'mnist'; allowed: array_task, digits, drawn, glyphs"):
         build_task(dict(type="mnist"))
     with pytest.raises(UserError, match="task type digits: .*colour"):
         build_task(dict(type="digits", colour=1))
