@@ -148,7 +148,9 @@ def _wide():
     """Convolutions wide enough for libraries to compute few images in another way than many."""
     torch.manual_seed(0)
     layers = [nn.Conv2d(3, 64, 3, 8, 1), nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, 64, 3, 2, 1), nn.BatchNorm2d(64)]
-    return nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(64, 128, 3, padding=1), nn.BatchNorm2d(128))
+    return nn.Sequential(
+        *layers, nn.ReLU(), nn.Conv2d(64, 128, 3, 1, 1), nn.BatchNorm2d(128), nn.Conv2d(128, 128, 3, 1, 1)
+    )
 
 
 @pytest.mark.parametrize("protocol", ["bn", "linear"])
