@@ -5,6 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+# Where a convolution makes a small map of many channels, the library's channels-last code takes about twice the time.
+_SMALL_MAP = 16
+_MANY_CHANNELS = 128
+
 
 class FixedConvolution(nn.Module):
     """A frozen convolution. While training, two kinds are computed as matrix products.
@@ -13,8 +17,8 @@ class FixedConvolution(nn.Module):
       matrix from all input values of an image to all its output values, needs fewer products.
     - A kernel of one pixel with a stride: the pixels in between need not be read, nor their gradients computed.
 
-    In evaluation mode it is always a convolution, whose result for an image does not depend on the image's place in
-    the batch; that of a matrix product does in the last digits.
+    In evaluation mode it is always one of torch's convolutions, whose result for an image does not depend on the
+    image's place in the batch; that of a matrix product does in the last digits.
 
     Args:
         conv: The convolution, whose weights are used as they are.
@@ -24,17 +28,27 @@ class FixedConvolution(nn.Module):
         super().__init__()
         self.conv = conv.requires_grad_(False)
         self._matrices: dict[tuple[int, int], Tensor] = {}
+        self._plain_weight: Tensor | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Convolve (N, C, H, W)."""
-        if not self.training:
-            return self.conv(inputs)
         stride, taps = self.conv.stride, self.conv.kernel_size[0] * self.conv.kernel_size[1]
+        if not self.training:
+            return self._convolve(inputs)
         if taps == 1 and max(stride) > 1 and self.conv.groups == 1 and not any(self._padding()):
             return _Pointwise.apply(inputs, self.conv.weight.flatten(1), self.conv.bias, stride)
         if taps > 1 and inputs.shape[2] * inputs.shape[3] < taps * max(stride):
             return self._multiply(inputs)
-        return self.conv(inputs)
+        return self._convolve(inputs)
+
+    def _convolve(self, inputs: Tensor) -> Tensor:
+        """Convolve in the layout that suits the map's size."""
+        pixels = inputs.shape[2] * inputs.shape[3] // (self.conv.stride[0] * self.conv.stride[1])
+        if inputs.device.type != "cpu" or pixels > _SMALL_MAP or self.conv.in_channels < _MANY_CHANNELS:
+            return self.conv(inputs)
+        if self._plain_weight is None:
+            self._plain_weight = self.conv.weight.contiguous()
+        return self.conv._conv_forward(inputs.contiguous(), self._plain_weight, self.conv.bias)
 
     def _padding(self) -> tuple[int, ...]:
         padding = self.conv.padding

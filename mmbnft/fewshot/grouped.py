@@ -15,9 +15,9 @@ from mmbnft.protocols import Phase, get_protocol, plan_phase
 _OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
 # Images of all groups in one pass of `predict`.
 _QUERY_ROWS = 256
-# Pixels of all groups in one batch: bounds its memory, and leaves large images, whose convolutions keep a machine busy
-# by themselves, one group at a time.
-_PIXELS = {"cpu": 1_500_000, "cuda": 100_000_000}
+# Pixels of all groups in one batch. On a processor: maps of 64 channels at half the images' size then stay within
+# 32 MB, above which the C library fetches every array afresh from the operating system, page by page.
+_PIXELS = {"cpu": 500_000, "cuda": 100_000_000}
 _MOST_GROUPS = {"cpu": 32, "cuda": 128}
 
 

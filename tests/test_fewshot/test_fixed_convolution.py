@@ -37,6 +37,15 @@ def test_it_is_the_convolution(config, size):
         torch.testing.assert_close(found, slope, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize(("size", "layout"), [(4, torch.contiguous_format), (6, torch.channels_last)])
+def test_small_maps_of_many_channels_change_the_layout_and_not_the_values(size, layout):
+    conv = nn.Conv2d(128, 6, 3, padding=1).double().to(memory_format=torch.channels_last)
+    images = torch.randn(2, 128, size, size).double().contiguous(memory_format=torch.channels_last)
+    outputs = FixedConvolution(conv)(images)
+    assert outputs.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(outputs, conv(images), rtol=1e-11, atol=1e-12)
+
+
 def test_only_where_it_pays_is_it_a_matrix_product(monkeypatch):
     conv = nn.Conv2d(4, 6, 3, padding=1)
     calls = []
