@@ -1,6 +1,6 @@
 # The shipped checkpoints on array files of real images, given by --task; 32 pixels, as they were pre-trained.
 _base_ = ["../_base_/models/tiny18.py", "_base_/small.py"]
-recipe = dict(test_pipeline=[dict(type="Resize", size=(32, 32))])
+recipe = dict(name="tiny_real", batch_size=25, test_pipeline=[dict(type="Resize", size=(32, 32))])
 few_shot = dict(
     name="tiny_real",
     checkpoints=["group:tiny"],

@@ -14,8 +14,8 @@ from mmbnft.fewshot.statistics import Array, Difference, half_width, paired_diff
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER, NOT_SEPARABLE, holm, verdict
 from mmbnft.results import Result
 
-# What other methods are compared with, the first that was run.
-REFERENCES = ("linear", "logistic", "nearest_mean")
+# What other methods are compared with: the linear heads, one trained in the same steps, one to its optimum.
+REFERENCES = ("linear", "logistic")
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,14 @@ def _board(board: Board) -> str:
         cells = (board.accuracies.get((checkpoint, method)) for method in board.methods)
         shown = ["" if values is None else f"{values.mean():.2f} ± {half_width(values):.2f}" for values in cells]
         lines.append(f"| {checkpoint} | " + " | ".join(shown) + " |")
-    return "\n".join([*lines, *_between_methods(board), *_between_checkpoints(board)])
+    for reference in REFERENCES:
+        if reference in board.methods and len(board.methods) > 1:
+            lines += _between_methods(board, reference)
+    return "\n".join([*lines, *_between_checkpoints(board)])
 
 
-def _between_methods(board: Board) -> list[str]:
+def _between_methods(board: Board, reference: str) -> list[str]:
     """What each method gains over the reference, checkpoint by checkpoint and on average."""
-    reference = next((name for name in REFERENCES if name in board.methods), None)
-    if reference is None or len(board.methods) < 2:
-        return []
     lines = [
         "",
         f"| minus {reference} | on average over checkpoints | better | not separable | worse |",

@@ -34,6 +34,8 @@ def test_a_table_shows_means_intervals_and_paired_verdicts(results):
     assert "### glyphs, 5-way 1-shot" in text
     assert "| checkpoint | linear | bn |" in text
     assert f"| a | {first.mean():.2f} ± {1.96 * first.std() / 10:.2f} |" in text
+    assert "| minus linear | on average over checkpoints | better | not separable | worse |" in text
+    assert "minus logistic" not in text
     (row,) = [line for line in text.splitlines() if line.startswith("| bn | ")]
     assert row.endswith("| 1 | 1 | 0 |")  # a gains 2 points, b nothing that shows, c has no bn
     values = [np.array(result.details["accuracies"]) for result in results]
