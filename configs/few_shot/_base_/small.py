@@ -3,6 +3,6 @@ recipe = dict(
     name="small",
     steps=20,
     optimizer=dict(type="SGD", lr=0.1, momentum=0.9),
-    search=dict(lr=[0.003, 0.01, 0.03, 0.1]),
+    search=dict(lr=[0.001, 0.005, 0.02, 0.1]),
     penalties=[0.01, 0.1, 1.0, 10.0],
 )
