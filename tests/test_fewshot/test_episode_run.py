@@ -6,10 +6,9 @@ import torch
 from sklearn.neighbors import NearestCentroid
 
 from mmbnft.errors import DivergedError, UserError
-from mmbnft.fewshot import Method, execute_episodes, open_manifest, prepare_subject
+from mmbnft.fewshot import EpisodeSettings, Method, execute_episodes, open_manifest, prepare_subject
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.run import EpisodeRun
-from mmbnft.fewshot.sampling import Episodes
 from mmbnft.fewshot.sequential import SequentialAdapter
 from mmbnft.results import read_result, write_result
 from mmbnft.tasks import build_task
@@ -68,12 +67,12 @@ def test_in_one_shape_a_network_gives_one_answer_per_image(subject):
 def test_accuracies_are_those_of_an_oracle_on_the_features(recipe, manifest, subject):
     run = EpisodeRun(Method.named("nearest_mean"), recipe, manifest, subject)
     found = run.accuracies("test", {})
-    features = subject.features.numpy()
+    features = dict(zip(manifest.images().tolist(), subject.features.numpy(), strict=True))
     for accuracy, support, queries in zip(found, manifest.draw.test.support, manifest.draw.test.queries, strict=True):
         truth = np.repeat(np.arange(3), 2), np.repeat(np.arange(3), 3)
-        places = [subject.images.places(part.ravel()) for part in (support, queries)]
-        oracle = NearestCentroid().fit(features[places[0]], truth[0])
-        assert accuracy == pytest.approx(100 * np.mean(oracle.predict(features[places[1]]) == truth[1]))
+        known, asked = ([features[number] for number in part.ravel().tolist()] for part in (support, queries))
+        oracle = NearestCentroid().fit(known, truth[0])
+        assert accuracy == pytest.approx(100 * np.mean(oracle.predict(asked) == truth[1]))
 
 
 def test_the_trial_that_is_best_on_validation_is_taken(recipe, manifest, subject, monkeypatch):
@@ -184,19 +183,17 @@ def test_unknown_methods_are_refused(name):
         Method.named(name)
 
 
-def test_tasks_of_other_episodes_are_indexed_by_the_pool(make_spec, tmp_path):
+def test_images_are_found_by_their_number_in_the_pool(make_spec, tmp_path):
     task = build_task(dict(type="digits", image_size=16, train_size=60, val_size=40, test_size=90))
-    settings = dict(n_way=2, k_shot=1, queries=2, episodes=3)
-    manifest = open_manifest(tmp_path / "d.jsonl", task, dataclasses.replace(_settings(), **settings))
+    settings = EpisodeSettings(n_way=2, k_shot=1, queries=2, episodes=3)
+    manifest = open_manifest(tmp_path / "d.jsonl", task, settings)
     subject = prepare_subject(make_spec("nearest_mean"), task, manifest, torch.device("cpu"), tmp_path)
-    numbers = manifest.images()
-    pool = task.images("all")
-    for place, number in enumerate(numbers):
-        assert np.array_equal(subject.images.dataset.images.pixels(place), pool.pixels(int(number)))
-    assert isinstance(manifest.draw.test, Episodes)
-
-
-def _settings():
-    from mmbnft.fewshot import EpisodeSettings
-
-    return EpisodeSettings()
+    pool, mean, std = task.images("all"), torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    numbers = manifest.draw.test.support
+    assert numbers.max() > len(manifest.images())  # a number is no place
+    for image, number in zip(subject.images.tensor(numbers).flatten(0, 2), numbers.ravel(), strict=True):
+        pixels = torch.from_numpy(pool.pixels(int(number))).float() / 255
+        assert torch.allclose(image, ((pixels - mean) / std).permute(2, 0, 1), atol=1e-6)
+    assert (
+        pool.labels[manifest.images()[subject.images.places(numbers)]] == manifest.draw.test.classes[..., None]
+    ).all()
