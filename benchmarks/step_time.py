@@ -1,49 +1,146 @@
-"""Time of one training step per protocol, as a ratio to end-to-end fine-tuning in the same run.
+"""Time and memory of one training step per protocol, as ratios to the host's way of doing it in the same run.
 
-    python benchmarks/step_time.py [--depth 50] [--size 224] [--batch 16] [--repeats 5]
+    python benchmarks/step_time.py [--depth 50] [--size 224] [--batch 16] [--repeats 5] [--quick]
 
-Every repeat times each arm once, in turn, so that a drift of the machine's speed meets all of them alike. Printed:
-median seconds, the median of the repeats' ratios, and their range. The baseline is a full fine-tuning step in NCHW,
-which is how MMSelfSup's own loop runs on a CPU.
+The host's way: NCHW tensors, the C library's default allocation, every activation kept. Every arm lives in a process
+of its own, so its peak memory is its own and allocators do not mix; the arms take turns, one step each, so that a drift of the
+machine's speed meets all of them alike. Printed: median seconds; how many times faster than a full fine-tuning step and
+than a step of the same protocol, both done the host's way (median of the repeats' ratios, and the range of the first);
+activations kept for the backward pass; peak memory of the process.
 """
 
 import argparse
+import multiprocessing
+import resource
 import statistics
 import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from mmbnft.memory import keep_freed_memory
 from mmbnft.models import BnftLinearHead
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
 from mmselfsup.models.builder import build_algorithm
 
-BASELINE = ("finetune", torch.contiguous_format)
-ARMS = [BASELINE, *((p, torch.channels_last) for p in ("finetune", "bn", "bn_paper", "bn_frozen_stats", "linear"))]
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of doing a step."""
+
+    protocol: str
+    ours: bool = True  # channels-last, freed memory kept; else as the host does it
+    lean: bool = False
+
+    @property
+    def label(self) -> str:
+        """How the step is done."""
+        return ("lean" if self.lean else "channels-last") if self.ours else "host"
 
 
-def build(protocol: str, depth: int, layout: torch.memory_format) -> nn.Module:
-    """A ResNet under a protocol, in train mode."""
+PROTOCOLS = ("finetune", "bn", "bn_frozen_stats", "linear")
+ARMS = (
+    *(Arm(protocol, ours=False) for protocol in PROTOCOLS),
+    *(Arm(protocol) for protocol in (*PROTOCOLS[:2], "bn_paper", *PROTOCOLS[2:])),
+    Arm("bn", lean=True),
+    Arm("bn_frozen_stats", lean=True),
+)
+
+
+def build(arm: Arm, depth: int) -> nn.Module:
+    """A ResNet under the arm's protocol, in train mode."""
     backbone = dict(type="ResNet", depth=depth, out_indices=[4], norm_cfg=dict(type="BN"))
-    wrapped = dict(type="ProtocolBackbone", protocol=protocol, backbone=backbone)
+    wrapped = dict(type="ProtocolBackbone", protocol=arm.protocol, backbone=backbone)
     width = 2048 if depth >= 50 else 512
     head = dict(type="BnftLinearHead", in_channels=width, num_classes=100)
     model = build_algorithm(dict(type="Classification", backbone=wrapped, head=head))
     assert isinstance(model.head, BnftLinearHead)
-    return model.to(memory_format=layout).train()
+    model.backbone.saves_memory = arm.lean
+    return model.to(memory_format=torch.channels_last if arm.ours else torch.contiguous_format).train()
 
 
-def step_seconds(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Seconds of forward, backward and one SGD step."""
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(trainable, lr=1e-3, momentum=0.9)
-    started = time.perf_counter()
-    loss = model(images, mode="train", label=labels)["loss"]
-    loss.backward()
-    optimizer.step()
-    return time.perf_counter() - started
+def saved_bytes(model: nn.Module, loss: Tensor) -> int:
+    """Bytes that the graph of a loss keeps, without parameters and buffers; equal storages count once."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    storages, packed, seen, waiting = {}, 0, set(), [loss.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        waiting.extend(parent for parent, _ in node.next_functions)
+        values = [getattr(node, name) for name in dir(node) if name.startswith(("_saved_", "saved_tensors"))]
+        for value in values:
+            for tensor in value if isinstance(value, tuple) else (value,):
+                if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in own:
+                    storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        mask = getattr(node, "mask", None)
+        packed += 0 if mask is None else mask.nbytes
+    return sum(storages.values()) + packed
+
+
+def serve(pipe: Connection, arm: Arm, args: argparse.Namespace) -> None:
+    """An arm's process: one step for each request, answered by (seconds, bytes kept, peak bytes)."""
+    torch.set_num_threads(args.threads)
+    if arm.ours:
+        keep_freed_memory()
+    torch.manual_seed(0)
+    images, labels = torch.rand(args.batch, 3, args.size, args.size), torch.randint(0, 100, (args.batch,))
+    model = build(arm, args.depth)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-3, momentum=0.9)
+    pipe.send(None)
+    while pipe.recv():
+        started = time.perf_counter()
+        loss = model(images, mode="train", label=labels)["loss"]
+        halfway = time.perf_counter()
+        kept = saved_bytes(model, loss)
+        resumed = time.perf_counter()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        seconds = halfway - started + time.perf_counter() - resumed
+        pipe.send((seconds, kept, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+
+
+def measure(args: argparse.Namespace) -> dict[Arm, list[tuple[float, int, int]]]:
+    """Let the arms take turns."""
+    context = multiprocessing.get_context("spawn")
+    pipes, records = {}, {arm: [] for arm in ARMS}
+    for arm in ARMS:
+        pipes[arm], theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs, arm, args), daemon=True).start()
+        theirs.close()
+        pipes[arm].recv()
+    for repeat in range(args.repeats + 1):
+        for arm, pipe in pipes.items():
+            pipe.send(True)
+            record = pipe.recv()
+            if repeat:  # the first round warms up
+                records[arm].append(record)
+    for pipe in pipes.values():
+        pipe.send(False)
+    return records
+
+
+def print_table(records: dict[Arm, list[tuple[float, int, int]]]) -> None:
+    """Print one row for each arm, as a Markdown table."""
+    seconds = {arm: [record[0] for record in rows] for arm, rows in records.items()}
+    print("| protocol | way | seconds | x host finetune | range | x host's own | kept MB | peak MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for arm, rows in records.items():
+        full = [b / t for b, t in zip(seconds[Arm("finetune", ours=False)], seconds[arm], strict=True)]
+        baseline = seconds.get(Arm(arm.protocol, ours=False))
+        same = (
+            f"{statistics.median(b / t for b, t in zip(baseline, seconds[arm], strict=True)):.2f}" if baseline else ""
+        )
+        print(
+            f"| {arm.protocol} | {arm.label} | {statistics.median(seconds[arm]):.3f} | {statistics.median(full):.2f} | "
+            f"{min(full):.2f}-{max(full):.2f} | {same} | {rows[-1][1] / 1e6:.1f} | {rows[-1][2] / 1e6:.0f} |"
+        )
 
 
 def main() -> None:
@@ -53,26 +150,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--quick", action="store_true", help="a toy size, to see that it runs")
     args = parser.parse_args()
-    images = torch.rand(args.batch, 3, args.size, args.size)
-    labels = torch.randint(0, 100, (args.batch,))
-    models = {arm: build(arm[0], args.depth, arm[1]) for arm in ARMS}
-    seconds: dict[tuple, list[float]] = {arm: [] for arm in ARMS}
-    for repeat in range(args.repeats + 1):
-        for arm, model in models.items():
-            taken = step_seconds(model, images, labels)
-            if repeat:  # the first round warms up
-                seconds[arm].append(taken)
-            model.zero_grad(set_to_none=True)
-    print(f"ResNet-{args.depth}, {args.size} px, batch {args.batch}, {torch.get_num_threads()} threads, "
-          f"torch {torch.__version__}, {args.repeats} repeats")  # fmt: skip
-    print(f"{'protocol':<16} {'layout':<14} {'seconds':>8} {'ratio':>6}  range")
-    for arm, taken in seconds.items():
-        ratios = [b / t for b, t in zip(seconds[BASELINE], taken, strict=True)]
-        layout = "channels last" if arm[1] is torch.channels_last else "NCHW"
-        print(f"{arm[0]:<16} {layout:<14} {statistics.median(taken):>8.2f} {statistics.median(ratios):>6.2f}  "
-              f"{min(ratios):.2f}-{max(ratios):.2f}")  # fmt: skip
-    print("ratio: how many times faster than the baseline, the first row")
+    if args.quick:
+        args.depth, args.size, args.batch, args.repeats = 18, 64, 4, 2
+    print(f"ResNet-{args.depth}, {args.size} px, batch {args.batch}, {args.threads} threads, "
+          f"torch {torch.__version__}, {args.repeats} repeats\n")  # fmt: skip
+    print_table(measure(args))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every command in tools/ shares: one-sentence errors and clean interruption."""
+"""What every command in tools/ shares: one-sentence errors, clean interruption, quick memory."""
 
 import sys
 from collections.abc import Callable
@@ -6,12 +6,14 @@ from collections.abc import Callable
 from mmcv import DictAction
 
 from mmbnft.errors import UserError
+from mmbnft.memory import keep_freed_memory
 
 __all__ = ["DictAction", "run_command"]
 
 
 def run_command(main: Callable[[], int]) -> int:
     """Call `main` and return its exit status; 2 for a user's mistake, 130 for Ctrl-C."""
+    keep_freed_memory()
     try:
         return main()
     except UserError as error:

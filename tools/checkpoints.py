@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
 from mmbnft.command import run_command
+from mmbnft.download import bytes_bar
 from mmbnft.errors import UserError
 from mmbnft.zoo import DEFAULT_ROOT, GROUPS, Certificate, entries, get_entry, group
 from mmbnft.zoo.conversion import convert, verify
@@ -38,14 +38,9 @@ def show_entry(args: argparse.Namespace) -> int:
 
 def fetch_entries(args: argparse.Namespace) -> int:
     """Download entries one after the other."""
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     for name in args.id:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task(name, total=None)
-            entry = get_entry(name, args.root)
-            receipts = fetch(
-                entry, args.root, lambda done, total, p=progress, t=task: p.update(t, completed=done, total=total)
-            )
+        with bytes_bar(name) as advance:
+            receipts = fetch(get_entry(name, args.root), args.root, advance)
         for receipt in receipts:
             held = f"equal to the published {receipt.checked}" if receipt.checked else "no published hash"
             print(f"{name}: {receipt.file}, {receipt.size} bytes, sha256 {receipt.sha256} ({held})")

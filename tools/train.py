@@ -20,9 +20,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--checkpoint", help="catalogue id, weight file, or 'random'")
     parser.add_argument("--allow-partial", action="store_true", default=None, help="accept an incomplete checkpoint")
     parser.add_argument("--protocol", help="protocol, e.g. linear, bn, finetune, or score, e.g. knn")
+    parser.add_argument("--recipe", help="named recipe in the place of the file's, e.g. clean, vpulab, ericsson")
     parser.add_argument("--split", type=int, help="number of the official split")
     parser.add_argument("--seed", type=int, help="seed of head, order and augmentation")
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run of the work dir")
+    parser.add_argument("--cache", type=Path, help="folder that keeps decoded images for this and other runs")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
@@ -39,7 +41,7 @@ def main() -> int:
     """Load the configuration, run, print a summary."""
     args = parse_args()
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    config = load_config(args.config, args.cfg_options)
+    config = load_config(args.config, args.cfg_options, args.recipe)
     names = ("checkpoint", "allow_partial", "protocol", "split", "seed")
     config.merge_from_dict({name: value for name in names if (value := getattr(args, name)) is not None})
     options = {"wandb": args.wandb, "project": args.wandb_project, "name": args.wandb_run_name,
@@ -53,8 +55,11 @@ def main() -> int:
         resume=args.resume,
         launcher=args.launcher,
         device=args.device,
+        cache=args.cache,
     )
     if Processes.current().is_main:
+        if remark := result.details["config"]["recipe"]["remark"]:
+            print(f"recipe {result.recipe}: {remark}")
         trainable = ", ".join(f"{c['values']:,} of {c['of']:,}" for c in result.details["trainable"])
         print(f"{result.checkpoint}  {result.task}  {result.protocol}: test {result.metric} {result.value:.2f} %")
         print(f"trained {trainable} backbone values in {result.cost['seconds']:.1f} s; result: {path}")

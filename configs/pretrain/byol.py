@@ -29,3 +29,4 @@ model = dict(
     ),
 )
 custom_hooks = [dict(type="MomentumUpdateHook", end_momentum=1.0)]
+runner = dict(max_epochs=34)

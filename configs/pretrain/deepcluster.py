@@ -15,4 +15,4 @@ custom_hooks = [
 ]
 # The classifier starts anew with every clustering, so it carries no momentum over.
 optimizer = dict(paramwise_cfg={r"\Ahead\.": dict(momentum=0.0)})
-runner = dict(max_epochs=24)
+runner = dict(max_epochs=64)

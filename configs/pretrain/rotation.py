@@ -12,4 +12,4 @@ data = dict(
         ],
     ),
 )
-runner = dict(max_epochs=12)
+runner = dict(max_epochs=24)

@@ -3,7 +3,7 @@ method = "SwAV"
 model = dict(
     type="SwAV",
     neck=dict(type="SwAVNeck", in_channels=128, hid_channels=128, out_channels=64, norm_cfg=dict(type="BN1d")),
-    head=dict(type="SwAVHead", feat_dim=64, num_prototypes=100, num_crops=[2, 4]),
+    head=dict(type="SwAVHead", feat_dim=64, num_prototypes=100, num_crops=[2, 4], epsilon=0.03),
 )
 # Four crops of half the side beside the two views: about the work of one more view.
 small_view = [
@@ -16,9 +16,13 @@ custom_hooks = [
     dict(
         type="SwAVHook",
         batch_size={{_base_.data.samples_per_gpu}},
-        epoch_queue_starts=2,
+        epoch_queue_starts=8,
         feat_dim=64,
         queue_length=512,
     )
 ]
-runner = dict(max_epochs=4)
+# The paper's weight decay and its authors' remedies for a loss stuck at that of equal assignments (ln 100), where the
+# first run ended: sharper assignments, prototypes that stand still for the first epoch, and a queue that starts later.
+optimizer = dict(weight_decay=1e-6)
+optimizer_config = dict(type="DistOptimizerHook", frozen_layers_cfg=dict(prototypes=30))
+runner = dict(max_epochs=23)

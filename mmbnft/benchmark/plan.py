@@ -10,9 +10,9 @@ from typing import Any
 
 from mmcv import Config
 
-from mmbnft.engine import RANDOM, Recipe, RunSpec
+from mmbnft.engine import RANDOM, Recipe, RunSpec, resolve_recipe
 from mmbnft.errors import UserError, choices
-from mmbnft.tasks import Task, build_task
+from mmbnft.tasks import Task, build_task, refuse_shared_images
 from mmbnft.zoo import group
 
 GROUP = "group:"
@@ -25,7 +25,7 @@ class Benchmark:
     Attributes:
         name: Benchmark name.
         model: Configuration of the network, as in a run's.
-        recipe: One recipe for every arm.
+        recipe: One recipe for every arm, or the configuration of a named one, which may differ between arms and tasks.
         checkpoints: Catalogue ids, weight files, `random`, or `group:NAME` for a named group of the catalogue.
         tasks: Task configurations, or folders of prepared tasks.
         protocols: Protocol names.
@@ -39,7 +39,7 @@ class Benchmark:
 
     name: str
     model: dict[str, Any]
-    recipe: Recipe
+    recipe: Recipe | dict[str, Any]
     checkpoints: tuple[str, ...]
     tasks: tuple[dict[str, Any], ...]
     protocols: tuple[str, ...]
@@ -77,7 +77,7 @@ class Benchmark:
         grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
         grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
         try:
-            return cls(model=settings["model"], recipe=Recipe.from_config(settings["recipe"]), **grid)
+            return cls(model=settings["model"], recipe=settings["recipe"], **grid)
         except TypeError as error:
             raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
 
@@ -135,10 +135,12 @@ def plan_runs(
     runs = []
     for config, split in itertools.product(benchmark.tasks, benchmark.splits):
         task = build(config, split)
+        refuse_shared_images(task)
         for seed, protocol, checkpoint in itertools.product(
             benchmark.seeds, benchmark.protocols, benchmark.checkpoints
         ):
-            spec = RunSpec(benchmark.model, config, protocol, benchmark.recipe, checkpoint, split, seed)
+            recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
+            spec = RunSpec(benchmark.model, config, protocol, recipe, checkpoint, split, seed)
             runs.append(PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric))
     if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
         raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")

@@ -33,7 +33,9 @@ def work(run: PlannedRun, store: ResultStore, weights_root: Path) -> Result:
         store: Where the result goes.
         weights_root: Folder of the catalogue's weight files.
     """
-    options = RunOptions(store.folder.parent, save_state=False, weights_root=weights_root)
+    options = RunOptions(
+        store.folder.parent, save_state=False, weights_root=weights_root, cache=store.folder.parent / "cache"
+    )
     try:
         result = execute(run.spec, options, warm_task(run.spec.task, run.spec.split))
     except UserError as error:

@@ -17,7 +17,8 @@ def describe_run(spec: RunSpec) -> str:
     protocol = get_protocol(spec.protocol)
     parts = []
     for number, phase in enumerate(protocol.phases, start=1):
-        length = f"{phase.epochs} epochs" if phase.epochs else f"the recipe's {spec.recipe.epochs} epochs"
+        own = f"{spec.recipe.epochs} epochs" if spec.recipe.epochs else f"{spec.recipe.steps:,} steps"
+        length = f"{phase.epochs} epochs" if phase.epochs else f"the recipe's {own}"
         head = (
             f"protocol {protocol.name} ({protocol.published_as}), phase {number} of {len(protocol.phases)}: "
             f"train {phase.train}, norm layers {phase.norm_layers}, statistics {phase.norm_stats}, {length}, "

@@ -58,9 +58,10 @@ class EpochHook(Hook):
         self.position, self.seed, self.val_interval, self.score, self.save = position, seed, val_interval, score, save
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Set order, augmentation and dropout for this epoch."""
+        """Set length, order, augmentation and dropout for this epoch."""
         epoch = self.position.phase * 100_000 + runner.epoch
         runner.data_loader.batch_sampler.epoch = epoch
+        runner.data_loader.batch_sampler.limit = runner.max_iters - runner.iter
         runner.data_loader.dataset.epoch = epoch
         torch.manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
         self._started = time.perf_counter()
@@ -73,7 +74,6 @@ class EpochHook(Hook):
 
     def after_train_epoch(self, runner: Any) -> None:
         """Extend the curve; read val; hand the position on for saving."""
-        batches = runner.data_loader.batch_sampler
         entry = {
             "phase": self.position.phase,
             "epoch": runner.epoch + 1,
@@ -86,7 +86,7 @@ class EpochHook(Hook):
             runner.log_buffer.output["val"] = entry["val"]
         self.position.curve.append(entry)
         self.position.epoch = runner.epoch + 1
-        self.position.images += len(batches) * batches.batch_size
+        self.position.images += self._steps * runner.data_loader.batch_sampler.batch_size
         if runner.epoch + 1 < runner.max_epochs:
             self._hand_on(runner)
 

@@ -23,6 +23,11 @@ class EpochBatches(Sampler[list[int]]):
         seed: Seed of the order.
         processes: Who shares the batches.
 
+    Attributes:
+        epoch: Number of the epoch, to be set before each.
+        limit: Steps after which the epoch breaks off, to be set before each; None for a whole one. Its length stays
+            that of a whole epoch.
+
     Raises:
         UserError: A global batch cannot be shared evenly.
     """
@@ -31,6 +36,7 @@ class EpochBatches(Sampler[list[int]]):
         self.size, self.seed, self.processes = size, seed, processes
         self.batch_size = min(batch_size, size)
         self.epoch = 0
+        self.limit: int | None = None
         if self.batch_size % processes.count:
             raise UserError(
                 f"a batch of {self.batch_size} images cannot be shared evenly by {processes.count} processes; "
@@ -38,7 +44,7 @@ class EpochBatches(Sampler[list[int]]):
             )
 
     def __len__(self) -> int:
-        """Steps of an epoch."""
+        """Steps of a whole epoch."""
         return -(-self.size // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -47,11 +53,12 @@ class EpochBatches(Sampler[list[int]]):
         filled = np.resize(order, len(self) * self.batch_size).reshape(len(self), self.batch_size)
         share = self.batch_size // self.processes.count
         start = self.processes.rank * share
-        for batch in filled:
+        for batch in filled[: self.limit]:
             yield batch[start : start + share].tolist()
 
 
 def train_loader(dataset: TaskDataset, batch_size: int, seed: int, processes: Processes, workers: int) -> DataLoader:
     """A loader of shuffled training batches; its `batch_sampler` is an `EpochBatches`."""
     batches = EpochBatches(len(dataset), batch_size, seed, processes)
+    dataset.open()
     return DataLoader(dataset, batch_sampler=batches, num_workers=workers)

@@ -11,10 +11,11 @@ from mmcv.utils import get_logger
 from mmselfsup.models.builder import build_algorithm, build_backbone
 from torch import Tensor, nn
 
+from mmbnft.engine.recipe import Recipe
 from mmbnft.engine.spec import RANDOM, RunSpec
 from mmbnft.errors import UserError
 from mmbnft.models import ProtocolBackbone, pooled_features
-from mmbnft.tasks import Task, TaskDataset
+from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
 from mmbnft.zoo import load_backbone
 
 # What networks without a checkpoint of their own get: the statistics of ImageNet, as everywhere in this field.
@@ -48,7 +49,7 @@ class Network:
         self.backbone.enter_phase(0)
 
 
-def build_network(spec: RunSpec, task: Task, device: torch.device, weights_root: Path) -> Network:
+def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device, weights_root: Path) -> Network:
     """Build the model of a spec and load its checkpoint completely.
 
     Args:
@@ -62,8 +63,10 @@ def build_network(spec: RunSpec, task: Task, device: torch.device, weights_root:
     """
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
     wrapped = ProtocolBackbone(backbone, spec.protocol)
-    sample = image_dataset(task, "train", spec.recipe.test_pipeline, certificate)[0]["img"]
+    sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
     head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
+    if spec.recipe.norm_before_classifier:
+        head["norm_before_classifier"] = True
     head["in_channels"] = _width(wrapped, sample)
     # The head must not depend on how many numbers the backbone's initialisation drew.
     torch.manual_seed(spec.seed)
@@ -128,19 +131,30 @@ def _width(backbone: nn.Module, image: Tensor) -> int:
 
 
 def image_dataset(
-    task: Task, split: str, pipeline: list[dict[str, Any]], certificate: dict[str, Any], seed: int | None = None
+    task: Task | SplitLedger,
+    split: str,
+    recipe: Recipe,
+    certificate: dict[str, Any],
+    training_seed: int | None = None,
+    cache: ImageCache | None = None,
 ) -> TaskDataset:
-    """A split, transformed by a recipe's pipeline and normalised as the checkpoint was pre-trained.
+    """A split as a recipe wants it: transformed, its channels ordered, normalised.
 
     Args:
         task: The task.
         split: `train`, `val`, `test` or `trainval`.
-        pipeline: Transforms on PIL images.
-        certificate: Holds `normalisation` with `mean` and `std` of RGB in 0..1, or None for none.
-        seed: Seed of random transforms.
+        recipe: Says what to do with the images.
+        certificate: Holds the checkpoint's `normalisation` with `mean` and `std` of RGB in 0..1, or None for none.
+        training_seed: If given, the images are transformed for training, at random by this seed; otherwise for
+            evaluation.
+        cache: Keeps decoded images.
     """
+    pipeline = recipe.test_pipeline if training_seed is None else recipe.training_steps
     steps = [*pipeline, {"type": "ToTensor"}]
-    normalisation = certificate["normalisation"]
+    if recipe.channel_order == "bgr":
+        steps.append({"type": "ReverseChannels"})
+    own = recipe.normalisation
+    normalisation = certificate["normalisation"] if isinstance(own, str) else own
     if normalisation:
         steps.append({"type": "Normalize", "mean": list(normalisation["mean"]), "std": list(normalisation["std"])})
-    return TaskDataset(task, split, steps, seed)
+    return TaskDataset(task, split, steps, training_seed, cache)

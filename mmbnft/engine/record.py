@@ -12,18 +12,18 @@ from mmbnft.engine.network import Network
 from mmbnft.engine.spec import RunSpec
 from mmbnft.processes import Processes
 from mmbnft.results import Result
-from mmbnft.tasks import Task
+from mmbnft.tasks import SplitLedger
 
 
 def record(
-    spec: RunSpec, task: Task, key: str, network: Network, value: float, metric: str, cost: dict[str, Any],
+    spec: RunSpec, task: SplitLedger, key: str, network: Network, value: float, metric: str, cost: dict[str, Any],
     details: dict[str, Any],
 ) -> Result:  # fmt: skip
     """Everything about a run that is worth keeping.
 
     Args:
         spec: What was run.
-        task: Its task.
+        task: Its task, with what was read of it.
         key: Its content hash.
         network: The model, for the certificate.
         value: Test performance in percent, or a score on its own scale.
@@ -35,6 +35,7 @@ def record(
         "config": dataclasses.asdict(spec),
         "versions": compat.versions(),
         "hashes": {"checkpoint": network.certificate.get("sha256"), "lists": task.hashes},
+        "splits": task.record(spec.recipe.fit_on, details.get("chosen_on")),
         "fitted_on": spec.recipe.fit_on,
         "certificate": network.certificate,
         "processes": Processes.current().count,

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from mmcv.runner import Hook
 
+from mmbnft.disk_cache import DiskCache
 from mmbnft.engine.epochs import Position
-from mmbnft.engine.features import EVAL_BATCH, FeatureDataset, features_suffice
-from mmbnft.engine.network import Network, build_network, image_dataset
+from mmbnft.engine.features import EVAL_BATCH, FeatureStore, backbone_is_frozen, features_suffice
+from mmbnft.engine.network import Network, build_network
+from mmbnft.engine.probe import probe
 from mmbnft.engine.record import Stopwatch, measure_cost, record
 from mmbnft.engine.scoring import score
 from mmbnft.engine.session import Session
@@ -21,8 +23,10 @@ from mmbnft.engine.trainer import Trainer
 from mmbnft.errors import DivergedError
 from mmbnft.processes import Processes
 from mmbnft.results import Result
-from mmbnft.tasks import Task, TaskDataset, build_task, evaluate
+from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset, build_task, evaluate
 from mmbnft.zoo import DEFAULT_ROOT
+
+CACHE_LIMIT = 20 * 2**30
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class RunOptions:
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
         weights_root: Folder of the catalogue's weight files.
+        save_memory: Whether to keep fewer activations where convolutions are frozen, for a little time.
+        cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs
+            may share; None makes them each time.
+        cache_limit: Bytes that each folder in `cache` may take.
     """
 
     work_dir: Path
@@ -44,6 +52,19 @@ class RunOptions:
     save_state: bool = True
     hooks: tuple[Hook, ...] = ()
     weights_root: Path = DEFAULT_ROOT
+    save_memory: bool = False
+    cache: Path | None = None
+    cache_limit: int = CACHE_LIMIT
+
+    @property
+    def images(self) -> ImageCache | None:
+        """The cache of decoded images."""
+        return ImageCache(self.cache / "images", self.cache_limit) if self.cache is not None else None
+
+    @property
+    def features(self) -> DiskCache | None:
+        """The cache of features."""
+        return DiskCache(self.cache / "features", self.cache_limit) if self.cache is not None else None
 
 
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
@@ -51,7 +72,7 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
 
     A training-free score takes one pass over the training images. Otherwise, with a search, every trial trains on train
     and is read on val; the best is trained once more on what the recipe's `fit_on` says. Then, and only then, test is
-    read, once, after the last epoch.
+    read, once, after the last epoch: a ledger hands out the splits in this order and in no other.
 
     Args:
         spec: What to run.
@@ -62,47 +83,80 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
         The result; equal specs give equal values on one machine.
 
     Raises:
-        UserError: Something in the spec, the data or the weights is wrong, or every trial diverged.
+        UserError: Something in the spec, the data or the weights is wrong, test shares images with train or val, or
+            every trial diverged.
     """
     watch = Stopwatch(options.device)
     task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
+    ledger, cache = SplitLedger(task), options.images
+    adapted = dataclasses.replace(spec, protocol="linear") if spec.is_score else spec
+    network = build_network(adapted, ledger, options.device, options.weights_root)
+    network.backbone.saves_memory = options.save_memory
+    store = FeatureStore(spec, network, ledger, cache, options.features, options.weights_root)
     if spec.is_score:
-        return score(spec, task, key, options.device, options.weights_root, watch)
-    network = build_network(spec, task, options.device, options.weights_root)
+        return score(spec, ledger, key, store, options.device, watch)
+    if spec.recipe.probe is not None and backbone_is_frozen(network):
+        return _probed(spec, ledger, key, store, options.device, watch)
     keep = options.save_state and Processes.current().is_main
     session = Session.open(options.work_dir, key, options.resume, keep)
-    run = _Run(spec, task, network, options, session, watch)
+    run = _Run(spec, ledger, network, options, session, watch, store)
     trial = run.choose()
     final = run.refit(trial)
+    ledger.close_choosing()
     value = evaluate(network.model, run.dataset("test"), EVAL_BATCH, spec.recipe.workers)
     result = run.result(key, value, trial, final)
     session.close()
     return result
 
 
+def _probed(
+    spec: RunSpec, ledger: SplitLedger, key: str, store: FeatureStore, device: torch.device, watch: Stopwatch
+) -> Result:
+    outcome = probe(spec, ledger, store)
+    details = {
+        "chosen_on": "val" if len(outcome.search) > 1 else None,
+        "chosen": {"weight_decay": outcome.weight_decay},
+        "search": outcome.search,
+        "not_converged": [entry["weight_decay"] for entry in outcome.search if not entry["converged"]],
+        "refit": outcome.refit,
+        "trainable": [_counts(store.network, 0)],
+        "curve": [],
+    }
+    cost = measure_cost(device, watch.seconds, outcome.images)
+    return record(spec, ledger, key, store.network, outcome.value, ledger.metric, cost, details)
+
+
+def _counts(network: Network, phase: int) -> dict[str, float]:
+    network.backbone.enter_phase(phase)
+    counts = network.backbone.applied.counts()
+    return {"values": counts.trainable_values, "of": counts.total_values, "percent": counts.percent}
+
+
 class _Run:
     """The parts of one run, tied together."""
 
     def __init__(
-        self, spec: RunSpec, task: Task, network: Network, options: RunOptions, session: Session, watch: Stopwatch
+        self,
+        spec: RunSpec,
+        ledger: SplitLedger,
+        network: Network,
+        options: RunOptions,
+        session: Session,
+        watch: Stopwatch,
+        store: FeatureStore,
     ) -> None:
-        self.spec, self.task, self.network, self.options = spec, task, network, options
-        self.session, self.watch = session, watch
+        self.spec, self.ledger, self.network, self.options = spec, ledger, network, options
+        self.session, self.watch, self.store = session, watch, store
         self._datasets: dict[tuple[str, bool], TaskDataset] = {}
-        training = image_dataset(task, "train", spec.recipe.train_pipeline, network.certificate, spec.seed)
+        training = store.image_dataset("train", training=True)
         network.backbone.takes_features = features_suffice(network, training)
 
     def dataset(self, split: str, training: bool = False) -> TaskDataset:
         """A split, transformed for training or evaluation; built once."""
         if (split, training) not in self._datasets:
-            recipe = self.spec.recipe
-            pipeline = recipe.train_pipeline if training else recipe.test_pipeline
-            seed = self.spec.seed if training else None
-            images = image_dataset(self.task, split, pipeline, self.network.certificate, seed)
-            if self.network.backbone.takes_features:
-                images = FeatureDataset(self.network, images, recipe.workers)
-            self._datasets[split, training] = images
+            make = self.store.dataset if self.network.backbone.takes_features else self.store.image_dataset
+            self._datasets[split, training] = make(split, training)
         return self._datasets[split, training]
 
     def choose(self) -> dict[str, float]:
@@ -157,13 +211,9 @@ class _Run:
             "chosen_on": "val" if self.session.search else None,
             "chosen": trial,
             "search": self.session.search,
-            "trainable": [self._counts(phase) for phase in range(len(self.network.backbone.protocol.phases))],
+            "trainable": [_counts(self.network, phase) for phase in range(len(self.network.backbone.protocol.phases))],
             "curve": final.curve,
         }
-        return record(self.spec, self.task, key, self.network, value, self.task.metric, cost, details)
-
-    def _counts(self, phase: int) -> dict[str, float]:
-        backbone = self.network.backbone
-        backbone.enter_phase(phase)
-        counts = backbone.applied.counts()
-        return {"values": counts.trainable_values, "of": counts.total_values, "percent": counts.percent}
+        if self.store.images is not None:
+            cost["image_cache_bytes"] = self.store.images.disk.size_bytes
+        return record(self.spec, self.ledger, key, self.network, value, self.ledger.metric, cost, details)

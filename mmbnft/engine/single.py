@@ -23,6 +23,7 @@ def run_single(
     launcher: str = "none",
     device: str = "auto",
     weights_root: Path = DEFAULT_ROOT,
+    cache: Path | None = None,
 ) -> tuple[Result, Path]:
     """Execute a run with progress and tracking, and write its result to `work_dir/results`.
 
@@ -34,6 +35,7 @@ def run_single(
         launcher: `none`, `pytorch`, `slurm` or `mpi`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         weights_root: Folder of the catalogue's weight files.
+        cache: See `RunOptions`.
 
     Returns:
         The result and the path of its file, on every process.
@@ -47,7 +49,7 @@ def run_single(
         _log_to(work_dir / "train.log")
     hooks = tracking.hooks(work_dir, dataclasses.asdict(spec))
     progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
-    options = RunOptions(work_dir, local_device(device), resume, True, (*hooks, progress), weights_root)
+    options = RunOptions(work_dir, local_device(device), resume, True, (*hooks, progress), weights_root, cache)
     try:
         result = execute(spec, options)
         _close_wandb(hooks, {"value": result.value, "metric": result.metric})

@@ -9,6 +9,7 @@ from mmcv import Config
 
 from mmbnft import files
 from mmbnft.engine.recipe import Recipe
+from mmbnft.engine.recipes import resolve_recipe
 from mmbnft.errors import UserError, choices
 from mmbnft.protocols import get_protocol
 from mmbnft.ranking.scores import SCORES
@@ -16,7 +17,7 @@ from mmbnft.tasks import Task
 from mmbnft.zoo import file_identity
 
 # Raise it when a change to the code changes results, so that older ones count as stale.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 RANDOM = "random"
 SETTINGS = ("model", "task", "protocol", "recipe", "checkpoint", "split", "seed", "allow_partial")
 ALIASES = {"load_from": "checkpoint"}
@@ -88,7 +89,7 @@ class RunSpec:
                 "task": {"name": task.name, "classes": task.classes, "metric": task.metric, "lists": task.hashes},
                 "model": self.model,
                 "protocol": protocol,
-                "recipe": dataclasses.asdict(self.recipe),
+                "recipe": {k: v for k, v in dataclasses.asdict(self.recipe).items() if k != "remark"},
                 "seed": self.seed,
                 "split": self.split,
                 "allow_partial": self.allow_partial,
@@ -104,14 +105,21 @@ def _check_protocol(name: str) -> None:
         raise UserError(f"{error}, or a training-free score: {choices(SCORES)}") from error
 
 
-def load_config(path: Path | str, overrides: dict[str, Any] | None = None) -> Config:
+def load_config(path: Path | str, overrides: dict[str, Any] | None = None, recipe: str | None = None) -> Config:
     """Read a configuration file of the host's kind and merge dotted overrides into it.
+
+    Args:
+        path: The file.
+        overrides: Values by dotted name.
+        recipe: Name of a recipe that takes the place of the file's before the overrides.
 
     Raises:
         UserError: The file is missing or is no valid configuration.
     """
     try:
         config = Config.fromfile(str(path))
+        if recipe is not None:
+            config.recipe = {"named": recipe}
         if overrides:
             config.merge_from_dict(overrides)
     except FileNotFoundError as error:
@@ -143,8 +151,23 @@ def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
     missing = {"model", "task", "protocol", "recipe"} - set(settings)
     if missing:
         raise UserError(f"the configuration lacks {choices(missing)}; add them, or the _base_ files that hold them")
-    settings["recipe"] = Recipe.from_config(settings["recipe"])
+    for name, kind in (("task", dict), ("protocol", str)):
+        if not isinstance(settings[name], kind):
+            raise UserError(f"{name} must be a {kind.__name__}, got {settings[name]!r}")
+    settings["recipe"] = resolve_recipe(settings["recipe"], task_name(settings["task"]), settings["protocol"])
     return RunSpec(**settings)
+
+
+def task_name(task: dict[str, Any]) -> str:
+    """Name of a configured task, without building it: as its folder says, or else after the folder or the type."""
+    if task.get("name"):
+        return str(task["name"])
+    if "root" not in task:
+        return str(task.get("family") or task.get("type"))
+    try:
+        return str(files.read_json(Path(task["root"]) / "task.json")["name"])
+    except (UserError, KeyError, TypeError):
+        return Path(task["root"]).name  # not prepared yet; building the task will say so
 
 
 def _unwrap_backbone(settings: dict[str, Any]) -> None:

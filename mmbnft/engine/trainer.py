@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,37 @@ from mmbnft.errors import UserError
 from mmbnft.hooks import FiniteLossHook, ProtocolAuditHook, ProtocolHook
 from mmbnft.processes import Processes
 from mmbnft.tasks import TaskDataset
+
+
+class PhaseRunner(EpochBasedRunner):
+    """Runs one phase for a number of steps, the last epoch cut short where they do not fill it.
+
+    Args:
+        model: The model.
+        optimizer: The phase's optimiser.
+        work_dir: For what hooks write.
+        logger: Takes the messages.
+        steps: Steps of the phase.
+        epoch_length: Steps of an epoch.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        work_dir: Path,
+        logger: logging.Logger,
+        steps: int,
+        epoch_length: int,
+    ) -> None:
+        epochs = math.ceil(steps / epoch_length)
+        super().__init__(model, optimizer=optimizer, work_dir=str(work_dir), logger=logger, max_epochs=epochs)
+        self._steps = steps
+
+    @property
+    def max_iters(self) -> int:
+        """Steps of the phase; the host would count whole epochs, and stretch every schedule over them."""
+        return self._steps
 
 
 @dataclass(frozen=True)
@@ -57,7 +89,7 @@ class Trainer:
 
         Args:
             dataset: Training images.
-            trial: Overrides of the optimiser's arguments.
+            trial: The searched values of this training.
             position: Where to begin; a fresh one starts from the network's initial state.
             score: Reads val in percent; called every `val_interval` epochs.
 
@@ -88,12 +120,9 @@ class Trainer:
         optimizer = self._optimizer(trial, phase.lr_scale)
         if position.optimizer is not None:
             optimizer.load_state_dict(position.optimizer)
-        runner = EpochBasedRunner(
-            _parallel(model, processes),
-            optimizer=optimizer,
-            work_dir=str(self.work_dir),
-            logger=self.logger,
-            max_epochs=phase.epochs or self.recipe.epochs,
+        steps = self.recipe.phase_steps(len(loader), phase.epochs)
+        runner = PhaseRunner(
+            _parallel(model, processes), optimizer, self.work_dir, self.logger, steps, epoch_length=len(loader)
         )
         # A resumed phase starts counting where it stopped, so that the schedule goes on.
         runner._epoch, runner._iter = position.epoch, position.epoch * len(loader)
@@ -102,8 +131,7 @@ class Trainer:
             runner.run([loader], [("train", 1)])
 
     def _optimizer(self, trial: dict[str, float], lr_scale: float) -> torch.optim.Optimizer:
-        arguments = {**copy.deepcopy(self.recipe.optimizer), **trial}
-        arguments["lr"] *= lr_scale
+        arguments = self.recipe.optimizer_arguments(trial, lr_scale)
         try:
             return build_optimizer(self.network.model, arguments)
         except (KeyError, TypeError, ValueError) as error:

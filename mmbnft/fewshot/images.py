@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmbnft.engine.network import image_dataset
 from mmbnft.errors import UserError
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.models import pooled_features
-from mmbnft.tasks import Images, Task, collect
+from mmbnft.tasks import Images, Task, TaskDataset, collect
 
 FEATURE_BATCH = 128
 
@@ -28,6 +27,11 @@ class ChosenImages(Images):
         self.pool, self.numbers = pool, numbers
         self.labels = pool.labels[numbers]
         self.identity = pool.identity
+        self.in_memory = pool.in_memory
+
+    def open(self) -> None:
+        """See `Images`."""
+        self.pool.open()
 
     def pixels(self, index: int) -> np.ndarray:
         """See `Images`."""
@@ -64,7 +68,10 @@ class EpisodeImages:
     ) -> None:
         self.device, self.workers = device, workers
         self.numbers = manifest.images()
-        self.dataset = image_dataset(task, manifest.settings.pool, pipeline, certificate)
+        steps = [*pipeline, {"type": "ToTensor"}]
+        if certificate["normalisation"]:
+            steps.append({"type": "Normalize", **certificate["normalisation"]})
+        self.dataset = TaskDataset(task, manifest.settings.pool, steps)
         self.dataset.images = ChosenImages(self.dataset.images, self.numbers)
         if not self.dataset.is_static:
             raise UserError("the test_pipeline of episodes must not draw at random; use Resize, CenterCrop or Pad")

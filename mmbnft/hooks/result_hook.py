@@ -12,7 +12,7 @@ from mmbnft.hooks.protocol_hook import bare_model
 from mmbnft.models import find_protocol_backbone
 from mmbnft.processes import Processes
 from mmbnft.results import Result, write_result
-from mmbnft.tasks import TaskDataset, evaluate
+from mmbnft.tasks import Task, TaskDataset, evaluate, refuse_shared_images
 
 
 @HOOKS.register_module()
@@ -42,6 +42,8 @@ class ResultHook(Hook):
     def before_run(self, runner: Any) -> None:
         """Build the test set now, so that a mistake shows before the training, and remember the protocol."""
         self._dataset: TaskDataset = build_dataset(self.test)
+        if isinstance(self._dataset.task, Task):
+            refuse_shared_images(self._dataset.task)
         self._protocol = find_protocol_backbone(bare_model(runner.model)).protocol.name
         self._started = time.perf_counter()
 

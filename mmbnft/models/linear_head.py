@@ -13,7 +13,7 @@ from mmbnft.models.pooling import pooled_features
 
 @HEADS.register_module()
 class BnftLinearHead(BaseModule):
-    """Global average pooling and one linear layer, for single-label or multi-label tasks.
+    """Global average pooling and one linear layer, behind a norm if wanted, for single-label or multi-label tasks.
 
     Args:
         in_channels: Width of the backbone's features.
@@ -21,17 +21,26 @@ class BnftLinearHead(BaseModule):
         multi_label: Train every class by its own binary cross-entropy, for labels (N, C) in {0, 1}; otherwise by
             cross-entropy, for class numbers (N,).
         init_std: Standard deviation of the normal initialisation of the weights; the bias starts at 0.
+        norm_before_classifier: Normalise the pooled features by a BatchNorm1d, which trains with the head.
 
     Raises:
         UserError: A size is not positive.
     """
 
-    def __init__(self, in_channels: int, num_classes: int, multi_label: bool = False, init_std: float = 0.01) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        multi_label: bool = False,
+        init_std: float = 0.01,
+        norm_before_classifier: bool = False,
+    ) -> None:
         super().__init__()
         if in_channels < 1 or num_classes < 1:
             raise UserError(f"a head needs positive sizes, got in_channels={in_channels}, num_classes={num_classes}")
         self.multi_label = multi_label
         self.init_std = init_std
+        self.norm = nn.BatchNorm1d(in_channels) if norm_before_classifier else nn.Identity()
         self.fc_cls = nn.Linear(in_channels, num_classes)
 
     def init_weights(self) -> None:
@@ -41,7 +50,7 @@ class BnftLinearHead(BaseModule):
 
     def forward(self, features: Tensor | Sequence[Tensor]) -> list[Tensor]:
         """Class scores [(N, C)] from a backbone's outputs; a list of one, as the host expects."""
-        return [self.fc_cls(pooled_features(features))]
+        return [self.fc_cls(self.norm(pooled_features(features)))]
 
     def loss(self, scores: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Mean loss over the batch.

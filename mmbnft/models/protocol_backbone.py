@@ -1,11 +1,13 @@
 """The backbone wrapper: any backbone of the host stack, adapted by a protocol."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from mmselfsup.models.builder import BACKBONES, build_backbone
 from torch import nn
 
 from mmbnft.errors import UserError
+from mmbnft.models.lean import LeanActivations
 from mmbnft.protocols import AppliedPhase, Phase, Protocol, apply_phase, get_protocol
 
 
@@ -29,6 +31,7 @@ class ProtocolBackbone(nn.Module):
     Attributes:
         takes_features: Set by whoever hands over pooled features instead of images, which a backbone that no phase
             changes allows to compute once.
+        saves_memory: Set to keep fewer activations in training, for a little time (see `LeanActivations`).
 
     Raises:
         UserError: The protocol does not exist or does not fit the backbone, or the backbone freezes stages by itself.
@@ -50,6 +53,7 @@ class ProtocolBackbone(nn.Module):
             self.__dict__[table] = wrapped.__dict__[table]
         self.protocol: Protocol = get_protocol(protocol)
         self.takes_features = False
+        self.saves_memory = False
         self.applied: AppliedPhase
         self.enter_phase(phase)
 
@@ -92,7 +96,10 @@ class ProtocolBackbone(nn.Module):
 
     def forward(self, inputs: Any) -> Any:
         """What the wrapped backbone returns; the inputs themselves if they are its features already."""
-        return inputs if self.takes_features else self.wrapped(inputs)
+        if self.takes_features:
+            return inputs
+        with LeanActivations() if self.saves_memory else nullcontext():
+            return self.wrapped(inputs)
 
     def train(self, mode: bool = True) -> "ProtocolBackbone":
         """Set the mode; layers that the protocol keeps frozen stay in eval mode."""

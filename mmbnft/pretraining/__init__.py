@@ -1,8 +1,9 @@
 """Pre-trains the small checkpoints with MMSelfSup's own algorithms on unlabelled photographs.
 
-Importing this package registers the data source and the transforms that the configurations under configs/pretrain name.
+Importing this package registers the data source, the transforms and the hook that the configurations under
+configs/pretrain name.
 """
 
-from mmbnft.pretraining import sources, transforms
+from mmbnft.pretraining import hooks, sources, transforms
 
-__all__ = ["sources", "transforms"]
+__all__ = ["hooks", "sources", "transforms"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.runner import EpochBasedRunner, Hook
+from mmcv.runner import HOOKS, EpochBasedRunner, Hook
 from mmselfsup.core.hooks import SwAVHook
 from torch.utils.data import DataLoader
 
@@ -80,6 +80,20 @@ class LossCurveHook(Hook):
         self.losses.append(sum(self._batch) / len(self._batch))
         self.wall_seconds.append(time.perf_counter() - self._started[0])
         self.cpu_seconds.append(time.process_time() - self._started[1])
+
+
+@HOOKS.register_module()
+class BnftEqualStartHook(Hook):
+    """Lets MoCo's key network start as a copy of its query network, as in the paper.
+
+    The host copies the weights when it builds the model, but its `init_weights` then draws both networks anew, so that
+    the first keys would come from an unrelated network.
+    """
+
+    def before_run(self, runner: EpochBasedRunner) -> None:
+        """Copy parameters and statistics."""
+        algorithm = runner.model.module
+        algorithm.encoder_k.load_state_dict(algorithm.encoder_q.state_dict(), strict=True)
 
 
 class ProgressHook(Hook):

@@ -14,13 +14,15 @@ from torch.utils.data import Dataset
 from torchvision.transforms import Compose
 
 from mmbnft.errors import UserError
+from mmbnft.tasks.image_cache import KEPT_TRANSFORMS, ImageCache, kept_steps
+from mmbnft.tasks.ledger import SplitLedger
 from mmbnft.tasks.metrics import compute_metric
 from mmbnft.tasks.registry import build_task
 from mmbnft.tasks.task import Task
 
 # Transforms without a random draw: what they make of an image never changes, so it needs to be made only once.
-STATIC_TRANSFORMS = frozenset({"Resize", "CenterCrop", "Pad", "Grayscale", "ToTensor", "Normalize"})
-MEMORY_LIMIT = 512 * 2**20  # bytes of prepared images to keep
+STATIC_TRANSFORMS = KEPT_TRANSFORMS | {"Grayscale", "ToTensor", "ReverseChannels", "Normalize"}
+MEMORY_LIMIT = 512 * 2**20  # bytes of converted images to keep
 
 
 @DATASETS.register_module()
@@ -28,32 +30,50 @@ class TaskDataset(Dataset):
     """One split of a task, transformed; an item is `dict(img=(3, H, W) float, label=int64, idx=int)`.
 
     Args:
-        task: A task or the configuration of one.
+        task: A task, what a ledger lets see of one, or the configuration of one.
         split: `train`, `val`, `test` or `trainval`.
         pipeline: Transforms of the host's PIPELINES registry (torchvision's among them), applied to PIL images.
         seed: If given, random transforms depend only on (seed, epoch, image), not on workers, processes or order.
+        cache: Keeps what the pipeline's first, unchanging transforms make of images that are files. Without one they
+            are decoded each time. Images that are in memory anyway do not use it: if the whole pipeline is unchanging,
+            their tensors are kept in memory too.
 
     Raises:
         UserError: Task, split or a transform is wrong.
     """
 
     def __init__(
-        self, task: Task | dict[str, Any], split: str, pipeline: Sequence[dict[str, Any]], seed: int | None = None
+        self,
+        task: Task | SplitLedger | dict[str, Any],
+        split: str,
+        pipeline: Sequence[dict[str, Any]],
+        seed: int | None = None,
+        cache: ImageCache | None = None,
     ) -> None:
-        self.task = task if isinstance(task, Task) else build_task(task)
+        self.task = build_task(task) if isinstance(task, dict) else task
         self.images = self.task.images(split)
         self.split = split
         self.seed = seed
         self.epoch = 0
         self.CLASSES = list(self.task.classes)
-        self.transform = Compose([_build_transform(step) for step in pipeline])
+        self.pipeline = [dict(step) for step in pipeline]
+        transforms = [_build_transform(step) for step in pipeline]
+        if cache is not None and not self.images.in_memory:
+            kept = kept_steps(pipeline)
+            self.images = cache.keep(self.images, pipeline[:kept], Compose(transforms[:kept]))
+            transforms = transforms[kept:]
+        self.transform = Compose(transforms)
         self.is_static = all(step["type"] in STATIC_TRANSFORMS for step in pipeline)
-        self._prepared: dict[int, torch.Tensor] = {}
-        self._prepared_bytes = 0
+        self._converted: dict[int, torch.Tensor] = {}
+        self._converted_bytes = 0
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.images)
+
+    def open(self) -> None:
+        """Make ready what data-loading processes will share; to be called before they start."""
+        self.images.open()
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The transformed image, its label and its number."""
@@ -61,13 +81,13 @@ class TaskDataset(Dataset):
         return {"img": self._image(index), "label": self.images.labels[index], "idx": index}
 
     def _image(self, index: int) -> torch.Tensor:
-        if index in self._prepared:
-            return self._prepared[index]
+        if index in self._converted:
+            return self._converted[index]
         with self._own_randomness(index):
             image = self.transform(Image.fromarray(self.images.pixels(index)))
-        if self.is_static and self._prepared_bytes + image.nbytes <= MEMORY_LIMIT:
-            self._prepared[index] = image
-            self._prepared_bytes += image.nbytes
+        if self.is_static and self.images.in_memory and self._converted_bytes + image.nbytes <= MEMORY_LIMIT:
+            self._converted[index] = image
+            self._converted_bytes += image.nbytes
         return image
 
     @contextmanager
@@ -80,7 +100,8 @@ class TaskDataset(Dataset):
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()
         random.seed(seed)
         np.random.seed(seed)
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed accelerators too, which nobody puts back, and takes longer than a crop.
+        torch.default_generator.manual_seed(seed)
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from mmbnft.errors import UserError
 
+DECODING_VERSION = 1  # raise it when a change here gives other pixels, so that kept ones count as stale
 ORIENTATION = 274  # number of the EXIF tag
 # How a stored picture has to be turned for each value of the tag. PIL's own function also writes the other tags anew,
 # which can fail on odd ones and leave the picture unturned.

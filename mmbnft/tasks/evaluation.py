@@ -18,6 +18,7 @@ def eval_loader(dataset: TaskDataset, batch_size: int, processes: Processes, wor
     """A loader in which every image occurs exactly once over all processes, in order within each."""
     own = list(range(processes.rank, len(dataset), processes.count))
     batches = [own[start : start + batch_size] for start in range(0, len(own), batch_size)]
+    dataset.open()
     return DataLoader(dataset, batch_sampler=batches, num_workers=workers)
 
 

@@ -19,14 +19,19 @@ class Images(ABC):
     Attributes:
         labels: int64 (N,) class numbers, or uint8 (N, C) multi-hot rows.
         identity: Hex hash of what the split contains; part of a run's key.
+        in_memory: Whether the pixels are there without reading a file.
     """
 
     labels: np.ndarray
     identity: str
+    in_memory: bool = False
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.labels)
+
+    def open(self) -> None:  # noqa: B027
+        """Make ready what data-loading processes will share; to be called before they start."""
 
     @abstractmethod
     def pixels(self, index: int) -> np.ndarray:
@@ -47,6 +52,8 @@ class ArrayImages(Images):
     Raises:
         UserError: Shapes or types do not fit.
     """
+
+    in_memory = True
 
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
         if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
@@ -115,7 +122,13 @@ class JoinedImages(Images):
         self.parts = tuple(parts)
         self.labels = np.concatenate([part.labels for part in self.parts])
         self.identity = "+".join(part.identity for part in self.parts)
+        self.in_memory = all(part.in_memory for part in self.parts)
         self._starts = np.cumsum([0] + [len(part) for part in self.parts])
+
+    def open(self) -> None:
+        """See `Images`."""
+        for part in self.parts:
+            part.open()
 
     def pixels(self, index: int) -> np.ndarray:
         """See `Images`."""

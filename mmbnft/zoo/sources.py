@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmbnft.download import md5_file
 from mmbnft.errors import UserError
 from mmbnft.files import sha256_file
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
@@ -91,12 +92,3 @@ def check_hashes(source: Source, digest: str) -> None:
             raise UserError(
                 f"{name} has {kind} {actual[:16]}..., published for {entry.id!r} is {published}; fetch it again"
             )
-
-
-def md5_file(path: Path) -> str:
-    """Hex MD5 of a file's bytes, which some authors publish instead of a SHA-256."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

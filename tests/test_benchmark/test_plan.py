@@ -39,6 +39,16 @@ def test_impossible_grids_are_refused(make_benchmark, changes, message):
         make_benchmark(**changes)
 
 
+def test_a_named_recipe_is_resolved_for_each_task_and_protocol(make_benchmark):
+    named = make_benchmark(recipe=dict(named="ericsson"), protocols=("linear", "bn", "finetune"))
+    recipes = {run.spec.protocol: run.spec.recipe for run in plan_runs(named, ROOT)}
+    assert {name: recipe.name for name, recipe in recipes.items()} == dict(
+        linear="ericsson", bn="ericsson-derived", finetune="ericsson"
+    )
+    assert recipes["linear"].probe
+    assert not recipes["finetune"].probe
+
+
 def test_missing_checkpoint_is_found_before_anything_runs(make_benchmark):
     with pytest.raises(UserError, match=r"none\.pth"):
         plan_runs(make_benchmark(checkpoints=("weights/none.pth", "random")), ROOT)

@@ -50,6 +50,19 @@ def test_resumed_run_equals_the_uninterrupted_one(make_spec, make_recipe, option
 
 
 @pytest.mark.parametrize("saves", [1, 2])
+def test_resume_of_a_phase_counted_in_steps(make_spec, make_recipe, options, monkeypatch, saves):
+    cosine = dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False)
+    spec = make_spec("bn", make_recipe(epochs=None, steps=15, lr_config=cosine))
+    whole = execute(spec, options)
+    run_and_kill(spec, options, monkeypatch, saves)
+    resumed = execute(spec, dataclasses.replace(options, resume=True))
+    assert resumed.value == whole.value
+    curves = [[(e["loss"], e["lr"]) for e in result.details["curve"]] for result in (resumed, whole)]
+    assert curves[0] == curves[1]
+    assert resumed.cost["images"] == whole.cost["images"] == 15 * 16  # two epochs of six steps, and three
+
+
+@pytest.mark.parametrize("saves", [1, 2])
 def test_resume_within_a_protocol_of_two_phases(make_spec, make_recipe, options, monkeypatch, saves):
     spec = make_spec("bn_then_finetune", make_recipe(epochs=2))
     whole = execute(spec, options)

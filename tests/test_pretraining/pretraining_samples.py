@@ -34,6 +34,7 @@ def small(name: str, epochs: int = 1) -> Recipe:
         config["model"]["memory_bank"] |= {"num_classes": 4, "min_cluster": 2}
     if name == "swav":
         config["custom_hooks"][0] |= {"batch_size": 16, "epoch_queue_starts": 1, "queue_length": 32}
+        config["optimizer_config"]["frozen_layers_cfg"]["prototypes"] = 2
     if "queue_len" in config["model"]:
         config["model"]["queue_len"] = 64
     return recipe

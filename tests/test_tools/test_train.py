@@ -51,6 +51,16 @@ def test_a_shipped_checkpoint_is_run_in_the_published_spelling(tmp_path):
     assert not list(tmp_path.glob("**/*.part"))
 
 
+def test_a_published_recipe_is_one_option(tmp_path):
+    options = [*SMALL[:3], "recipe.epochs=1", "recipe.workers=0"]
+    done = train("configs/digits/tiny18_linear.py", tmp_path, "--recipe", "vpulab", options=options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "recipe vpulab-derived: nothing valid was published for linear on digits" in done.stdout
+    (result,) = read_results(tmp_path / "results")
+    assert (result.recipe, result.details["config"]["recipe"]["batch_size"]) == ("vpulab-derived", 8)
+    assert (result.details["chosen"], len(result.details["curve"])) == ({}, 1)
+
+
 def test_a_killed_run_resumes_to_the_uninterrupted_result(tmp_path):
     config, options = "configs/digits/tiny18_bn.py", [*SMALL, "recipe.epochs=6"]
     whole = train(config, tmp_path / "whole", options=options)
@@ -97,9 +107,10 @@ def folder(tmp_path):
 
 def test_own_files_are_read_by_worker_processes(folder, tmp_path):
     root, config = folder
-    done = train(config, tmp_path / "out")
+    done = train(config, tmp_path / "out", "--cache", str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert read_results(tmp_path / "out" / "results")[0].task == "mine"
+    assert len(list((tmp_path / "cache" / "images").glob("*.array"))) == 3
     corrupt = root / "images" / "train 3.png"
     corrupt.write_bytes(corrupt.read_bytes()[:100])
     broken = sentence(train(config, tmp_path / "broken"))
@@ -131,6 +142,7 @@ def test_wrong_data_is_one_sentence_before_anything_is_written(folder, tmp_path,
     [
         (["--checkpoint", "tiny-rotatoin"], [], "tiny-rotation"),
         (["--checkpoint", "no/file.pth"], [], "no/file.pth"),
+        (["--recipe", "vpulabs"], [], "unknown recipe 'vpulabs'; allowed: cdfsl, clean, ericsson, vpulab"),
         (["--protocol", "bnn"], [], "unknown protocol 'bnn'; choose one of bn,"),
         ([], ["recipe.epoch=3"], "unknown recipe settings epoch"),
         (["--device", "cuda:7"], [], "device 'cuda:7' is not there"),

@@ -1,14 +1,3 @@
-# The narrow ResNet-18 of pretrained_models/tiny: 702,096 parameters.
-model = dict(
-    type="Classification",
-    backbone=dict(
-        type="ResNet",
-        depth=18,
-        in_channels=3,
-        base_channels=16,
-        stem_channels=16,
-        out_indices=[4],
-        norm_cfg=dict(type="BN"),
-    ),
-    head=dict(type="BnftLinearHead"),
-)
+# The narrow ResNet-18 of pretrained_models/tiny, with a head whose sizes come from the backbone and the task.
+_base_ = "../../pretrain/_base_/backbone.py"
+model = dict(type="Classification", head=dict(type="BnftLinearHead"))

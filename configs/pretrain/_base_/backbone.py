@@ -1,7 +1,4 @@
-# The narrow ResNet-18 that every method pre-trains: 702,096 values.
-custom_imports = dict(imports=["mmbnft.pretraining"], allow_failed_imports=False)
-normalisation = dict(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
-seed = 0
+# The narrow ResNet-18 that every method pre-trains and pretrained_models/tiny holds: 702,096 values.
 model = dict(
     backbone=dict(
         type="ResNet",

@@ -16,4 +16,7 @@ extractor = dict(
     ),
 )
 model = dict(head=dict(type="ClsHead", with_avg_pool=False, num_classes=clusters))
-runner = dict(max_epochs=14)
+# As both papers: hardly any weight decay, and a constant rate, because new labels come until the end; under a cosine the
+# classifier could no longer follow them and the loss rose back to that of guessing.
+optimizer = dict(weight_decay=1e-5)
+lr_config = dict(_delete_=True, policy="fixed", warmup="linear", warmup_iters=60, warmup_ratio=0.01)

@@ -1,5 +1,5 @@
 # One augmented view per picture, with its index: clustering and instance discrimination.
-_base_ = ["backbone.py", "schedule.py"]
+_base_ = ["backbone.py", "common.py", "schedule.py"]
 view = [
     dict(type="BnftRandomCrop", size=32),
     dict(type="BnftColourJitter"),

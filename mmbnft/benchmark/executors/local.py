@@ -16,6 +16,7 @@ from mmbnft.benchmark.plan import PlannedRun
 from mmbnft.benchmark.store import ResultStore
 from mmbnft.benchmark.worker import failed_result, work
 from mmbnft.errors import UserError
+from mmbnft.memory import keep_freed_memory
 from mmbnft.results import Result
 
 
@@ -120,6 +121,7 @@ def _serve(pipe: Connection, store: ResultStore, weights_root: Path, threads: in
     """A worker's life: take runs from the pipe until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     torch.set_num_threads(threads)
+    keep_freed_memory()
     while True:
         try:
             run = pipe.recv()

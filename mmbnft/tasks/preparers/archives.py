@@ -1,6 +1,5 @@
 """Unpacking what a person obtained: nothing leaves the target folder, and nothing is written twice."""
 
-import hashlib
 import lzma
 import os
 import shutil
@@ -56,23 +55,6 @@ def unpack(source: Path, target: Path) -> int:
     except OSError as error:
         raise UserError(f"{source} cannot be unpacked to {target}: {error}") from error
     return count
-
-
-def md5_file(path: Path) -> str:
-    """Hex MD5 of a file, the hash data sets are published with.
-
-    Raises:
-        UserError: The file cannot be read.
-    """
-    digest = hashlib.md5(usedforsecurity=False)
-    try:
-        with path.open("rb") as stream:
-            blocks = iter(lambda: stream.read(1 << 22), b"")
-            for block in progress(blocks, f"hashing {path.name}", total=path.stat().st_size / (1 << 22)):
-                digest.update(block)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def _members(source: Path) -> Iterator[_Member]:

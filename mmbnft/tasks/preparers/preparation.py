@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from mmbnft import files
+from mmbnft.download import md5_file
 from mmbnft.errors import UserError, choices
 from mmbnft.tasks.annotation import write_list
-from mmbnft.tasks.preparers.archives import md5_file, unpack
+from mmbnft.tasks.preparers.archives import unpack
 from mmbnft.tasks.preparers.base import Entry, Preparer, Reading, numbers
 from mmbnft.tasks.preparers.checks import DamagedImagesError, check_images, check_reading
-from mmbnft.tasks.preparers.download import download
+from mmbnft.tasks.preparers.download import fetch_archive
 from mmbnft.tasks.preparers.facts import Archive, Facts
 from mmbnft.tasks.preparers.state import State, stamp
+
+UNFINISHED = (".part", ".etag")  # what an interrupted download leaves among the archives
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,11 @@ def prepare(
     folder = Path(root) / facts.name
     given = [Path(path) for path in archives]
     if fetch:
-        given += [download(archive, folder / "archives") for archive in _wanted(facts, [path.name for path in given])]
+        given += [
+            fetch_archive(archive, folder / "archives") for archive in _wanted(facts, [path.name for path in given])
+        ]
     names = {path.name for path in given}
-    given += sorted(p for p in (folder / "archives").glob("*") if p.suffix != ".part" and p.name not in names)
+    given += sorted(p for p in (folder / "archives").glob("*") if p.suffix not in UNFINISHED and p.name not in names)
     state = State(folder)
     _require(facts, given, state, folder)
     fresh = _unpack_all(facts, given, folder, state, again=False)

@@ -1,8 +1,8 @@
 """The per-task settings of vpulab/bn_finetuning, as facts from which its published numbers can be run again.
 
 Statistics are on a 0..1 scale and meet the channels by position: the publication decodes to BGR (CIFAR stays RGB) and
-normalises with values that look RGB-ordered. Common to all: SGD with momentum 0.9, weight decay 1e-6, a cosine to 0
-without warm-up. It evaluates on the test list after every epoch and keeps the best, which is not done here.
+normalises with values that look RGB-ordered. Common to all: SGD with momentum 0.9, a cosine to 0 without warm-up. It
+evaluates on the test list after every epoch and keeps the best, which is not done here.
 """
 
 from dataclasses import dataclass
@@ -33,12 +33,14 @@ class Schedule:
         lr: First learning rate.
         epochs: Passes over the training list.
         norm_before_classifier: Whether a BatchNorm1d came before the classifier.
+        weight_decay: Of all parameters that train.
     """
 
     batch_size: int
     lr: float
     epochs: int
     norm_before_classifier: bool = False
+    weight_decay: float = 1e-6
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from mmbnft.errors import UserError
-from mmbnft.tasks.preparers.download import download
+from mmbnft.tasks.preparers.download import fetch_archive
 from mmbnft.tasks.preparers.facts import Archive
 
 CONTENT = bytes(range(256)) * 400
@@ -60,11 +60,11 @@ def serve():
 
 def test_whole_file(tmp_path, serve):
     server = serve()
-    path = download(Archive("a.bin", f"{server.url}/a.bin", MD5), tmp_path)
+    path = fetch_archive(Archive("a.bin", f"{server.url}/a.bin", MD5), tmp_path)
     assert path == tmp_path / "a.bin"
     assert path.read_bytes() == CONTENT
     assert not (tmp_path / "a.bin.part").exists()
-    download(Archive("a.bin", f"{server.url}/a.bin", MD5), tmp_path)
+    fetch_archive(Archive("a.bin", f"{server.url}/a.bin", MD5), tmp_path)
     assert server.asked == [None]  # what is there is kept
 
 
@@ -73,34 +73,34 @@ def test_interrupted_download_continues(tmp_path, serve, ranges):
     """A server that ignores the range sends the whole file again, which must not be appended."""
     (tmp_path / "a.bin.part").write_bytes(CONTENT[:1000])
     server = serve(ranges=ranges)
-    assert download(Archive("a.bin", f"{server.url}/a.bin", MD5), tmp_path).read_bytes() == CONTENT
+    assert fetch_archive(Archive("a.bin", f"{server.url}/a.bin", MD5), tmp_path).read_bytes() == CONTENT
     assert server.asked == ["bytes=1000-"]
 
 
 def test_part_that_is_whole_already(tmp_path, serve):
     (tmp_path / "a.bin.part").write_bytes(CONTENT)
-    assert download(Archive("a.bin", f"{serve().url}/a.bin", MD5), tmp_path).read_bytes() == CONTENT
+    assert fetch_archive(Archive("a.bin", f"{serve().url}/a.bin", MD5), tmp_path).read_bytes() == CONTENT
 
 
 def test_connection_that_ends_early(tmp_path, serve):
     archive = Archive("a.bin", f"{serve(stop_after=5000).url}/a.bin", MD5)
     with pytest.raises(UserError, match="call again"):
-        download(archive, tmp_path)
+        fetch_archive(archive, tmp_path)
     assert (tmp_path / "a.bin.part").read_bytes() == CONTENT[:5000]
     assert not (tmp_path / "a.bin").exists()
 
 
 def test_other_content_is_not_kept(tmp_path, serve):
     with pytest.raises(UserError, match=f"arrived with MD5 {MD5}, expected {'0' * 32}"):
-        download(Archive("a.bin", f"{serve().url}/a.bin", "0" * 32), tmp_path)
+        fetch_archive(Archive("a.bin", f"{serve().url}/a.bin", "0" * 32), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_server_refuses(tmp_path, serve):
     with pytest.raises(UserError, match="404"):
-        download(Archive("a.bin", f"{serve().url}/none", MD5), tmp_path)
+        fetch_archive(Archive("a.bin", f"{serve().url}/none", MD5), tmp_path)
 
 
 def test_no_public_address(tmp_path):
     with pytest.raises(UserError, match="images.zip has no public address"):
-        download(Archive("images.zip"), tmp_path)
+        fetch_archive(Archive("images.zip"), tmp_path)

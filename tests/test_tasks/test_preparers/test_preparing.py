@@ -65,6 +65,7 @@ def test_archives_put_into_the_task_folder_are_found(tmp_path):
     folder.mkdir(parents=True)
     _Dtd().build(folder)
     (folder / "other.tar.gz.part").write_bytes(b"an unfinished download")
+    (folder / "other.tar.gz.part.etag").write_text('"1"')
     assert _Dtd().prepare(tmp_path, []).decoded == 9
 
 

@@ -1,0 +1,13 @@
+"""Transforms that torchvision lacks, in the host's registry."""
+
+from mmselfsup.datasets.builder import PIPELINES
+from torch import Tensor, nn
+
+
+@PIPELINES.register_module()
+class ReverseChannels(nn.Module):
+    """Turns RGB into BGR, or back: some published code hands its networks images as OpenCV decodes them."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Reverse the channels of an image (3, H, W)."""
+        return image.flip(0)
