@@ -14,7 +14,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mmbnft", "mmbnft.*"]),
-    package_data={"mmbnft": ["py.typed"], "mmbnft.ranking.report": ["page.css", "page.js"]},
+    package_data={
+        "mmbnft": ["py.typed"],
+        "mmbnft.fewshot": ["*.cpp"],
+        "mmbnft.ranking.report": ["page.css", "page.js"],
+    },
     python_requires=">=3.10,<3.13",
     install_requires=[
         "torch>=2.6",

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,15 +75,15 @@ class Benchmark:
             if key in grid:
                 grid[key] = tuple(grid[key])
         grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
-        grid["tasks"] = tuple(_task_config(task) for task in grid.get("tasks", ()))
+        grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
         try:
             return cls(model=settings["model"], recipe=settings["recipe"], **grid)
         except TypeError as error:
             raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
 
 
-def expand_groups(names: Sequence[str]) -> tuple[str, ...]:
-    """Checkpoints with `group:NAME` replaced by the members of that group.
+def expand_groups(names: Iterable[str]) -> tuple[str, ...]:
+    """Checkpoints as a configuration names them, with the members in the place of each `group:NAME`.
 
     Raises:
         UserError: There is no such group.
@@ -92,7 +92,8 @@ def expand_groups(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(itertools.chain.from_iterable(parts))
 
 
-def _task_config(task: dict[str, Any] | str) -> dict[str, Any]:
+def task_config(task: dict[str, Any] | str) -> dict[str, Any]:
+    """A task's configuration; a bare text is the folder of a prepared task."""
     return {"type": "list_task", "root": task} if isinstance(task, str) else task
 
 

@@ -61,17 +61,7 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
     Raises:
         UserError: The model cannot be built or the checkpoint does not fill it.
     """
-    # mmcv reports the initialisation of every tensor to a logger of this name, one message each.
-    get_logger("mmcv").setLevel(logging.WARNING)
-    torch.manual_seed(spec.seed)
-    backbone = built(build_backbone, spec.model["backbone"])
-    if hasattr(backbone, "init_weights"):
-        backbone.init_weights()
-    if spec.checkpoint == RANDOM:
-        certificate: dict[str, Any] = {"format": RANDOM, "partial": False, "normalisation": RANDOM_NORMALISATION}
-    else:
-        loaded = load_backbone(backbone, spec.checkpoint, allow_partial=spec.allow_partial, root=weights_root)
-        certificate = loaded.to_dict()
+    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
     wrapped = ProtocolBackbone(backbone, spec.protocol)
     sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
     head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
@@ -85,6 +75,35 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
     model.head.init_weights()
     model = model.to(device=device, memory_format=torch.channels_last)
     return Network(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, certificate)
+
+
+def load_checkpoint(
+    model: dict[str, Any], checkpoint: str, seed: int, weights_root: Path, allow_partial: bool = False
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the bare backbone of a model and fill it with a checkpoint.
+
+    Args:
+        model: Configuration of a host algorithm with `backbone`.
+        checkpoint: Catalogue id, weight file, or `random`.
+        seed: Seed of the weights of `random`.
+        weights_root: Folder of the catalogue's files.
+        allow_partial: Whether a checkpoint may leave a part of the backbone unfilled.
+
+    Returns:
+        The backbone, and the load certificate; for `random` only its normalisation.
+
+    Raises:
+        UserError: The backbone cannot be built or the checkpoint does not fill it.
+    """
+    # mmcv reports the initialisation of every tensor to a logger of this name, one message each.
+    get_logger("mmcv").setLevel(logging.WARNING)
+    torch.manual_seed(seed)
+    backbone = built(build_backbone, model["backbone"])
+    if hasattr(backbone, "init_weights"):
+        backbone.init_weights()
+    if checkpoint == RANDOM:
+        return backbone, {"format": RANDOM, "partial": False, "normalisation": RANDOM_NORMALISATION}
+    return backbone, load_backbone(backbone, checkpoint, allow_partial=allow_partial, root=weights_root).to_dict()
 
 
 def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:

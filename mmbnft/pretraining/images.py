@@ -1,7 +1,6 @@
 """Reads the photographs to pre-train on: an array file, or the official Caltech-101 folder."""
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmbnft import files
 from mmbnft.errors import UserError
+from mmbnft.tasks.arrays import read_arrays
 
 SIZE = 64
 # Clutter without an object, and pictures of identifiable people.
@@ -69,23 +69,6 @@ def read_images(path: Path | str) -> ImageSet:
     check_images(images, source)
     description = f"{len(images)} pictures of an array file with SHA-256 {files.sha256_file(source)}"
     return ImageSet(images, description, pixels_sha256(images))
-
-
-def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Read the named arrays of an `.npz` file, without unpickling anything.
-
-    Raises:
-        UserError: The file cannot be read or lacks an array.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            missing = [name for name in names if name not in content]
-            if not missing:
-                return {name: content[name] for name in names}
-            held = ", ".join(content.files)
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not an .npz file of plain arrays ({error}); fetch or write it again") from error
-    raise UserError(f"{path} lacks the array {', '.join(missing)}, it holds {held}; rename the arrays")
 
 
 def check_images(images: np.ndarray, path: Path) -> None:

@@ -20,7 +20,7 @@ from mmbnft.tasks.task import Task
 Drawing = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def _edge(distance: np.ndarray, soft: np.ndarray) -> np.ndarray:
+def edge(distance: np.ndarray, soft: np.ndarray) -> np.ndarray:
     """Coverage from a signed distance (negative inside), with an edge `soft` wide."""
     return np.clip(0.5 - distance / soft, 0.0, 1.0)
 
@@ -36,30 +36,30 @@ def _polygon(corners: int, dent: float = 0.0) -> Drawing:
         sector = 2 * np.pi / corners
         angle = np.abs((np.arctan2(y, x) % sector) - sector / 2)
         side = np.cos(sector / 2) / np.cos(angle)
-        return _edge(_radius(x, y) - side * (1 - dent * (1 - angle / (sector / 2))), soft)
+        return edge(_radius(x, y) - side * (1 - dent * (1 - angle / (sector / 2))), soft)
 
     return draw
 
 
 def _ring(x: np.ndarray, y: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    return _edge(np.abs(_radius(x, y) - 0.72) - 0.25, soft)
+    return edge(np.abs(_radius(x, y) - 0.72) - 0.25, soft)
 
 
 def _disk(x: np.ndarray, y: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    return _edge(_radius(x, y) - 0.85, soft)
+    return edge(_radius(x, y) - 0.85, soft)
 
 
 def _cross(x: np.ndarray, y: np.ndarray, soft: np.ndarray) -> np.ndarray:
     short, long = np.minimum(np.abs(x), np.abs(y)), np.maximum(np.abs(x), np.abs(y))
-    return np.minimum(_edge(short - 0.28, soft), _edge(long - 0.95, soft))
+    return np.minimum(edge(short - 0.28, soft), edge(long - 0.95, soft))
 
 
 def _crescent(x: np.ndarray, y: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    return np.minimum(_disk(x, y, soft), 1 - _edge(_radius(x - 0.45, y) - 0.7, soft))
+    return np.minimum(_disk(x, y, soft), 1 - edge(_radius(x - 0.45, y) - 0.7, soft))
 
 
 def _bars(x: np.ndarray, y: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    return np.minimum(_edge(np.abs(np.abs(x) - 0.6) - 0.22, soft), _edge(np.abs(y) - 0.9, soft))
+    return np.minimum(edge(np.abs(np.abs(x) - 0.6) - 0.22, soft), edge(np.abs(y) - 0.9, soft))
 
 
 SHAPES: dict[str, Drawing] = {
@@ -76,21 +76,21 @@ SHAPES: dict[str, Drawing] = {
 
 def _wave(value: np.ndarray, soft: np.ndarray) -> np.ndarray:
     """A square wave of period 1 with anti-aliased flanks."""
-    return _edge(np.abs((value % 1.0) - 0.5) - 0.25, soft)
+    return edge(np.abs((value % 1.0) - 0.5) - 0.25, soft)
 
 
 TEXTURES: dict[str, Drawing] = {
     "stripes": lambda x, y, soft: _wave(1.8 * x, soft * 1.8),
     "fine_stripes": lambda x, y, soft: _wave(3.0 * x, soft * 3.0),
     "checks": lambda x, y, soft: np.abs(_wave(1.5 * x, soft * 1.5) - _wave(1.5 * y, soft * 1.5)),
-    "dots": lambda x, y, soft: _edge(np.hypot((2 * x) % 1 - 0.5, (2 * y) % 1 - 0.5) - 0.3, 2 * soft),
-    "grid": lambda x, y, soft: np.maximum(_edge(np.abs((2 * x) % 1 - 0.5) - 0.1, 2 * soft),
-                                          _edge(np.abs((2 * y) % 1 - 0.5) - 0.1, 2 * soft)),
+    "dots": lambda x, y, soft: edge(np.hypot((2 * x) % 1 - 0.5, (2 * y) % 1 - 0.5) - 0.3, 2 * soft),
+    "grid": lambda x, y, soft: np.maximum(edge(np.abs((2 * x) % 1 - 0.5) - 0.1, 2 * soft),
+                                          edge(np.abs((2 * y) % 1 - 0.5) - 0.1, 2 * soft)),
     "waves": lambda x, y, soft: _wave(2.0 * x + 0.35 * np.sin(2 * np.pi * y), soft * 2.5),
     "rings": lambda x, y, soft: _wave(2.0 * _radius(x, y), soft * 2.0),
     "bricks": lambda x, y, soft: np.maximum(
-        _edge(np.abs((2 * y) % 1 - 0.5) - 0.1, 2 * soft),
-        _edge(np.abs((1.2 * x + 0.5 * (np.floor(2 * y - 0.5) % 2)) % 1 - 0.5) - 0.08, 1.2 * soft),
+        edge(np.abs((2 * y) % 1 - 0.5) - 0.1, 2 * soft),
+        edge(np.abs((1.2 * x + 0.5 * (np.floor(2 * y - 0.5) % 2)) % 1 - 0.5) - 0.08, 1.2 * soft),
     ),
 }  # fmt: skip
 
@@ -100,8 +100,8 @@ def _blossom(petals: int, hole: bool) -> Drawing:
 
     def draw(x: np.ndarray, y: np.ndarray, soft: np.ndarray) -> np.ndarray:
         outline = 0.72 + 0.25 * np.cos(petals * np.arctan2(y, x))
-        cover = _edge(_radius(x, y) - outline, soft)
-        return np.minimum(cover, 1 - _edge(_radius(x, y) - 0.22, soft)) if hole else cover
+        cover = edge(_radius(x, y) - outline, soft)
+        return np.minimum(cover, 1 - edge(_radius(x, y) - 0.22, soft)) if hole else cover
 
     return draw
 
@@ -156,14 +156,14 @@ def drawn(
         images = np.empty((size, image_size, image_size, 3), dtype=np.uint8)
         for class_number, drawing in enumerate(drawings.values()):
             chosen = labels == class_number
-            scene = _Scene(image_size, noise, variation, fills_frame=family == "textures")
+            scene = Scene(image_size, noise, variation, fills_frame=family == "textures")
             images[chosen] = scene.draw(drawing, int(chosen.sum()), random)
         parts[name] = ArrayImages(images, labels)
     return Task(family, tuple(drawings), "top1", dict(parts), split)
 
 
 @dataclass(frozen=True)
-class _Scene:
+class Scene:
     """How objects are placed, coloured and disturbed; `fills_frame` lets a pattern cover the whole image."""
 
     size: int

@@ -14,6 +14,7 @@ from mmbnft.tasks.metrics import METRICS
 from mmbnft.tasks.registry import TASKS
 
 SPLITS = ("train", "val", "test")
+JOINED = {"trainval": ("train", "val"), "all": SPLITS}
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ class Task:
                 )
 
     def images(self, split: str) -> Images:
-        """The images of `train`, `val`, `test` or `trainval`."""
-        if split == "trainval":
-            return JoinedImages([self.splits["train"], self.splits["val"]])
+        """The images of `train`, `val` or `test`, of `trainval`, or of `all` three."""
+        if split in JOINED:
+            return JoinedImages([self.splits[part] for part in JOINED[split]])
         if split not in self.splits:
-            raise UserError(f"unknown split {split!r} of task {self.name}; allowed: {choices([*SPLITS, 'trainval'])}")
+            raise UserError(f"unknown split {split!r} of task {self.name}; allowed: {choices([*SPLITS, *JOINED])}")
         return self.splits[split]
 
     @property

@@ -27,9 +27,9 @@ def test_empty_class_is_refused_by_name():
 def test_unknown_metric_split_and_type():
     with pytest.raises(UserError, match="unknown metric 'f1'"):
         make(metric="f1")
-    with pytest.raises(UserError, match="unknown split 'dev' of task t; allowed: test, train, trainval, val"):
+    with pytest.raises(UserError, match="unknown split 'dev' of task t; allowed: all, test, train, trainval, val"):
         make().images("dev")
-    with pytest.raises(UserError, match="unknown task type 'mnist'; allowed: digits, drawn, list_task"):
+    with pytest.raises(UserError, match="unknown task type 'mnist'; allowed: array_task, digits, drawn, glyphs"):
         build_task(dict(type="mnist"))
     with pytest.raises(UserError, match="task type digits: .*colour"):
         build_task(dict(type="digits", colour=1))

@@ -1,0 +1,1 @@
+task = dict(type="glyphs", image_size=32)

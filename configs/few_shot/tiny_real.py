@@ -1,0 +1,11 @@
+# The shipped checkpoints on array files of real images, given by --task; 32 pixels, as they were pre-trained.
+_base_ = ["../_base_/models/tiny18.py", "_base_/small.py"]
+recipe = dict(name="tiny_real", batch_size=25, test_pipeline=[dict(type="Resize", size=(32, 32))])
+few_shot = dict(
+    name="tiny_real",
+    checkpoints=["group:tiny"],
+    tasks=[],
+    methods=["nearest_mean", "logistic", "linear", "bn"],
+    shots=[1, 5, 20],
+    episodes=dict(episodes=100, validation=10, small_classes="exclude"),
+)

@@ -1,0 +1,332 @@
+"""One few-shot run: a checkpoint, a method and a manifest give one result."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmbnft import compat, files
+from mmbnft.engine import RANDOM
+from mmbnft.engine.network import load_checkpoint
+from mmbnft.engine.record import Stopwatch, measure_cost
+from mmbnft.errors import DivergedError, UserError
+from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
+from mmbnft.fewshot.batching import chunks
+from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
+from mmbnft.fewshot.images import EpisodeImages
+from mmbnft.fewshot.logistic import fit_logistic
+from mmbnft.fewshot.manifest import Manifest
+from mmbnft.fewshot.methods import LOGISTIC, NEAREST_MEAN, Method
+from mmbnft.fewshot.recipe import FewShotRecipe, Trial
+from mmbnft.fewshot.sampling import Episodes
+from mmbnft.fewshot.statistics import mean_accuracy
+from mmbnft.results import Result
+from mmbnft.tasks import Task
+from mmbnft.zoo import file_identity
+
+# Raise it when a change to the code changes results, so that older ones count as stale.
+RESULTS_VERSION = 1
+METRIC = "top1"
+_FEATURE_VALUES = 1 << 26  # features of episodes worked on at once
+PREFIX = "fewshot"
+
+
+@dataclass(frozen=True)
+class FewShotSpec:
+    """One (checkpoint, task, method, recipe, manifest).
+
+    Attributes:
+        model: Configuration of a host algorithm with `backbone`.
+        method: Name of a method.
+        recipe: The recipe.
+        checkpoint: Catalogue id, weight file, or `random` for the untrained control.
+    """
+
+    model: dict[str, Any]
+    method: str
+    recipe: FewShotRecipe
+    checkpoint: str
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The checkpoint as results name it: the id, or the stem of a file."""
+        path = Path(self.checkpoint)
+        return path.stem if path.suffix else self.checkpoint
+
+    def protocol_name(self, manifest: Manifest) -> str:
+        """What results call the method: `fewshot-bn-5way-1shot`, so that shots can stand side by side in one table."""
+        return f"{PREFIX}-{self.method}-{manifest.settings.name}"
+
+    def key(self, manifest: Manifest, identity: str) -> str:
+        """Hex content hash of everything that determines the result.
+
+        Args:
+            manifest: The episodes.
+            identity: Of the checkpoint, see `checkpoint_identity`.
+        """
+        return files.sha256_json(
+            {
+                "kind": PREFIX,
+                "checkpoint": identity,
+                "manifest": manifest.sha256,
+                "model": self.model,
+                "method": dataclasses.asdict(Method.named(self.method)),
+                "recipe": dataclasses.asdict(self.recipe),
+                "results_version": RESULTS_VERSION,
+            }
+        )
+
+
+def checkpoint_identity(checkpoint: str, weights_root: Path) -> str:
+    """Content hash of a checkpoint's file; `random` for the untrained control.
+
+    Raises:
+        UserError: The checkpoint does not exist.
+    """
+    return RANDOM if checkpoint == RANDOM else file_identity(checkpoint, root=weights_root)[1]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint on the images of a manifest; what the methods share.
+
+    Attributes:
+        backbone: The bare backbone in eval mode.
+        certificate: Its load certificate.
+        images: The images.
+        features: Pooled features (n, D) of all of them.
+        seconds: What loading and features took.
+    """
+
+    backbone: nn.Module
+    certificate: dict[str, Any]
+    images: EpisodeImages
+    features: Tensor
+    seconds: float
+
+
+def prepare_subject(
+    spec: FewShotSpec, task: Task, manifest: Manifest, device: torch.device, weights_root: Path
+) -> Subject:
+    """Load a checkpoint and pass every image of the manifest through it once.
+
+    Args:
+        spec: Names model, checkpoint and recipe; the method does not count.
+        task: The task.
+        manifest: Its episodes.
+        device: Where to compute.
+        weights_root: Folder of the catalogue's weight files.
+
+    Raises:
+        UserError: The checkpoint does not fill the backbone, or an image cannot be read.
+    """
+    watch = Stopwatch(device)
+    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed, weights_root)
+    backbone.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    backbone.train(False)
+    images = EpisodeImages(task, manifest, spec.recipe.test_pipeline, certificate, device, spec.recipe.workers)
+    features = images.features(backbone)
+    return Subject(backbone, certificate, images, features, watch.seconds)
+
+
+def execute_episodes(
+    spec: FewShotSpec,
+    task: Task,
+    manifest: Manifest,
+    subject: Subject,
+    key: str,
+    advance: Callable[[int], None] = lambda episodes: None,
+) -> Result:
+    """Choose on the validation episodes, then adapt to every test episode and classify its queries.
+
+    Args:
+        spec: What to run.
+        task: The task.
+        manifest: Its episodes.
+        subject: The checkpoint, see `prepare_subject`.
+        key: Content hash of the run.
+        advance: Called with the number of episodes just finished.
+
+    Raises:
+        UserError: The method has no meaning for the network, there is a choice but no validation episode, or scores
+            are not finite.
+    """
+    watch = Stopwatch(subject.images.device)
+    run = EpisodeRun(Method.named(spec.method), spec.recipe, manifest, subject, advance)
+    trial, search = run.choose()
+    accuracies = run.accuracies("test", trial)
+    mean = mean_accuracy(accuracies)
+    details = {
+        "config": dataclasses.asdict(spec),
+        "versions": compat.versions(),
+        "hashes": {"checkpoint": subject.certificate.get("sha256"), "lists": task.hashes},
+        "certificate": subject.certificate,
+        "manifest": manifest.sha256,
+        "episodes": dataclasses.asdict(manifest.settings),
+        "excluded": [task.classes[number] for number in manifest.draw.excluded],
+        "chosen_on": f"episodes of other {manifest.draw.apart_by}" if search else None,
+        "chosen": trial,
+        "search": search,
+        "accuracies": [round(float(value), 9) for value in accuracies],
+        "interval_95": mean.half_width,
+        "bootstrap_95": [mean.low, mean.high],
+    }
+    return Result(
+        checkpoint=spec.checkpoint_name,
+        task=task.name,
+        protocol=spec.protocol_name(manifest),
+        recipe=spec.recipe.name,
+        split=manifest.split,
+        seed=manifest.settings.seed,
+        key=key,
+        status="ok",
+        value=mean.value,
+        metric=METRIC,
+        cost=measure_cost(
+            subject.images.device, subject.seconds + watch.seconds, len(subject.features) + run.images_seen
+        ),
+        details=details,
+    )
+
+
+class EpisodeRun:
+    """A method at work on the episodes of a manifest.
+
+    Args:
+        method: The method.
+        recipe: The recipe.
+        manifest: The episodes.
+        subject: The checkpoint.
+        advance: Called with the number of episodes just finished.
+
+    Attributes:
+        images_seen: Images, or their features, in training steps so far.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        recipe: FewShotRecipe,
+        manifest: Manifest,
+        subject: Subject,
+        advance: Callable[[int], None] = lambda episodes: None,
+    ) -> None:
+        self.method, self.recipe, self.manifest, self.subject = method, recipe, manifest, subject
+        self.advance = advance
+        self.ways, self.shots = manifest.settings.n_way, manifest.settings.k_shot
+        self.images_seen = 0
+
+    def trials(self) -> list[Trial]:
+        """What this method can choose from."""
+        if self.method.name == NEAREST_MEAN:
+            return [{}]
+        if self.method.name == LOGISTIC:
+            return [{"penalty": value} for value in self.recipe.penalties]
+        return self.recipe.trials()
+
+    def choose(self) -> tuple[Trial, list[dict[str, Any]]]:
+        """The trial with the best mean on the validation episodes, the first of equals, and what each one reached.
+
+        Raises:
+            UserError: There is a choice but no validation episode, or every trial failed.
+        """
+        trials = self.trials()
+        if len(trials) == 1:
+            return trials[0], []
+        if self.manifest.draw.validation is None:
+            raise UserError("a recipe with a search needs validation episodes; set validation of the episodes above 0")
+        search: list[dict[str, Any]] = []
+        for trial in trials:
+            try:
+                search.append({**trial, "accuracy": float(np.mean(self.accuracies("validation", trial)))})
+            except UserError as error:
+                search.append({**trial, "accuracy": None, "reason": str(error)})
+        finished = [entry for entry in search if entry["accuracy"] is not None]
+        if not finished:
+            raise DivergedError(f"every trial of the search failed; the last: {search[-1]['reason']}")
+        best = max(finished, key=lambda entry: entry["accuracy"])
+        return {name: best[name] for name in trials[0]}, search
+
+    def accuracies(self, part: str, trial: Trial) -> np.ndarray:
+        """(E,) share of the queries of each episode that are classified correctly, in percent.
+
+        Raises:
+            DivergedError: A score is not finite.
+        """
+        episodes = self.manifest.parts[part]
+        truth = np.repeat(np.arange(self.ways), self.manifest.settings.queries)
+        right = []
+        size = self._episodes_at_once()
+        for span in chunks(len(episodes), size):
+            scores = self.scores(episodes, span, trial).cpu().numpy()
+            wrong = np.flatnonzero(~np.isfinite(scores).all(axis=(1, 2)))
+            if len(wrong):
+                raise DivergedError(
+                    f"scores of {part} episode {span[int(wrong[0])]} are not finite under {trial or 'the recipe'}; "
+                    "lower the rate or check the checkpoint"
+                )
+            right.append(np.mean(scores.argmax(axis=2) == truth, axis=1))
+            self.advance(len(span))
+        return 100.0 * np.concatenate(right)
+
+    def scores(self, episodes: Episodes, span: range, trial: Trial) -> Tensor:
+        """Scores (E, N * Q, N) of the queries, class after class, of the episodes in `span`.
+
+        Queries touch neither parameters nor statistics, and what comes out for one does not depend, to the last bit, on
+        which others there are.
+        """
+        compute = self._by_features if self.method.protocol is None else self._by_network
+        return compute(episodes, span, trial)
+
+    def _episodes_at_once(self) -> int:
+        settings, images = self.manifest.settings, self.subject.images
+        per_episode = settings.n_way * settings.per_class
+        if self.method.protocol is None:
+            return max(1, _FEATURE_VALUES // (per_episode * self.subject.features.shape[1]))
+        _, height, width = images.tensor(images.numbers[:1])[0].shape
+        step = min(self.recipe.batch_size or per_episode, self.ways * self.shots)
+        return episodes_at_once(self.method, step, height, width, images.device)
+
+    def _labels(self, episodes: int) -> Tensor:
+        labels = torch.arange(self.ways).repeat_interleave(self.shots)
+        return labels.expand(episodes, -1).contiguous().to(self.subject.images.device)
+
+    def _by_features(self, episodes: Episodes, span: range, trial: Trial) -> Tensor:
+        support, queries = (
+            self.subject.features[torch.from_numpy(self.subject.images.places(_flat(numbers, span)))]
+            for numbers in (episodes.support, episodes.queries)
+        )
+        labels = self._labels(len(span))
+        if self.method.name == NEAREST_MEAN:
+            return nearest_mean(support, labels, queries, self.ways)
+        if self.method.name == LOGISTIC:
+            weight, bias = fit_logistic(support.double(), labels, self.ways, trial["penalty"])
+            return linear_scores(queries.double(), weight, bias)
+        steps, batches = self._steps(trial, span)
+        optimizer = self.recipe.optimizer_of(trial)
+        return linear_scores(queries, *fit_linear(support, labels, self.ways, optimizer, steps, batches))
+
+    def _by_network(self, episodes: Episodes, span: range, trial: Trial) -> Tensor:
+        images = self.subject.images
+        adapter = make_adapter(self.subject.backbone, self.method, len(span), self.ways)
+        steps, batches = self._steps(trial, span)
+        support = images.tensor(_flat(episodes.support, span))
+        adapter.fit(support, self._labels(len(span)), self.recipe.optimizer_of(trial), steps, batches)
+        queries = images.tensor(_flat(episodes.queries, span))
+        return adapter.predict(queries)
+
+    def _steps(self, trial: Trial, span: range) -> tuple[int, Tensor | None]:
+        support = self.ways * self.shots
+        steps, batches = self.recipe.batches(support, trial, self.manifest.settings.seed, span)
+        self.images_seen += steps * len(span) * (support if batches is None else batches.shape[2])
+        return steps, batches
+
+
+def _flat(numbers: np.ndarray, span: range) -> np.ndarray:
+    """(E, ways * images) image numbers of the episodes in `span`, class after class."""
+    return numbers[span.start : span.stop].reshape(len(span), -1)

@@ -1,0 +1,65 @@
+"""Run a few-shot benchmark on shared episodes: python tools/few_shot.py configs/few_shot/NAME.py."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmbnft.benchmark.few_shot import FewShotBenchmark, run_few_shot, task_from_text
+from mmbnft.command import DictAction, run_command
+from mmbnft.engine import load_config
+from mmbnft.errors import UserError
+from mmbnft.fewshot.report import write_report
+from mmbnft.results import read_results
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Adapt checkpoints to many small problems and compare methods.")
+    parser.add_argument("config", type=Path, nargs="?", help="few-shot configuration")
+    parser.add_argument("--work-dir", "--work_dir", type=Path, help="default work_dirs/CONFIG")
+    parser.add_argument("--n-way", type=int, help="classes of an episode")
+    parser.add_argument("--k-shot", type=int, nargs="+", help="support images of a class, one setting for each number")
+    parser.add_argument("--queries", type=int, help="query images of a class")
+    parser.add_argument("--episodes", type=int, help="test episodes")
+    parser.add_argument("--validation", type=int, help="validation episodes, to choose on")
+    parser.add_argument("--seed", type=int, help="seed of the episodes")
+    parser.add_argument("--checkpoints", nargs="+", help="catalogue ids, weight files, random, group:NAME")
+    parser.add_argument("--methods", nargs="+", help="nearest_mean, logistic, linear, bn, bn_paper, finetune ...")
+    parser.add_argument("--task", nargs="+", help="prepared folders, array files (FILE.npz), or digits, glyphs ...")
+    parser.add_argument("--manifests", type=Path, help="folder of episodes to share between benchmarks")
+    parser.add_argument("--retry-failed", action="store_true", help="run failed runs again")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--table", type=Path, nargs="+", metavar="RESULTS", help="only print tables of results folders")
+    parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    return parser.parse_args()
+
+
+def overrides(args: argparse.Namespace) -> dict[str, object]:
+    """What the options say of the configuration's `few_shot`."""
+    found = {f"episodes.{name}": getattr(args, name) for name in ("n_way", "queries", "episodes", "validation", "seed")}
+    found |= {"shots": args.k_shot, "checkpoints": args.checkpoints, "methods": args.methods}
+    found["tasks"] = [task_from_text(text) for text in args.task] if args.task else None
+    return {f"few_shot.{name}": value for name, value in found.items() if value is not None}
+
+
+def main() -> int:
+    """Run what is missing, then write the tables; status 1 if a run failed."""
+    args = parse_args()
+    if args.table:
+        print(write_report([result for folder in args.table for result in read_results(folder)]))
+        return 0
+    if args.config is None:
+        raise UserError("no configuration given; name one of configs/few_shot, or results with --table")
+    config = load_config(args.config, {**args.cfg_options, **overrides(args)})
+    benchmark = FewShotBenchmark.from_config(config)
+    out = args.work_dir or Path("work_dirs") / args.config.stem
+    outcome = run_few_shot(benchmark, out, manifests=args.manifests, retry_failed=args.retry_failed, device=args.device)
+    for failure in outcome.failures:
+        print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
+    print(write_report(outcome.results, out / "few_shot.md"))
+    print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
+    return 1 if outcome.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
