@@ -31,10 +31,10 @@ def folded(backbone: nn.Module, sample: Tensor) -> nn.Module:
     plain.eval()  # the host's backbones return nothing here
     inference = copy.deepcopy(plain)
     for conv, norm in _pairs(inference, sample):
-        fused = fuse_conv_bn_eval(inference.get_submodule(conv), inference.get_submodule(norm))
-        _replace(inference, conv, fused)
+        pair = inference.get_submodule(conv), inference.get_submodule(norm)
+        _replace(inference, conv, fuse_conv_bn_eval(*pair))  # type: ignore[type-var, arg-type]  # by what `_pairs` finds
         _replace(inference, norm, nn.Identity())
-    inference = inference.to(memory_format=torch.channels_last)
+    inference.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.no_grad():
         agrees = all(
             torch.allclose(ours, theirs, rtol=AGREEMENT, atol=AGREEMENT * float(theirs.abs().max()))

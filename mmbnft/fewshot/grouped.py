@@ -241,7 +241,7 @@ class _Update:
 
     def __init__(self, config: dict[str, Any], flat: Tensor, groups: int) -> None:
         options = dict(config)
-        build = _OPTIMIZERS.get(options.pop("type", None))  # type: ignore[arg-type]
+        build = _OPTIMIZERS.get(options.pop("type", None))
         if build is None:
             raise UserError(f"optimizer type must be one of {', '.join(_OPTIMIZERS)}, got {config.get('type')!r}")
         rates = torch.as_tensor(options.pop("lr", math.nan), dtype=torch.float64).tolist()

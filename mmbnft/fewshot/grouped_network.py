@@ -91,9 +91,10 @@ class GroupedNetwork:
             return nn.Identity()
         if type(module) not in _PLAIN_LAYERS:
             raise _refusal(f"its layer {name} is of type {type(module).__name__}")
-        layer = copy.deepcopy(module).requires_grad_(False).to(memory_format=torch.channels_last)
+        layer = copy.deepcopy(module).requires_grad_(False)
+        layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this form out
         if hasattr(layer, "inplace"):
-            layer.inplace = False  # type: ignore[assignment]
+            layer.inplace = False
         return FixedConvolution(layer) if isinstance(layer, nn.Conv2d) else layer
 
 
