@@ -94,7 +94,7 @@ class GroupedNetwork:
         layer = copy.deepcopy(module).requires_grad_(False)
         layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this form out
         if hasattr(layer, "inplace"):
-            layer.inplace = False
+            layer.inplace = False  # type: ignore[assignment]
         return FixedConvolution(layer) if isinstance(layer, nn.Conv2d) else layer
 
 
