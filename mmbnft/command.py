@@ -6,18 +6,24 @@ from collections.abc import Callable
 from mmcv import DictAction
 
 from mmbnft.errors import UserError
+from mmbnft.files import is_full
 from mmbnft.memory import keep_freed_memory
 
 __all__ = ["DictAction", "run_command"]
 
 
 def run_command(main: Callable[[], int]) -> int:
-    """Call `main` and return its exit status; 2 for a user's mistake, 130 for Ctrl-C."""
+    """Call `main` and return its exit status; 2 for a user's mistake or a full disk, 130 for Ctrl-C."""
     keep_freed_memory()
     try:
         return main()
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 2
+    except OSError as error:
+        if not is_full(error):
+            raise
+        sys.stderr.write(f"error: the disk is full ({error}); make room, the same command continues\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: what was finished is kept; the same command continues\n")

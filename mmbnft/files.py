@@ -1,5 +1,6 @@
 """Files that are either whole or absent: atomic writes and content hashes."""
 
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mmbnft.errors import UserError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk (or a quota) is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 @contextmanager

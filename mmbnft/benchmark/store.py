@@ -1,6 +1,5 @@
 """Results on disk, found again by content hash."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,8 +7,6 @@ from pathlib import Path
 from mmbnft.benchmark.claims import Claims
 from mmbnft.errors import UserError
 from mmbnft.results import Result, read_result, read_results, write_result
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class StorageError(UserError):
@@ -33,11 +30,6 @@ def storing(folder: Path) -> Iterator[None]:
             f"cannot write to {folder}: {error.strerror or error}; everything finished before is kept, make room and "
             "give the same command again"
         ) from error
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether an error says that a disk (or a quota) is full."""
-    return isinstance(error, OSError) and error.errno in _FULL
 
 
 class ResultStore:

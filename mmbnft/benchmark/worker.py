@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from mmbnft.benchmark.plan import PlannedRun
-from mmbnft.benchmark.store import ResultStore, is_full, storing
+from mmbnft.benchmark.store import ResultStore, storing
 from mmbnft.engine import RunOptions, execute, local_device
 from mmbnft.errors import UserError
+from mmbnft.files import is_full
 from mmbnft.results import Result
 from mmbnft.tasks import Task, build_task
 from mmbnft.zoo import DEFAULT_ROOT

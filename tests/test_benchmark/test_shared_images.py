@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.benchmark import plan_runs, run_benchmark
+from mmbnft.benchmark import LocalExecutor, plan_runs, run_benchmark
 from mmbnft.engine import Recipe
 from mmbnft.errors import UserError
 
@@ -38,7 +38,7 @@ def make_grid(make_benchmark, weights, folder):
 
 
 def test_all_workers_share_one_cache_beside_the_results(make_grid, tmp_path):
-    outcome = run_benchmark(make_grid(), tmp_path / "out", workers=2)
+    outcome = run_benchmark(make_grid(), tmp_path / "out", LocalExecutor(2))
     assert [result.reason for result in outcome.results] == [""] * 2
     entries = list((tmp_path / "out" / "cache" / "images").iterdir())
     sizes = sorted(count * (3 * 32 * 32 + 16) for count in PARTS.values())
