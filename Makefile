@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint published-cases
+.PHONY: help install quickstart test lint published-cases benchmarks
 
 help:
 	@echo "make quickstart  rank the shipped checkpoints on embedded tasks (minutes on two cores)"
 	@echo "make test        run the tests"
 	@echo "make published-cases  reports on the two published tables in data/published"
+	@echo "make benchmarks  time and memory against named baselines, as tables (half an hour on an idle machine)"
 	@echo "make lint        run ruff and mypy"
 	@echo "make install     only make $(VENV) and install into it"
 
@@ -30,6 +31,13 @@ quickstart: install
 
 published-cases: install
 	$(BIN)/python benchmarks/published_cases.py --out work_dirs/published_cases
+
+benchmarks: install
+	$(BIN)/python benchmarks/step_time.py
+	$(BIN)/python benchmarks/linear_arm.py
+	$(BIN)/python benchmarks/image_speed.py
+	$(BIN)/python benchmarks/few_shot_speed.py
+	$(BIN)/python benchmarks/grid_time.py
 
 test: install
 	$(BIN)/python -m pytest -n $(JOBS)
