@@ -102,3 +102,18 @@ def test_one_step_takes_the_weight_decay_itself_off_a_weight(make_recipe):
     weight.grad = torch.tensor([0.5])
     torch.optim.SGD([weight], **arguments).step()
     assert weight.item() == pytest.approx(3.0 - 0.1 * 0.5 - 0.02 * 3.0)
+
+
+def test_the_fused_optimiser_is_used_and_gives_what_the_plain_one_gives(make_spec, make_recipe, options):
+    class Kind(Hook):
+        def before_run(self, runner):
+            self.fused = runner.optimizer.param_groups[0].get("fused")
+
+    losses = {}
+    for wanted in ({}, {"fused": False}):
+        kind = Kind()
+        recipe = make_recipe(epochs=2, optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=1e-4, **wanted))
+        result = execute(make_spec("finetune", recipe), dataclasses.replace(options, hooks=(kind,)))
+        losses[kind.fused] = [entry["loss"] for entry in result.details["curve"]]
+    assert set(losses) == {True, False}
+    assert losses[True] == pytest.approx(losses[False], rel=1e-4)
