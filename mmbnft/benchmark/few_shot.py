@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from mmbnft import files
 from mmbnft.benchmark.grid import Outcome
-from mmbnft.benchmark.plan import expand_groups, task_config
+from mmbnft.benchmark.plan import read_grid, task_config
 from mmbnft.benchmark.store import ResultStore
 from mmbnft.engine.distributed import local_device
 from mmbnft.errors import UserError, choices
@@ -95,19 +95,10 @@ class FewShotBenchmark:
         Raises:
             UserError: A setting is unknown or missing.
         """
-        settings = config._cfg_dict.to_dict()
-        missing = {"model", "recipe", "few_shot"} - set(settings)
-        if missing:
-            raise UserError(f"{config.filename} is no few-shot configuration: it lacks {choices(missing)}")
-        grid = dict(settings["few_shot"])
-        known = {entry.name for entry in dataclasses.fields(cls)} - {"model", "recipe"}
-        if set(grid) - known:
-            raise UserError(f"unknown few-shot settings {choices(set(grid) - known)}; allowed: {choices(known)}")
-        grid.update({name: tuple(grid[name]) for name in LISTS if name in grid})
-        grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
-        grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
+        grid = read_grid(config, "few_shot", LISTS, {entry.name for entry in dataclasses.fields(cls)})
+        grid["recipe"] = FewShotRecipe.from_config(grid["recipe"])
         try:
-            return cls(model=settings["model"], recipe=FewShotRecipe.from_config(settings["recipe"]), **grid)
+            return cls(**grid)
         except TypeError as error:
             raise UserError(f"the few-shot benchmark of {config.filename} is incomplete: {error}") from error
 

@@ -16,6 +16,7 @@ from mmbnft.tasks import Task, build_task, refuse_shared_images
 from mmbnft.zoo import group
 
 GROUP = "group:"
+LISTS = ("checkpoints", "tasks", "protocols", "splits", "seeds")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         """Refuse an empty grid and a grid without its target."""
-        for name in ("checkpoints", "tasks", "protocols", "splits", "seeds"):
+        for name in LISTS:
             values = [json.dumps(value, sort_keys=True) for value in getattr(self, name)]
             if not values or len(set(values)) != len(values):
                 raise UserError(f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}")
@@ -63,23 +64,37 @@ class Benchmark:
         Raises:
             UserError: A setting is unknown or missing.
         """
-        settings = config._cfg_dict.to_dict()
-        missing = {"model", "recipe", "benchmark"} - set(settings)
-        if missing:
-            raise UserError(f"{config.filename} is no benchmark configuration: it lacks {choices(missing)}")
-        grid = dict(settings["benchmark"])
-        known = {entry.name for entry in dataclasses.fields(cls)} - {"model", "recipe"}
-        if set(grid) - known:
-            raise UserError(f"unknown benchmark settings {choices(set(grid) - known)}; allowed: {choices(known)}")
-        for key in ("checkpoints", "tasks", "protocols", "splits", "seeds"):
-            if key in grid:
-                grid[key] = tuple(grid[key])
-        grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
-        grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
+        grid = read_grid(config, "benchmark", LISTS, {entry.name for entry in dataclasses.fields(cls)})
         try:
-            return cls(model=settings["model"], recipe=settings["recipe"], **grid)
+            return cls(**grid)
         except TypeError as error:
             raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
+
+
+def read_grid(config: Config, section: str, lists: Iterable[str], known: set[str]) -> dict[str, Any]:
+    """The settings of a grid: `model`, `recipe` and one section that holds the others.
+
+    Args:
+        config: The configuration.
+        section: Name of the section.
+        lists: Settings that are lists; groups of checkpoints and folders of tasks are spelt out in them.
+        known: Names of all settings.
+
+    Raises:
+        UserError: A setting is unknown, or one of the three parts is missing.
+    """
+    settings = config._cfg_dict.to_dict()
+    missing = {"model", "recipe", section} - set(settings)
+    if missing:
+        raise UserError(f"{config.filename} is no configuration of a {section}: it lacks {choices(missing)}")
+    grid = dict(settings[section])
+    allowed = known - {"model", "recipe"}
+    if set(grid) - allowed:
+        raise UserError(f"unknown {section} settings {choices(set(grid) - allowed)}; allowed: {choices(allowed)}")
+    grid.update({name: tuple(grid[name]) for name in lists if name in grid})
+    grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
+    grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
+    return grid | {"model": settings["model"], "recipe": settings["recipe"]}
 
 
 def expand_groups(names: Iterable[str]) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def test_configurations_follow_their_names(name):
 
 def test_incomplete_configurations_are_refused(tmp_path):
     (tmp_path / "c.py").write_text("few_shot = dict(speed=1)\nmodel = dict()\nrecipe = dict()\n")
-    with pytest.raises(UserError, match="unknown few-shot settings speed; allowed: checkpoints"):
+    with pytest.raises(UserError, match="unknown few_shot settings speed; allowed: checkpoints"):
         FewShotBenchmark.from_config(load_config(tmp_path / "c.py"))
-    with pytest.raises(UserError, match=r"quickstart.py is no few-shot configuration: it lacks few_shot"):
+    with pytest.raises(UserError, match=r"quickstart.py is no configuration of a few_shot: it lacks few_shot"):
         FewShotBenchmark.from_config(load_config("configs/benchmarks/quickstart.py"))

@@ -84,5 +84,5 @@ def test_unknown_settings_are_named():
     config = load_config("configs/benchmarks/quickstart.py", {"benchmark.protocol": "bn"})
     with pytest.raises(UserError, match="unknown benchmark settings protocol; allowed: checkpoints"):
         Benchmark.from_config(config)
-    with pytest.raises(UserError, match="is no benchmark configuration: it lacks benchmark"):
+    with pytest.raises(UserError, match="is no configuration of a benchmark: it lacks benchmark"):
         Benchmark.from_config(load_config("configs/digits/tiny18_bn.py"))
