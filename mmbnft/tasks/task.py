@@ -97,6 +97,11 @@ def list_task(
         UserError: The folder is not a prepared task, or a list or an image is wrong.
     """
     folder = Path(root)
+    if not (folder / "task.json").is_file():
+        raise UserError(
+            f"{folder} is no prepared task: it has no task.json; prepare it by tools/prepare_data.py (which lists the "
+            "public data sets, and takes a folder of your own), or name another folder"
+        )
     facts = files.read_json(folder / "task.json")
     lists = folder / "lists" / str(split)
     if not lists.is_dir():

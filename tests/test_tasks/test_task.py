@@ -80,3 +80,8 @@ def test_changed_list_changes_its_hash(prepared):
     after = build_task(dict(type="list_task", root=str(prepared))).hashes
     assert after["val"] != before["val"]
     assert after["test"] == before["test"]
+
+
+def test_a_folder_that_is_not_prepared_says_what_to_do(tmp_path):
+    with pytest.raises(UserError, match=r"is no prepared task: it has no task\.json; prepare it by tools/prepare_data"):
+        build_task({"type": "list_task", "root": str(tmp_path)})
