@@ -34,6 +34,7 @@ published-cases: install
 
 benchmarks: install
 	$(BIN)/python benchmarks/step_time.py
+	$(BIN)/python benchmarks/optimizer_time.py
 	$(BIN)/python benchmarks/linear_arm.py
 	$(BIN)/python benchmarks/image_speed.py
 	$(BIN)/python benchmarks/few_shot_speed.py
