@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from mmbnft.engine import Recipe, RunOptions, RunSpec
+from mmbnft.engine import features as features_module
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -29,3 +30,17 @@ def make_spec(make_recipe):
 @pytest.fixture
 def options(tmp_path):
     return RunOptions(tmp_path / "work", weights_root=Path("pretrained_models"))
+
+
+@pytest.fixture
+def extracted(monkeypatch):
+    """Splits whose images passed the backbone."""
+    splits = []
+    real = features_module.collect
+
+    def spy(model, source, *rest):
+        splits.append(source.split)
+        return real(model, source, *rest)
+
+    monkeypatch.setattr(features_module, "collect", spy)
+    return splits

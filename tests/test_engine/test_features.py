@@ -6,7 +6,6 @@ import torch
 from mmselfsup.models.builder import build_backbone
 
 from mmbnft.engine import execute
-from mmbnft.engine import features as features_module
 from mmbnft.engine import run as run_module
 from mmbnft.engine.folding import folded
 
@@ -55,20 +54,6 @@ def test_augmented_images_are_seen_anew_each_epoch(make_spec, make_recipe, optio
     execute(make_spec("linear", make_recipe(train_pipeline=CROP)), options)
     assert sum(forwards) > 2 * 96
     assert torch.is_grad_enabled()
-
-
-@pytest.fixture
-def extracted(monkeypatch):
-    """Splits whose images passed the backbone."""
-    splits = []
-    real = features_module.collect
-
-    def spy(model, source, *rest):
-        splits.append(source.split)
-        return real(model, source, *rest)
-
-    monkeypatch.setattr(features_module, "collect", spy)
-    return splits
 
 
 def test_runs_share_features_on_disk_and_results_stay_the_same(make_spec, make_recipe, options, tmp_path, extracted):

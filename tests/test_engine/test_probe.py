@@ -19,20 +19,6 @@ def make_probe(make_recipe):
     return make
 
 
-@pytest.fixture
-def extracted(monkeypatch):
-    """Splits whose images passed the backbone."""
-    splits = []
-    real = features_module.collect
-
-    def spy(model, source, *rest):
-        splits.append(source.split)
-        return real(model, source, *rest)
-
-    monkeypatch.setattr(features_module, "collect", spy)
-    return splits
-
-
 @pytest.mark.parametrize("solver", ["convex", "sklearn"])
 def test_every_image_passes_once_and_the_search_is_kept(make_spec, make_probe, options, extracted, solver):
     result = execute(make_spec("linear", make_probe(solver)), options)

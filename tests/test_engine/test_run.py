@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmcv.runner import Hook
 
 from mmbnft.engine import execute
 from mmbnft.engine import run as run_module
@@ -148,3 +149,19 @@ def test_unknown_optimiser_is_one_sentence(make_spec, make_recipe, options):
 
 def test_recalibrated_protocol_runs(make_spec, options):
     assert execute(make_spec("linear_recalibrated"), options).status == "ok"
+
+
+def test_saving_memory_reaches_the_backbone_and_changes_no_result(make_spec, make_recipe, options):
+    class Watch(Hook):
+        def before_run(self, runner):
+            self.saves = runner.model.backbone.saves_memory
+
+    values = {}
+    for wanted in (False, True):
+        watch = Watch()
+        result = execute(
+            make_spec("bn", make_recipe()), dataclasses.replace(options, save_memory=wanted, hooks=(watch,))
+        )
+        assert watch.saves is wanted
+        values[wanted] = [result.value, *(entry["loss"] for entry in result.details["curve"])]
+    assert values[True] == pytest.approx(values[False], rel=1e-4)
