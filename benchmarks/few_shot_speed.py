@@ -1,18 +1,22 @@
 """Episodes per second of few-shot adaptation, as ratios to named loops over episodes in the same run.
 
-    python benchmarks/few_shot_speed.py [--quick] [--repeats 5] [--threads 2] [--steps 20]
+    python benchmarks/few_shot_speed.py [--quick] [--repeats 5] [--threads 2] [--steps 20] [--parts bn logistic methods]
 
-BN tuning (protocol `bn`, SGD, all support images at every step) is timed without the queries. Its baseline is one
-episode after the other in NCHW. The baseline of logistic regression is a loop over scikit-learn's, at its own
-tolerance. Every repeat times each arm once, in turn, so that a drift of the machine's speed meets all of them alike.
-Printed: episodes per second (median), the median of the repeats' ratios with their range, the peak of memory above what
-the process held before, and for the grouped arms how far the heads are from the loop's after the same steps.
+`bn`: BN tuning (protocol `bn`, SGD, all support images at every step), timed without the queries; its baseline is one
+episode after the other in NCHW. `logistic`: the baseline is a loop over scikit-learn's, at its own tolerance.
+`methods`: every method as a benchmark runs it, 75 queries an episode included, on drawn characters; features of all
+images, which a checkpoint needs once, are not timed; the baseline is fine-tuning. Every repeat times each arm once, in
+turn, so that a drift of the machine's speed meets all of them alike. Printed: episodes per second (median), the median
+of the repeats' ratios with their range, the peak of memory above what the process held before, and for the grouped arms
+how far the heads are from the loop's after the same steps.
 """
 
 import argparse
 import copy
+import ctypes
 import os
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -24,10 +28,21 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from mmbnft.fewshot import group_kernel
+from mmbnft.fewshot import (
+    EpisodeSettings,
+    FewShotRecipe,
+    FewShotSpec,
+    Method,
+    group_kernel,
+    prepare_subject,
+    write_manifest,
+)
 from mmbnft.fewshot.grouped import GroupedAdapter, group_size
 from mmbnft.fewshot.logistic import fit_logistic
+from mmbnft.fewshot.run import EpisodeRun
 from mmbnft.models import ProtocolBackbone, pooled_features
+from mmbnft.tasks import build_task
+from mmbnft.zoo import DEFAULT_ROOT
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
@@ -35,6 +50,7 @@ from mmselfsup.models.backbones import ResNet
 
 WAYS = 5
 OPTIMIZER = dict(type="SGD", lr=1e-3, momentum=0.9)
+PARTS = ["bn", "logistic", "methods"]
 
 
 @dataclass
@@ -65,7 +81,8 @@ class Arm:
 
 
 def _reset_peak() -> float:
-    """Set the process's peak of memory to what it holds now, MiB (Linux)."""
+    """Give freed memory back and set the process's peak of memory to what it holds now, MiB (Linux with glibc)."""
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _memory("VmRSS")
 
@@ -165,23 +182,47 @@ def logistic(shots: int, width: int, episodes: int, repeats: int) -> None:
             repeats)  # fmt: skip
 
 
+def methods(repeats: int, steps: int) -> None:
+    """Every method on the narrow network at 32 px."""
+    recipe = FewShotRecipe("speed", OPTIMIZER, steps=steps)
+    backbone = dict(type="ResNet", depth=18, stem_channels=16, base_channels=16, out_indices=[4])
+    model = dict(type="Classification", backbone=dict(backbone, norm_cfg=dict(type="BN")))
+    task = build_task(dict(type="glyphs", image_size=32))
+
+    def arm(method: str, episodes: int, folder: str) -> Arm:
+        manifest = write_manifest(Path(folder) / method, task, EpisodeSettings(episodes=episodes))
+        spec = FewShotSpec(model, method, recipe, "random")
+        subject = prepare_subject(spec, task, manifest, torch.device("cpu"), DEFAULT_ROOT)
+        run = EpisodeRun(Method.named(method), recipe, manifest, subject)
+        return Arm(method, lambda: run.accuracies("test", run.trials()[0]), episodes)
+
+    counts = {"finetune": 4, "bn_paper": 32, "bn": 32, "linear": 600, "logistic": 600, "nearest_mean": 600}
+    with tempfile.TemporaryDirectory() as folder:
+        arms = [arm(method, episodes, folder) for method, episodes in counts.items()]
+    compare(f"Methods: ResNet-18 of width 16, 32 px, {WAYS}-way 5-shot, 15 queries a class, {steps} steps",
+            arms, repeats)  # fmt: skip
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--quick", action="store_true", help="a try-out: 2 repeats, 5 steps, 60 episodes")
     args = parser.parse_args()
     if args.quick:
         args.repeats, args.steps = 2, 5
     torch.set_num_threads(args.threads)
     print(f"torch {torch.__version__}, {args.threads} threads, {args.repeats} repeats")
-    for width, size, shots in ((16, 32, 5), (64, 84, 5)):
+    for width, size, shots in ((16, 32, 5), (64, 84, 5)) if "bn" in args.parts else ():
         groups = 16 if size == 32 else group_size(WAYS * shots, size, size)
         bn_tuning(width, size, shots, groups, args)
-    for shots in (1, 5, 20):
+    for shots in (1, 5, 20) if "logistic" in args.parts else ():
         logistic(shots, 512, 60 if args.quick else 600, args.repeats)
+    if "methods" in args.parts:
+        methods(args.repeats, args.steps)
 
 
 if __name__ == "__main__":

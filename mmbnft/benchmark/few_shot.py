@@ -18,6 +18,7 @@ from mmbnft.benchmark.grid import Outcome
 from mmbnft.benchmark.plan import read_grid, task_config
 from mmbnft.benchmark.store import ResultStore
 from mmbnft.engine.distributed import local_device
+from mmbnft.engine.run import CACHE_LIMIT
 from mmbnft.errors import UserError, choices
 from mmbnft.fewshot import (
     EpisodeSettings,
@@ -34,7 +35,7 @@ from mmbnft.fewshot import (
 from mmbnft.fewshot.run import METRIC
 from mmbnft.hooks import progress_bar
 from mmbnft.results import Result, results_table
-from mmbnft.tasks import TASKS, Task, build_task
+from mmbnft.tasks import TASKS, ImageCache, Task, build_task
 from mmbnft.zoo import DEFAULT_ROOT
 
 LISTS = ("checkpoints", "tasks", "methods", "shots")
@@ -150,9 +151,10 @@ def run_few_shot(
     files.check_writable(out)
     problems = _problems(benchmark, manifests or out / "manifests")
     store, place = ResultStore(out / "results"), local_device(device)
+    cache = ImageCache(out / "cache" / "images", CACHE_LIMIT)
     identities = {name: checkpoint_identity(name, weights_root) for name in benchmark.checkpoints}
     plans = [
-        _Plan(problem, benchmark, checkpoint, identity, weights_root)
+        _Plan(problem, benchmark, checkpoint, identity, weights_root, cache)
         for problem, (checkpoint, identity) in itertools.product(problems, identities.items())
     ]
     keys = {key for plan in plans for key in plan.specs}
@@ -192,9 +194,15 @@ class _Plan:
     """The runs of one checkpoint on one problem, by content hash; they share the checkpoint and its features."""
 
     def __init__(
-        self, problem: _Problem, benchmark: FewShotBenchmark, checkpoint: str, identity: str, weights_root: Path
+        self,
+        problem: _Problem,
+        benchmark: FewShotBenchmark,
+        checkpoint: str,
+        identity: str,
+        weights_root: Path,
+        cache: ImageCache,
     ) -> None:
-        self.problem, self.weights_root = problem, weights_root
+        self.problem, self.weights_root, self.cache = problem, weights_root, cache
         specs = [FewShotSpec(benchmark.model, method, benchmark.recipe, checkpoint) for method in benchmark.methods]
         self.specs = {spec.key(problem.manifest, identity): spec for spec in specs}
 
@@ -215,7 +223,8 @@ class _Plan:
                 bar.remove_task(steps)
 
     def _subject(self, spec: FewShotSpec, device: torch.device) -> Subject:
-        return prepare_subject(spec, self.problem.task, self.problem.manifest, device, self.weights_root)
+        problem = self.problem
+        return prepare_subject(spec, problem.task, problem.manifest, device, self.weights_root, self.cache)
 
     def _execute(self, spec: FewShotSpec, subject: Subject, key: str, advance: Callable[[int], None]) -> Result:
         return execute_episodes(spec, self.problem.task, self.problem.manifest, subject, key, advance)

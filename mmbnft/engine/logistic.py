@@ -4,7 +4,7 @@ Objective, as in scikit-learn's LogisticRegression with C = 1 / weight_decay: C 
 intercept free. The loss is the softmax cross-entropy; with two classes, and for every class of a multi-label task, it
 is the binary cross-entropy of one weight vector.
 
-Every fourth weight decay is solved along a path from the largest down, from a guess extrapolated in log(weight_decay);
+Every third weight decay is solved along a path from the largest down, from a guess extrapolated in log(weight_decay);
 the others, all side by side, from interpolated guesses.
 """
 
@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from mmbnft.engine.logistic_loss import Sigmoid, Softmax
-from mmbnft.engine.newton import Design, Newton, Point
+from mmbnft.engine.newton import Design, Newton, Point, length_scale
 from mmbnft.errors import UserError
 
 TOLERANCE = 1e-7
-STRIDE = 4
-BATCH = 1 << 23  # logits held at once
+STRIDE = 3
+BATCH = 1 << 20  # logits held at once; more neither fit a processor's cache nor are solved in as few passes
 NEVER = -1e30  # intercept of a class without a training image, finite so that scores are
 
 
@@ -100,6 +100,7 @@ class _Grid:
         self.centred = features.double() - self.mean
         # What rounding leaves of a constant feature must not be taken for information.
         self.centred[:, self.centred.abs().amax(0) <= 1e-9 * self.mean.abs()] = 0
+        self.unit = length_scale(self.centred)
         self.tolerance = tolerance if bool(self.centred.any()) else math.inf  # the prior is the optimum then
         self.binary = labels.dim() == 1 and classes == 2
         hot = labels if labels.dim() == 2 else torch.nn.functional.one_hot(labels, classes)
@@ -111,7 +112,7 @@ class _Grid:
         self.points: dict[float, Point] = {}
 
     def _newton(self, dtype: torch.dtype) -> Callable[[list[float]], Newton]:
-        design, loss = Design(self.centred.to(dtype)), self._loss(dtype)
+        design, loss = Design(self.centred.to(dtype), self.unit), self._loss(dtype)
         return lambda decays: Newton(design, loss, 1 / torch.tensor(decays, dtype=dtype), self.tolerance)
 
     def _loss(self, dtype: torch.dtype) -> Softmax | Sigmoid:
@@ -153,7 +154,7 @@ class _Grid:
         if not near:
             loss = self._loss(torch.float32)
             weights = torch.zeros(self.centred.shape[1] + 1, 1, len(loss.prior), device=self.centred.device)
-            weights[-1] = loss.prior / Design.unit_of(self.centred)
+            weights[-1] = loss.prior / self.unit
             return weights
         places = [math.log(known) for known in near]
         guess = torch.zeros_like(self.points[near[0]].weights)
@@ -167,7 +168,7 @@ class _Grid:
         """What was found at `decay`, for the features as they were handed over."""
         point = self.points[decay]
         weight = point.weights[:-1, 0].double()
-        intercept = point.weights[-1, 0].double() * Design.unit_of(self.centred) - self.mean @ weight
+        intercept = point.weights[-1, 0].double() * self.unit - self.mean @ weight
         if self.binary:
             weight, intercept = torch.cat([-weight, weight], 1) / 2, torch.cat([-intercept, intercept]) / 2
         else:

@@ -74,7 +74,7 @@ class Softmax:
 
     def weights(self, state: Tensor) -> Tensor:
         """How much each image contributes to the curvature, (B, N), with mean 1 over images."""
-        spread = (1 - state.square().sum(2)).clamp_(min=1e-12).T
+        spread = (state * (1 - state)).sum(2).clamp_(min=1e-12).T
         return spread / spread.mean(1, keepdim=True)
 
 

@@ -10,7 +10,7 @@ from mmbnft.errors import UserError
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.models import pooled_features
-from mmbnft.tasks import Images, Task, TaskDataset, collect
+from mmbnft.tasks import ImageCache, Images, Task, TaskDataset, collect
 
 FEATURE_BATCH = 128
 
@@ -52,6 +52,7 @@ class EpisodeImages:
         certificate: Load certificate of the checkpoint, for the normalisation.
         device: Where tensors go.
         workers: Data-loading processes while features are computed.
+        cache: Keeps decoded images, for every method and checkpoint.
 
     Raises:
         UserError: A transform is wrong or random.
@@ -65,13 +66,14 @@ class EpisodeImages:
         certificate: dict[str, Any],
         device: torch.device,
         workers: int = 0,
+        cache: ImageCache | None = None,
     ) -> None:
         self.device, self.workers = device, workers
         self.numbers = manifest.images()
         steps = [*pipeline, {"type": "ToTensor"}]
         if certificate["normalisation"]:
             steps.append({"type": "Normalize", **certificate["normalisation"]})
-        self.dataset = TaskDataset(task, manifest.settings.pool, steps)
+        self.dataset = TaskDataset(task, manifest.settings.pool, steps, cache=cache)
         self.dataset.images = ChosenImages(self.dataset.images, self.numbers)
         if not self.dataset.is_static:
             raise UserError("the test_pipeline of episodes must not draw at random; use Resize, CenterCrop or Pad")

@@ -26,7 +26,7 @@ from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sampling import Episodes
 from mmbnft.fewshot.statistics import mean_accuracy
 from mmbnft.results import Result
-from mmbnft.tasks import Task
+from mmbnft.tasks import ImageCache, Task
 from mmbnft.zoo import file_identity
 
 # Raise it when a change to the code changes results, so that older ones count as stale.
@@ -111,7 +111,12 @@ class Subject:
 
 
 def prepare_subject(
-    spec: FewShotSpec, task: Task, manifest: Manifest, device: torch.device, weights_root: Path
+    spec: FewShotSpec,
+    task: Task,
+    manifest: Manifest,
+    device: torch.device,
+    weights_root: Path,
+    cache: ImageCache | None = None,
 ) -> Subject:
     """Load a checkpoint and pass every image of the manifest through it once.
 
@@ -121,6 +126,7 @@ def prepare_subject(
         manifest: Its episodes.
         device: Where to compute.
         weights_root: Folder of the catalogue's weight files.
+        cache: Keeps decoded images.
 
     Raises:
         UserError: The checkpoint does not fill the backbone, or an image cannot be read.
@@ -129,7 +135,8 @@ def prepare_subject(
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed, weights_root)
     backbone.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     backbone.train(False)
-    images = EpisodeImages(task, manifest, spec.recipe.test_pipeline, certificate, device, spec.recipe.workers)
+    recipe = spec.recipe
+    images = EpisodeImages(task, manifest, recipe.test_pipeline, certificate, device, recipe.workers, cache)
     features = images.features(backbone)
     return Subject(backbone, certificate, images, features, watch.seconds)
 

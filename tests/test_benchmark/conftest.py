@@ -1,6 +1,9 @@
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mmbnft.benchmark import Benchmark
 from mmbnft.engine import Recipe
@@ -43,6 +46,22 @@ def make_benchmark(weights):
         return Benchmark(**(values | changes))
 
     return make
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A prepared task of two classes in a folder: 8 images in train, 4 in val, 6 in test."""
+    root, random = tmp_path / "task", np.random.default_rng(0)
+    (root / "images").mkdir(parents=True)
+    (root / "lists" / "0").mkdir(parents=True)
+    for part, count in (("train", 8), ("val", 4), ("test", 6)):
+        for number in range(count):
+            pixels = random.integers(0, 256, (34, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "images" / f"{part}{number}.png")
+        lines = "".join(f"{part}{number}.png {number % 2}\n" for number in range(count))
+        (root / "lists" / "0" / f"{part}.txt").write_text(lines)
+    (root / "task.json").write_text(json.dumps(dict(name="noise", classes=["a", "b"], metric="top1")))
+    return root
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@ import dataclasses
 
 import pytest
 
+from mmbnft.benchmark import few_shot
 from mmbnft.benchmark.few_shot import FewShotBenchmark, run_few_shot, task_from_text
 from mmbnft.engine import load_config
 from mmbnft.errors import UserError
 from mmbnft.fewshot import FewShotRecipe
 from mmbnft.ranking import rank_sources
+from mmbnft.tasks import images
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -44,6 +46,25 @@ def test_a_benchmark_runs_once_and_continues(make, tmp_path):
     assert run_few_shot(make(), tmp_path).executed == 0
     shared = run_few_shot(make(), tmp_path / "other", manifests=tmp_path / "manifests")
     assert {r.key for r in shared.results} == {r.key for r in again.results}
+
+
+def test_images_are_decoded_once_for_all_checkpoints_and_methods(make, folder, tmp_path, monkeypatch):
+    decoded, decode = [], images.decode_rgb
+    monkeypatch.setattr(images, "decode_rgb", lambda path, where: decoded.append(path) or decode(path, where))
+    recipe = FewShotRecipe("test", dict(type="SGD", lr=0.1), steps=2, test_pipeline=[dict(type="CenterCrop", size=32)])
+    files = dict(recipe=recipe, tasks=(dict(type="list_task", root=str(folder)),), shots=(1,))
+    benchmark = make(**files, episodes=dict(n_way=2, queries=2, episodes=3))
+    outcome = run_few_shot(benchmark, tmp_path / "kept")
+    assert len(outcome.results) == 9
+    assert not outcome.failures
+    # A few of each list were decoded before, to estimate what all will take.
+    assert set(decoded) == set((folder / "images").iterdir())
+    assert max(decoded.count(path) for path in decoded) <= 2
+    monkeypatch.setattr(few_shot, "CACHE_LIMIT", 1)  # nothing fits
+    plain = run_few_shot(benchmark, tmp_path / "decoded")
+    assert len(decoded) > 4 * 18
+    kept = {result.key: result.details["accuracies"] for result in outcome.results}
+    assert {result.key: result.details["accuracies"] for result in plain.results} == kept
 
 
 def test_the_ranking_reads_the_results(make, tmp_path):

@@ -1,31 +1,12 @@
 """A grid decodes every image once, and refuses to report on what it chose on."""
 
-import json
-
-import numpy as np
 import pytest
-from PIL import Image
 
 from mmbnft.benchmark import LocalExecutor, plan_runs, run_benchmark
 from mmbnft.engine import Recipe
 from mmbnft.errors import UserError
 
-PARTS = {"train": 8, "val": 4, "test": 6}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    root, random = tmp_path / "task", np.random.default_rng(0)
-    (root / "images").mkdir(parents=True)
-    (root / "lists" / "0").mkdir(parents=True)
-    for part, count in PARTS.items():
-        for number in range(count):
-            pixels = random.integers(0, 256, (34, 40, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(root / "images" / f"{part}{number}.png")
-        lines = "".join(f"{part}{number}.png {number % 2}\n" for number in range(count))
-        (root / "lists" / "0" / f"{part}.txt").write_text(lines)
-    (root / "task.json").write_text(json.dumps(dict(name="noise", classes=["a", "b"], metric="top1")))
-    return root
+PARTS = {"train": 8, "val": 4, "test": 6}  # images of `folder`
 
 
 @pytest.fixture
