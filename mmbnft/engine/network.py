@@ -59,8 +59,14 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
         weights_root: Folder of the catalogue's files.
 
     Raises:
-        UserError: The model cannot be built or the checkpoint does not fill it.
+        UserError: The model cannot be built, the checkpoint does not fill it, or the device lacks the precision.
     """
+    precision = getattr(torch, spec.recipe.precision)
+    if precision != torch.float32 and device.type == "cpu":
+        raise UserError(
+            f"precision of recipe {spec.recipe.name!r} is {spec.recipe.precision}, which is slower than float32 on a "
+            "CPU; set precision='float32', or run it on a GPU with --device cuda"
+        )
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
     wrapped = ProtocolBackbone(backbone, spec.protocol)
     sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
@@ -73,6 +79,7 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
     model = built(build_algorithm, dict(spec.model, backbone={"type": "ProtocolBackbone", "backbone": backbone,
                                                                "protocol": spec.protocol}, head=head))  # fmt: skip
     model.head.init_weights()
+    model.backbone.precision = precision
     model = model.to(device=device, memory_format=torch.channels_last)
     return Network(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, certificate)
 

@@ -17,6 +17,7 @@ PROBE_SETTINGS = ("solver", "weight_decays")
 HALVING_SETTINGS = ("factor", "rungs")
 CHECKPOINT = "checkpoint"
 CHANNEL_ORDERS = ("rgb", "bgr")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class Recipe:
         stored_side: Pixels to which the shorter side of a larger training image is reduced before `train_pipeline`, so
             that random crops are taken from a smaller image, which costs less; see docs/images.md for what it changes.
             None: from the original.
+        precision: `float32`, or `bfloat16` to let the backbone multiply in bfloat16 (torch's automatic mixed precision)
+            in training and evaluation, on a GPU only. Weights, statistics, the head and features of a frozen backbone
+            that are computed once stay float32.
 
     Raises:
         UserError: A value is out of range.
@@ -80,6 +84,7 @@ class Recipe:
     probe: dict[str, Any] | None = None
     remark: str = ""
     stored_side: int | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         """Refuse values no run could use."""
@@ -97,7 +102,7 @@ class Recipe:
         for name in ("norm_before_classifier", "weight_decay_over_lr"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} of recipe {self.name!r} must be True or False, got {getattr(self, name)!r}")
-        for name, allowed in (("fit_on", FIT_ON), ("channel_order", CHANNEL_ORDERS)):
+        for name, allowed in (("fit_on", FIT_ON), ("channel_order", CHANNEL_ORDERS), ("precision", PRECISIONS)):
             if getattr(self, name) not in allowed:
                 raise UserError(
                     f"{name} of recipe {self.name!r} must be one of {choices(allowed)}, got {getattr(self, name)!r}"

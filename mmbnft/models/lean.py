@@ -39,7 +39,8 @@ class LeanActivations(TorchFunctionMode):
         if args and isinstance(args[0], Tensor) and args[0].requires_grad and torch.is_grad_enabled():
             if func is torch.nn.functional.relu:
                 return _LeanReLU.apply(args[0], kwargs.get("inplace", False))
-            if func is torch.conv2d and not kwargs and _is_frozen(args):
+            mixed = torch.is_autocast_enabled(args[0].device.type)  # which casts convolutions, but none of ours
+            if func is torch.conv2d and not kwargs and not mixed and _is_frozen(args):
                 return _FrozenConv.apply(*args)
             if func is torch.nn.functional.max_pool2d and _is_plain_pooling(kwargs):
                 return _LeanMaxPool.apply(*args, *(kwargs[name] for name in _POOL_SETTINGS))

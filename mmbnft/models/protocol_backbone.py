@@ -3,8 +3,9 @@
 from contextlib import nullcontext
 from typing import Any
 
+import torch
 from mmselfsup.models.builder import BACKBONES, build_backbone
-from torch import nn
+from torch import Tensor, nn
 
 from mmbnft.errors import UserError
 from mmbnft.models.lean import LeanActivations
@@ -32,6 +33,8 @@ class ProtocolBackbone(nn.Module):
         takes_features: Set by whoever hands over pooled features instead of images, which a backbone that no phase
             changes allows to compute once.
         saves_memory: Set to keep fewer activations in training, for a little time (see `LeanActivations`).
+        precision: Set to torch.bfloat16 to multiply in it (torch's automatic mixed precision); what comes out is
+            float32 all the same.
 
     Raises:
         UserError: The protocol does not exist or does not fit the backbone, or the backbone freezes stages by itself.
@@ -54,6 +57,7 @@ class ProtocolBackbone(nn.Module):
         self.protocol: Protocol = get_protocol(protocol)
         self.takes_features = False
         self.saves_memory = False
+        self.precision = torch.float32
         self.applied: AppliedPhase
         self.enter_phase(phase)
 
@@ -99,7 +103,10 @@ class ProtocolBackbone(nn.Module):
         if self.takes_features:
             return inputs
         with LeanActivations() if self.saves_memory else nullcontext():
-            return self.wrapped(inputs)
+            if self.precision == torch.float32:
+                return self.wrapped(inputs)
+            with torch.autocast(inputs.device.type, self.precision):
+                return _as_float32(self.wrapped(inputs))
 
     def train(self, mode: bool = True) -> "ProtocolBackbone":
         """Set the mode; layers that the protocol keeps frozen stay in eval mode."""
@@ -117,6 +124,10 @@ class ProtocolBackbone(nn.Module):
             if "wrapped" not in self.__dict__:
                 raise
             return getattr(self.__dict__["wrapped"], name)
+
+
+def _as_float32(output: Any) -> Any:
+    return output.float() if isinstance(output, Tensor) else type(output)(_as_float32(part) for part in output)
 
 
 def find_protocol_backbone(model: nn.Module) -> ProtocolBackbone:

@@ -7,7 +7,8 @@ import torch
 from mmbnft.engine import execute
 from mmbnft.engine import run as run_module
 from mmbnft.engine.network import build_network, image_dataset
-from mmbnft.tasks import ArrayImages, Task
+from mmbnft.errors import UserError
+from mmbnft.tasks import ArrayImages, Task, build_task
 
 CERTIFICATE = {"normalisation": {"mean": [0.5, 0.25, 0.125], "std": [0.5, 0.25, 0.125]}}
 RGB = (51, 102, 204)  # 0.2, 0.4, 0.8
@@ -59,6 +60,16 @@ def test_image_settings_change_what_a_run_sees(make_spec, make_recipe, options):
         for change in changes
     ]
     assert len(set(losses)) == 3
+
+
+def test_bfloat16_is_refused_on_a_cpu_and_reaches_the_backbone_elsewhere(make_spec, make_recipe, options):
+    spec = make_spec("bn", make_recipe(precision="bfloat16"))
+    task = build_task(spec.task, 0)
+    with pytest.raises(UserError, match="precision of recipe 'test' is bfloat16, .*set precision='float32', or run it"):
+        build_network(spec, task, torch.device("cpu"), options.weights_root)
+    # The one device besides the CPU that is everywhere; it computes nothing.
+    network = build_network(spec, task, torch.device("meta"), options.weights_root)
+    assert network.backbone.precision == torch.bfloat16
 
 
 @pytest.mark.parametrize("protocol", ["linear", "bn"])

@@ -39,6 +39,7 @@ def test_trials_are_every_combination(make_recipe):
         ),
         (dict(normalisation=dict(mean=[0.5] * 2, std=[0.5] * 3)), "mean .* must be three numbers on a 0..1 scale, got"),
         (dict(normalisation=dict(mean=0.5, std=[0.5] * 3)), "mean .* must be three numbers on a 0..1 scale, got 0.5"),
+        (dict(precision="float16"), "precision of recipe 'test' must be one of bfloat16, float32, got 'float16'"),
         (dict(channel_order="gbr"), "channel_order of recipe 'test' must be one of bgr, rgb, got 'gbr'"),
         (
             dict(norm_before_classifier="yes"),

@@ -28,6 +28,7 @@ def test_key_changes_with_everything_that_determines_the_result(make_spec, make_
         make_spec(recipe=make_recipe(epochs=None, steps=8)),
         make_spec(recipe=make_recipe(normalisation=dict(mean=[0.5] * 3, std=[0.5] * 3))),
         make_spec(recipe=make_recipe(channel_order="bgr")),
+        make_spec(recipe=make_recipe(precision="bfloat16")),
         make_spec(recipe=make_recipe(norm_before_classifier=True)),
         make_spec(recipe=make_recipe(weight_decay_over_lr=True)),
         make_spec(recipe=make_recipe(probe=dict(solver="convex", weight_decays=[1.0]))),

@@ -118,3 +118,27 @@ def test_host_algorithm_takes_every_preset(protocol):
 def test_find_refuses_a_model_without_a_wrapper():
     with pytest.raises(UserError, match="has 0 backbones of type ProtocolBackbone"):
         find_protocol_backbone(plain())
+
+
+@pytest.mark.parametrize("saves_memory", [False, True])
+def test_mixed_precision_multiplies_in_bfloat16_and_hands_out_float32(saves_memory):
+    torch.manual_seed(0)
+    exact = wrapped("bn_frozen_stats").train()  # batch statistics would amplify rounding
+    exact.init_weights()
+    mixed = copy.deepcopy(exact)
+    mixed.precision, mixed.saves_memory = torch.bfloat16, saves_memory
+    seen = []
+    mixed.layer1[0].bn1.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].dtype))
+    images = torch.randn(8, 3, 64, 64)
+    gradients = []
+    for network in (exact, mixed):
+        (features,) = network(images)
+        assert features.dtype == torch.float32
+        features[:, ::2].square().mean().backward()
+        norms = [p.grad for p in network.parameters() if p.grad is not None]
+        assert all(gradient.dtype == torch.float32 for gradient in norms)
+        gradients.append(torch.cat(norms))
+    assert seen == [torch.bfloat16]
+    assert all(value.dtype in (torch.float32, torch.int64) for value in mixed.state_dict().values())
+    assert not torch.equal(*gradients)
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.99
