@@ -1,12 +1,13 @@
 """Time and memory of one training step per protocol, as ratios to the host's way of doing it in the same run.
 
-    python benchmarks/step_time.py [--depth 50] [--size 224] [--batch 16] [--repeats 5] [--quick]
+    python benchmarks/step_time.py [--depth 50] [--size 224] [--batch 16] [--repeats 5] [--device cpu] [--quick]
 
 The host's way: NCHW tensors, the C library's default allocation, every activation kept. Every arm lives in a process
 of its own, so its peak memory is its own and allocators do not mix; the arms take turns, one step each, so that a drift
 of the machine's speed meets all of them alike. Printed: median seconds; how many times faster than a full fine-tuning
 step and than a step of the same protocol, both done the host's way (median of the repeats' ratios, and the range of the
-first); activations kept for the backward pass; peak memory of the process.
+first); activations kept for the backward pass; peak memory, of the process or of its tensors on a GPU. On a GPU the
+table has steps in bfloat16 too.
 """
 
 import argparse
@@ -35,10 +36,13 @@ class Arm:
     protocol: str
     ours: bool = True  # channels-last, freed memory kept; else as the host does it
     lean: bool = False
+    precision: torch.dtype = torch.float32
 
     @property
     def label(self) -> str:
         """How the step is done."""
+        if self.precision != torch.float32:
+            return str(self.precision).removeprefix("torch.")
         return ("lean" if self.lean else "channels-last") if self.ours else "host"
 
 
@@ -49,6 +53,7 @@ ARMS = (
     Arm("bn", lean=True),
     Arm("bn_frozen_stats", lean=True),
 )
+GPU_ARMS = tuple(Arm(protocol, precision=torch.bfloat16) for protocol in PROTOCOLS)
 
 
 def build(arm: Arm, depth: int) -> nn.Module:
@@ -59,7 +64,7 @@ def build(arm: Arm, depth: int) -> nn.Module:
     head = dict(type="BnftLinearHead", in_channels=width, num_classes=100)
     model = build_algorithm(dict(type="Classification", backbone=wrapped, head=head))
     assert isinstance(model.head, BnftLinearHead)
-    model.backbone.saves_memory = arm.lean
+    model.backbone.saves_memory, model.backbone.precision = arm.lean, arm.precision
     return model.to(memory_format=torch.channels_last if arm.ours else torch.contiguous_format).train()
 
 
@@ -89,28 +94,44 @@ def serve(pipe: Connection, arm: Arm, args: argparse.Namespace) -> None:
     if arm.ours:
         keep_freed_memory()
     torch.manual_seed(0)
-    images, labels = torch.rand(args.batch, 3, args.size, args.size), torch.randint(0, 100, (args.batch,))
-    model = build(arm, args.depth)
+    images = torch.rand(args.batch, 3, args.size, args.size, device=args.device)
+    labels = torch.randint(0, 100, (args.batch,), device=args.device)
+    model = build(arm, args.depth).to(args.device)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-3, momentum=0.9)
     pipe.send(None)
     while pipe.recv():
-        started = time.perf_counter()
+        started = now(args.device)
         loss = model(images, mode="train", label=labels)["loss"]
-        halfway = time.perf_counter()
+        halfway = now(args.device)
         kept = saved_bytes(model, loss)
-        resumed = time.perf_counter()
+        resumed = now(args.device)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        seconds = halfway - started + time.perf_counter() - resumed
-        pipe.send((seconds, kept, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+        seconds = halfway - started + now(args.device) - resumed
+        pipe.send((seconds, kept, peak_bytes(args.device)))
+
+
+def now(device: str) -> float:
+    """Seconds, when the device has done everything asked of it so far."""
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def peak_bytes(device: str) -> int:
+    """Peak memory of the process, on a GPU of its tensors."""
+    if device != "cpu":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def measure(args: argparse.Namespace) -> dict[Arm, list[tuple[float, int, int]]]:
     """Let the arms take turns."""
     context = multiprocessing.get_context("spawn")
-    pipes, records = {}, {arm: [] for arm in ARMS}
-    for arm in ARMS:
+    arms = ARMS if args.device == "cpu" else (*ARMS, *GPU_ARMS)
+    pipes, records = {}, {arm: [] for arm in arms}
+    for arm in arms:
         pipes[arm], theirs = context.Pipe()
         context.Process(target=serve, args=(theirs, arm, args), daemon=True).start()
         theirs.close()
@@ -151,11 +172,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--quick", action="store_true", help="a toy size, to see that it runs")
     args = parser.parse_args()
     if args.quick:
         args.depth, args.size, args.batch, args.repeats = 18, 64, 4, 2
-    print(f"ResNet-{args.depth}, {args.size} px, batch {args.batch}, {args.threads} threads, "
+    print(f"ResNet-{args.depth}, {args.size} px, batch {args.batch}, {args.threads} threads, {args.device}, "
           f"torch {torch.__version__}, {args.repeats} repeats\n")  # fmt: skip
     print_table(measure(args))
 
