@@ -14,6 +14,7 @@ how far the heads are from the loop's after the same steps.
 import argparse
 import copy
 import ctypes
+import logging
 import os
 import statistics
 import tempfile
@@ -46,6 +47,7 @@ from mmbnft.zoo import DEFAULT_ROOT
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
+from mmcv.utils import get_logger
 from mmselfsup.models.backbones import ResNet
 
 WAYS = 5
@@ -130,6 +132,7 @@ def one_by_one(network: nn.Module, images: Tensor, labels: Tensor, steps: int, l
 def bn_tuning(width: int, size: int, shots: int, groups: int, args: argparse.Namespace) -> None:
     """BN tuning of a ResNet-18, grouped and one by one."""
     torch.manual_seed(0)
+    get_logger("mmcv").setLevel(logging.WARNING)  # it has a message for every tensor initialised
     network = ResNet(depth=18, stem_channels=width, base_channels=width, out_indices=[4], norm_cfg=dict(type="BN"))
     network.init_weights()
     images = torch.randn(groups, WAYS * shots, 3, size, size)
