@@ -41,6 +41,10 @@ class ChosenImages(Images):
         """See `Images`."""
         return self.pool.name(int(self.numbers[index]))
 
+    def locate(self, index: int) -> tuple[Images, int]:
+        """See `Images`."""
+        return self.pool.locate(int(self.numbers[index]))
+
 
 class EpisodeImages:
     """The transformed images of a manifest, and their features.

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import Compose
 
 from mmbnft.errors import UserError
+from mmbnft.tasks.converted import ConvertedImages
 from mmbnft.tasks.image_cache import KEPT_TRANSFORMS, ImageCache, kept_steps
 from mmbnft.tasks.ledger import SplitLedger
 from mmbnft.tasks.metrics import compute_metric
@@ -22,7 +23,6 @@ from mmbnft.tasks.task import Task
 
 # Transforms without a random draw: what they make of an image never changes, so it needs to be made only once.
 STATIC_TRANSFORMS = KEPT_TRANSFORMS | {"Grayscale", "ToTensor", "ReverseChannels", "Normalize"}
-MEMORY_LIMIT = 512 * 2**20  # bytes of converted images to keep
 
 
 @DATASETS.register_module()
@@ -36,7 +36,7 @@ class TaskDataset(Dataset):
         seed: If given, random transforms depend only on (seed, epoch, image), not on workers, processes or order.
         cache: Keeps what the pipeline's first, unchanging transforms make of images that are files. Without one they
             are decoded each time. Images that are in memory anyway do not use it: if the whole pipeline is unchanging,
-            their tensors are kept in memory too.
+            their tensors are kept in memory too, for all data sets of the process.
 
     Raises:
         UserError: Task, split or a transform is wrong.
@@ -63,9 +63,8 @@ class TaskDataset(Dataset):
             self.images = cache.keep(self.images, pipeline[:kept], Compose(transforms[:kept]))
             transforms = transforms[kept:]
         self.transform = Compose(transforms)
+        self._pipeline_key = str(self.pipeline)
         self.is_static = all(step["type"] in STATIC_TRANSFORMS for step in pipeline)
-        self._converted: dict[int, torch.Tensor] = {}
-        self._converted_bytes = 0
 
     def __len__(self) -> int:
         """Number of images."""
@@ -81,14 +80,18 @@ class TaskDataset(Dataset):
         return {"img": self._image(index), "label": self.images.labels[index], "idx": index}
 
     def _image(self, index: int) -> torch.Tensor:
-        if index in self._converted:
-            return self._converted[index]
-        with self._own_randomness(index):
-            image = self.transform(Image.fromarray(self.images.pixels(index)))
-        if self.is_static and self.images.in_memory and self._converted_bytes + image.nbytes <= MEMORY_LIMIT:
-            self._converted[index] = image
-            self._converted_bytes += image.nbytes
+        if not (self.is_static and self.images.in_memory):
+            return self._transformed(index)
+        converted = ConvertedImages(self.images, self._pipeline_key)
+        image = converted.get(index)
+        if image is None:
+            image = self._transformed(index)
+            converted.keep(index, image)
         return image
+
+    def _transformed(self, index: int) -> torch.Tensor:
+        with self._own_randomness(index):
+            return self.transform(Image.fromarray(self.images.pixels(index)))
 
     @contextmanager
     def _own_randomness(self, index: int) -> Iterator[None]:

@@ -41,6 +41,10 @@ class Images(ABC):
     def name(self, index: int) -> str:
         """What to call image `index` in a message or a table."""
 
+    def locate(self, index: int) -> tuple["Images", int]:
+        """The images that hold image `index` themselves, and its number there."""
+        return self, index
+
 
 class ArrayImages(Images):
     """Images held in memory.
@@ -132,14 +136,15 @@ class JoinedImages(Images):
 
     def pixels(self, index: int) -> np.ndarray:
         """See `Images`."""
-        part, inner = self._locate(index)
+        part, inner = self.locate(index)
         return part.pixels(inner)
 
     def name(self, index: int) -> str:
         """See `Images`."""
-        part, inner = self._locate(index)
+        part, inner = self.locate(index)
         return part.name(inner)
 
-    def _locate(self, index: int) -> tuple[Images, int]:
+    def locate(self, index: int) -> tuple[Images, int]:
+        """See `Images`."""
         which = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return self.parts[which], index - int(self._starts[which])
+        return self.parts[which].locate(index - int(self._starts[which]))
