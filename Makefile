@@ -11,7 +11,7 @@ help:
 	@echo "make quickstart  rank the shipped checkpoints on embedded tasks (minutes on two cores)"
 	@echo "make test        run the tests"
 	@echo "make published-cases  reports on the two published tables in data/published"
-	@echo "make benchmarks  time and memory against named baselines, as tables (half an hour on an idle machine)"
+	@echo "make benchmarks  time and memory against named baselines, as tables"
 	@echo "make lint        run ruff and mypy"
 	@echo "make install     only make $(VENV) and install into it"
 

@@ -5,7 +5,7 @@ intercept free. The loss is the softmax cross-entropy; with two classes, and for
 is the binary cross-entropy of one weight vector.
 
 Every third weight decay is solved along a path from the largest down, from a guess extrapolated in log(weight_decay);
-the others, all side by side, from interpolated guesses.
+the others, several side by side, from interpolated guesses.
 """
 
 import dataclasses
