@@ -43,9 +43,11 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
     import ray
 
     store = ResultStore(tmp_path / "results")
-    # Runs of seconds, so that a node can be killed in the middle of one.
+    # Runs of seconds, so that a node can be killed in the middle of one, and so many that the second node, which may
+    # take its time to start, is there long before the last.
     recipe = Recipe("test", epochs=30, batch_size=8, optimizer=dict(type="SGD", lr=0.001))
-    benchmark = make_benchmark(recipe=recipe, checkpoints=tuple(weights), protocols=("bn", "finetune"))
+    changes = dict(recipe=recipe, checkpoints=tuple(weights), protocols=("bn", "finetune"), seeds=(0, 1, 2))
+    benchmark = make_benchmark(**changes)
     plan = open_plan(benchmark, store, ROOT, Part())
     arrived, sessions, killed = [], [], []
     run_session = ray_executor._Session.run
