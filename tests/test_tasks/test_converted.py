@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmbnft.fewshot.images import ChosenImages
 from mmbnft.tasks import ArrayImages, Task, TaskDataset, converted
 from mmbnft.tasks.converted import ConvertedImages
 from mmbnft.tasks.images import JoinedImages
@@ -43,11 +44,13 @@ def test_data_sets_of_the_same_images_and_pipeline_share_tensors(task):
     assert kept() == 3
 
 
-def test_images_joined_twice_are_found(task):
-    parts = JoinedImages([task.images("trainval"), task.images("test")])
-    for index in range(len(parts)):
-        source, number = parts.locate(index)
-        np.testing.assert_array_equal(source.pixels(number), parts.pixels(index))
+@pytest.mark.parametrize("choose", [lambda pool: pool, lambda pool: ChosenImages(pool, np.array([1, 5, 6, 13]))])
+def test_images_joined_twice_and_chosen_are_found(task, choose):
+    images = choose(JoinedImages([task.images("trainval"), task.images("test")]))
+    for index in range(len(images)):
+        source, number = images.locate(index)
+        assert isinstance(source, ArrayImages)
+        np.testing.assert_array_equal(source.pixels(number), images.pixels(index))
 
 
 def test_tensors_go_with_their_images():
