@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "test_zoo")]
 
 import published_files as files  # noqa: E402
 
-from mmbnft.command import run_command  # noqa: E402
+from mmbnft.utils.command import run_command  # noqa: E402
 from mmbnft.zoo import Architecture, entries  # noqa: E402
 from mmbnft.zoo.conversion import convert  # noqa: E402
 

@@ -18,15 +18,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mmbnft.benchmark import LocalExecutor, PlannedRun, ResultStore, benchmark_from_file, plan_runs
-from mmbnft.benchmark.worker import WorkSettings
+from mmbnft.grid.executors import LocalExecutor
+from mmbnft.grid.plan import PlannedRun, plan_runs
+from mmbnft.grid.request import benchmark_from_file
+from mmbnft.grid.store import ResultStore
+from mmbnft.grid.worker import WorkSettings
 from mmbnft.zoo import DEFAULT_ROOT
 
 ALONE = """
 import pickle, sys
 import torch
-from mmbnft.benchmark.store import ResultStore
-from mmbnft.benchmark.worker import WorkSettings, work
+from mmbnft.grid.store import ResultStore
+from mmbnft.grid.worker import WorkSettings, work
 from pathlib import Path
 torch.set_num_threads(int(sys.argv[3]))
 out = Path(sys.argv[1])

@@ -28,10 +28,10 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from mmbnft.engine.folding import folded
-from mmbnft.engine.logistic import solve_grid
-from mmbnft.memory import keep_freed_memory
+from mmbnft.evaluation.folding import folded
+from mmbnft.evaluation.solvers.logistic import solve_grid
 from mmbnft.models import BnftLinearHead, pooled_features
+from mmbnft.utils.memory import keep_freed_memory
 
 # isort: split
 # After mmbnft, which makes the host stack importable.

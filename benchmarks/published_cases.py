@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmbnft.command import run_command
 from mmbnft.ranking import RankingReport, rank
 from mmbnft.ranking.catalogue import catalogue_facts
 from mmbnft.ranking.controls import other_tasks
 from mmbnft.ranking.sources import with_names
 from mmbnft.ranking.table import score_table
+from mmbnft.utils.command import run_command
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 

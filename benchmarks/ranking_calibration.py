@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mmbnft import files
 from mmbnft.ranking import comparison
 from mmbnft.ranking.resampling import checkpoint_draws, interval, jackknife, percentile, summary
 from mmbnft.ranking.statistics import STATISTICS, Array, midranks
+from mmbnft.utils import files
 
 N = 12
 CORRELATIONS = (0.0, 0.4, 0.8)

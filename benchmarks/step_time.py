@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection
 import torch
 from torch import Tensor, nn
 
-from mmbnft.memory import keep_freed_memory
 from mmbnft.models import BnftLinearHead
+from mmbnft.utils.memory import keep_freed_memory
 
 # isort: split
 # After mmbnft, which makes the host stack importable.

@@ -8,8 +8,8 @@ import runpy
 import sys
 from pathlib import Path
 
-from mmbnft.command import run_command
-from mmbnft.errors import UserError
+from mmbnft.utils.command import run_command
+from mmbnft.utils.errors import UserError
 
 
 def main() -> int:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from mmbnft import files
-from mmbnft.errors import UserError
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 SCHEMA = 1
 COLUMNS = ("checkpoint", "task", "protocol", "split", "seed", "value", "cost_seconds")

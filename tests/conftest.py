@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import mmbnft  # noqa: F401
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import build_task
 
 torch.set_num_threads(1)
@@ -18,3 +19,12 @@ torch.set_num_threads(1)
 def shapes():
     """A small drawn task: 8 classes, 32 px."""
     return build_task(dict(type="drawn", family="shapes", train_size=64, val_size=32, test_size=45))
+
+
+@pytest.fixture
+def make_recipe():
+    def make(**changes):
+        values = dict(name="test", epochs=2, batch_size=16, optimizer=dict(type="SGD", lr=0.05, momentum=0.9))
+        return Recipe(**(values | changes))
+
+    return make

@@ -25,9 +25,11 @@ import test_sun397
 import test_voc2007
 import torch
 
-from mmbnft.benchmark import Benchmark
-from mmbnft.engine import describe_run, load_config, named_recipe, spec_from_config
-from mmbnft.engine.network import build_network, image_dataset
+from mmbnft.evaluation.description import describe_run
+from mmbnft.evaluation.network import build_network, image_dataset
+from mmbnft.evaluation.spec import load_config, spec_from_config
+from mmbnft.grid.plan import Benchmark
+from mmbnft.recipes import named_recipe
 from mmbnft.tasks import build_task
 from mmbnft.tasks.preparers import PREPARERS, eurosat
 

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.results import COLUMNS, Result, read_result, read_results, results_table, write_result
+from mmbnft.utils.errors import UserError
 
 
 def a_result(**changes):

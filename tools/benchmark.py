@@ -9,25 +9,14 @@ import os
 import sys
 from pathlib import Path
 
-from mmbnft.benchmark import (
-    EXECUTORS,
-    Benchmark,
-    Executor,
-    LocalExecutor,
-    Part,
-    RayExecutor,
-    ResultStore,
-    Selection,
-    Shard,
-    benchmark_from_file,
-    benchmark_of,
-    estimate_plan,
-    judge,
-    open_plan,
-    run_benchmark,
-)
-from mmbnft.command import DictAction, run_command
-from mmbnft.errors import UserError
+from mmbnft.grid.executors import EXECUTORS, Executor, LocalExecutor, RayExecutor
+from mmbnft.grid.grid import Part, estimate_plan, judge, open_plan, run_benchmark
+from mmbnft.grid.plan import Benchmark
+from mmbnft.grid.request import benchmark_from_file, benchmark_of
+from mmbnft.grid.selection import Selection, Shard
+from mmbnft.grid.store import ResultStore
+from mmbnft.utils.command import DictAction, run_command
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo import DEFAULT_ROOT
 
 OWN = ("task", "checkpoints", "protocols", "recipe", "target")

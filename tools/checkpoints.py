@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmbnft.command import run_command
-from mmbnft.download import bytes_bar
-from mmbnft.errors import UserError
+from mmbnft.utils.command import run_command
+from mmbnft.utils.download import bytes_bar
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo import DEFAULT_ROOT, GROUPS, Certificate, entries, get_entry, group
 from mmbnft.zoo.conversion import convert, verify
 from mmbnft.zoo.fetch import fetch

@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft.command import DictAction, run_command
-from mmbnft.engine import describe_run, load_config, spec_from_config
+from mmbnft.evaluation.description import describe_run
+from mmbnft.evaluation.spec import load_config, spec_from_config
+from mmbnft.utils.command import DictAction, run_command
 
 
 def main() -> int:

@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft.benchmark.few_shot import FewShotBenchmark, run_few_shot, task_from_text
-from mmbnft.command import DictAction, run_command
-from mmbnft.engine import load_config
-from mmbnft.errors import UserError
+from mmbnft.evaluation.spec import load_config
 from mmbnft.fewshot.report import write_report
+from mmbnft.grid.few_shot import FewShotBenchmark, run_few_shot, task_from_text
 from mmbnft.results import read_results
+from mmbnft.utils.command import DictAction, run_command
+from mmbnft.utils.errors import UserError
 
 
 def parse_args() -> argparse.Namespace:

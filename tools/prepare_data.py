@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft.command import run_command
 from mmbnft.tasks.duplicates import check_leakage
 from mmbnft.tasks.preparers import PREPARERS, OwnData, build_preparer, prepare, prepare_own
 from mmbnft.tasks.preparers.summary import leakage_lines, own_lines, summary_lines
+from mmbnft.utils.command import run_command
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import mmbnft  # noqa: F401  (before anything of the host stack)
-from mmbnft.command import run_command
-from mmbnft.errors import UserError
 from mmbnft.pretraining import session
+from mmbnft.utils.command import run_command
+from mmbnft.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 

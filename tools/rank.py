@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft.command import run_command
 from mmbnft.ranking import rank_sources
+from mmbnft.utils.command import run_command
 
 
 def main() -> int:

@@ -9,19 +9,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft import files
-from mmbnft.benchmark import (
-    Selection,
-    benchmark_from_file,
-    format_results,
-    merge_stores,
-    open_results,
-    plan_runs,
-    stale_reasons,
-    whole_table,
-)
-from mmbnft.command import DictAction, run_command
+from mmbnft.grid.listing import format_results, open_results, stale_reasons, whole_table
+from mmbnft.grid.merging import merge_stores
+from mmbnft.grid.plan import plan_runs
+from mmbnft.grid.request import benchmark_from_file
+from mmbnft.grid.selection import Selection
 from mmbnft.results import Result
+from mmbnft.utils import files
+from mmbnft.utils.command import DictAction, run_command
 from mmbnft.zoo import DEFAULT_ROOT
 
 FILTERS = ("checkpoint", "task", "protocol", "recipe", "status")

@@ -5,9 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from mmbnft.command import DictAction, run_command
-from mmbnft.engine import Tracking, load_config, run_single, spec_from_config
-from mmbnft.processes import Processes
+from mmbnft.evaluation.single import run_single
+from mmbnft.evaluation.spec import load_config, spec_from_config
+from mmbnft.evaluation.tracking import Tracking
+from mmbnft.utils.command import DictAction, run_command
+from mmbnft.utils.processes import Processes
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.grouped import GroupedAdapter, group_size
 from mmbnft.fewshot.methods import Method
 from mmbnft.fewshot.sequential import SequentialAdapter, episode_phase
+from mmbnft.utils.errors import UserError
 
 Adapter = GroupedAdapter | SequentialAdapter
 

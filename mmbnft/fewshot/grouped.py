@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.grouped_network import GroupedNetwork, rows
 from mmbnft.models.pooling import pooled_features
 from mmbnft.protocols import Phase, get_protocol, plan_phase
+from mmbnft.utils.errors import UserError
 
 _OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
 # Images of all groups in one pass of `predict`.

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.group_kernel import choose_backend
+from mmbnft.utils.errors import UserError
 
 
 class GroupedNorm(nn.Module):

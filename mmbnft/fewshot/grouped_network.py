@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.fixed_convolution import FixedConvolution
 from mmbnft.fewshot.grouped_layers import GroupedNorm
 from mmbnft.protocols import PhasePlan, find_norm_layers
+from mmbnft.utils.errors import UserError
 
 # Layers that treat every image by itself and the same way in training and evaluation.
 _PLAIN_LAYERS = (

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 # Values of the largest intermediate array.
 _CHUNK_VALUES = 1 << 24

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.models import pooled_features
 from mmbnft.tasks import ImageCache, Images, Task, TaskDataset, collect
+from mmbnft.utils.errors import UserError
 
 FEATURE_BATCH = 128
 

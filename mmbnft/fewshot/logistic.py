@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 # Values of the largest array: small enough for a processor's cache, large enough to keep it busy.
 _CHUNK_VALUES = 1 << 20

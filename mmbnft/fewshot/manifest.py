@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mmbnft import files
-from mmbnft.errors import UserError
 from mmbnft.fewshot.sampling import Draw, Episodes, draw_episodes
 from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.tasks import Images, Task
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 SCHEMA = 1
 KIND = "few-shot episodes"

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from mmbnft.errors import UserError, choices
 from mmbnft.fewshot.sequential import episode_phase
 from mmbnft.protocols.spec import NORM_STATS
+from mmbnft.utils.errors import UserError, choices
 
 NEAREST_MEAN, LOGISTIC, LINEAR = "nearest_mean", "logistic", "linear"
 FEATURE_METHODS = (NEAREST_MEAN, LOGISTIC, LINEAR)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmbnft.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices
 
 SEARCHABLE = ("lr", "weight_decay", "steps")
 Trial = dict[str, float]

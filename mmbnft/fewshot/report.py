@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmbnft import files
-from mmbnft.errors import UserError
 from mmbnft.fewshot.methods import FEATURE_METHODS
 from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.fewshot.statistics import Array, Difference, half_width, paired_difference
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER, NOT_SEPARABLE, holm, verdict
 from mmbnft.results import Result
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 # What other methods are compared with: the linear heads, one trained in the same steps, one to its optimum.
 REFERENCES = ("linear", "logistic")

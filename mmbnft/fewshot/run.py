@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmbnft import compat, files
-from mmbnft.engine import RANDOM
-from mmbnft.engine.network import load_checkpoint
-from mmbnft.engine.record import Stopwatch, measure_cost
-from mmbnft.errors import DivergedError, UserError
+from mmbnft import compat
+from mmbnft.evaluation.network import load_checkpoint
+from mmbnft.evaluation.record import Stopwatch, measure_cost
+from mmbnft.evaluation.spec import RANDOM
 from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
 from mmbnft.fewshot.batching import chunks
 from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
@@ -27,6 +26,9 @@ from mmbnft.fewshot.sampling import Episodes
 from mmbnft.fewshot.statistics import mean_accuracy
 from mmbnft.results import Result
 from mmbnft.tasks import ImageCache, Task
+from mmbnft.utils import files
+from mmbnft.utils.errors import DivergedError, UserError
+from mmbnft.utils.memory_format import memory_format
 from mmbnft.zoo import file_identity
 
 # Raise it when a change to the code changes results, so that older ones count as stale.
@@ -133,7 +135,7 @@ def prepare_subject(
     """
     watch = Stopwatch(device)
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed, weights_root)
-    backbone.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    backbone.to(device=device, memory_format=memory_format(backbone, device))  # type: ignore[call-overload]
     backbone.train(False)
     recipe = spec.recipe
     images = EpisodeImages(task, manifest, recipe.test_pipeline, certificate, device, recipe.workers, cache)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.settings import EpisodeSettings
+from mmbnft.utils.errors import UserError
 
 Numbers = npt.NDArray[np.int64]
 Members = dict[int, Numbers]

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.heads import build_optimizer
 from mmbnft.models import pooled_features
 from mmbnft.protocols import Phase, apply_phase, get_protocol
+from mmbnft.utils.errors import UserError
 
 QUERY_BATCH = 25  # queries of an episode in one forward pass
 

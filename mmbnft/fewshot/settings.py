@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mmbnft.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices
 
 POOLS = ("all", "train", "val", "test", "trainval")
 SMALL_CLASSES = ("refuse", "exclude")

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mmbnft.errors import UserError
 from mmbnft.ranking.resampling import expanded
+from mmbnft.utils.errors import UserError
 
 Array = npt.NDArray[np.float64]
 RESAMPLES = 5_000

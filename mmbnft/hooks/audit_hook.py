@@ -4,10 +4,10 @@ from typing import Any
 
 from mmcv.runner import HOOKS, Hook, master_only
 
-from mmbnft.errors import UserError
 from mmbnft.hooks.protocol_hook import bare_model
 from mmbnft.models import find_protocol_backbone
 from mmbnft.protocols import AuditReport, audit, snapshot
+from mmbnft.utils.errors import UserError
 
 
 @HOOKS.register_module()

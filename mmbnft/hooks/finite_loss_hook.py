@@ -5,7 +5,7 @@ from typing import Any
 
 from mmcv.runner import HOOKS, Hook
 
-from mmbnft.errors import DivergedError
+from mmbnft.utils.errors import DivergedError
 
 
 @HOOKS.register_module()

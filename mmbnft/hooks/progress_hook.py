@@ -7,7 +7,7 @@ from mmcv.runner import HOOKS, Hook, master_only
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 
 def progress_bar(disable: bool = False) -> Progress:

@@ -6,8 +6,8 @@ from mmcv.parallel import is_module_wrapper
 from mmcv.runner import HOOKS, Hook
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.models import ProtocolBackbone, find_protocol_backbone
+from mmbnft.utils.errors import UserError
 
 
 def bare_model(model: nn.Module) -> Any:

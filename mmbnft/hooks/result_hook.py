@@ -6,20 +6,21 @@ from typing import Any
 from mmcv.runner import HOOKS, Hook
 from mmselfsup.datasets import build_dataset
 
-from mmbnft import compat, files
-from mmbnft.errors import UserError
+from mmbnft import compat
 from mmbnft.hooks.protocol_hook import bare_model
 from mmbnft.models import find_protocol_backbone
-from mmbnft.processes import Processes
 from mmbnft.results import Result, write_result
 from mmbnft.tasks import Task, TaskDataset, evaluate, refuse_shared_images
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.processes import Processes
 
 
 @HOOKS.register_module()
 class ResultHook(Hook):
     """Reads test once, after the last epoch, and writes one result file.
 
-    For MMSelfSup's train.py; mmbnft's own engine writes its results itself.
+    For MMSelfSup's train.py; mmbnft's own commands write its results itself.
 
     Args:
         out: Folder of results.

@@ -10,7 +10,7 @@ import wandb
 from mmcv.runner import HOOKS, master_only
 from mmcv.runner.hooks import LoggerHook
 
-from mmbnft.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices
 
 MODES = ("auto", "online", "offline", "off")
 

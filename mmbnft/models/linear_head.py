@@ -7,8 +7,8 @@ from mmcv.runner import BaseModule
 from mmselfsup.models.builder import HEADS
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.models.pooling import pooled_features
+from mmbnft.utils.errors import UserError
 
 
 @HEADS.register_module()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 
 def pooled_features(outputs: Tensor | Sequence[Tensor] | Sequence[Sequence[Tensor]]) -> Tensor:

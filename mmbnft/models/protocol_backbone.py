@@ -7,9 +7,9 @@ import torch
 from mmselfsup.models.builder import BACKBONES, build_backbone
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.models.lean import LeanActivations
 from mmbnft.protocols import AppliedPhase, Phase, Protocol, apply_phase, get_protocol
+from mmbnft.utils.errors import UserError
 
 
 @BACKBONES.register_module()

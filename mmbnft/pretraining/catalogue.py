@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmbnft import compat, files
-from mmbnft.errors import UserError
+from mmbnft import compat
 from mmbnft.pretraining import quality
 from mmbnft.pretraining.images import ImageSet
 from mmbnft.pretraining.recipes import Recipe
 from mmbnft.pretraining.trainer import Trained
 from mmbnft.pretraining.weights import backbone_of, write_checkpoint
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 INPUT_SIZE = 32
 CATALOGUE = "catalogue.json"

@@ -13,8 +13,8 @@ from mmcv.runner import HOOKS, EpochBasedRunner, Hook
 from mmselfsup.core.hooks import SwAVHook
 from torch.utils.data import DataLoader
 
-from mmbnft import files
-from mmbnft.errors import UserError
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 
 def seed_everything(seed: int) -> None:

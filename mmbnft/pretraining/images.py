@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mmbnft import files
-from mmbnft.errors import UserError
 from mmbnft.tasks.arrays import read_arrays
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 SIZE = 64
 # Clutter without an object, and pictures of identifiable people.

@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from mmbnft import compat
-from mmbnft.errors import UserError
 from mmbnft.pretraining.images import check_images, pixels_sha256, read_arrays
+from mmbnft.utils.errors import UserError
 
 NEIGHBOURS = 10
 TEST_SHARE = 0.3

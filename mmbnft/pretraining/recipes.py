@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from mmcv import Config, ConfigDict
 
-from mmbnft import files
-from mmbnft.errors import UserError
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 PREFIX = "tiny-"
 REQUIRED = ("method", "model", "data", "optimizer", "optimizer_config", "lr_config", "runner", "normalisation", "seed")

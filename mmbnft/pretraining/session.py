@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mmbnft.errors import UserError
 from mmbnft.pretraining import catalogue
 from mmbnft.pretraining.images import read_images
 from mmbnft.pretraining.quality import read_labelled
 from mmbnft.pretraining.recipes import read_recipe
 from mmbnft.pretraining.trainer import pretrain as train
+from mmbnft.utils.errors import UserError
 
 
 def pretrain(

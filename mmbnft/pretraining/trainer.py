@@ -15,11 +15,13 @@ from mmselfsup.datasets import build_dataloader, build_dataset
 from mmselfsup.models import build_algorithm
 from torch.utils.data import DataLoader
 
-from mmbnft import compat, files
-from mmbnft.errors import UserError
+from mmbnft import compat
 from mmbnft.pretraining.hooks import EpochSeedHook, LossCurveHook, ProgressHook, StateHook, seed_everything
 from mmbnft.pretraining.images import ImageSet
 from mmbnft.pretraining.recipes import Recipe, filled
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.memory_format import memory_format
 
 STATE_FILE = "state.pth"
 
@@ -75,7 +77,7 @@ def pretrain(
         model = build_algorithm(config.model)
         model.init_weights()
         # The layout in which small convolutions run fastest on a CPU; it changes nothing else.
-        model = model.to(memory_format=torch.channels_last)
+        model = model.to(memory_format=memory_format(model, torch.device("cpu")))
         curve = LossCurveHook()
         runner = _build_runner(config, model, loader, work_dir)
         runner.register_hook(EpochSeedHook(recipe.seed), priority="HIGHEST")

@@ -13,7 +13,7 @@ import torch
 from mmselfsup.datasets.builder import PIPELINES
 from PIL import Image
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], dtype=np.float32)

@@ -8,8 +8,8 @@ import torch
 from mmselfsup.models import build_backbone
 from torch import nn
 
-from mmbnft import files
-from mmbnft.errors import UserError
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 SIZE_LIMIT = 1_500_000  # bytes
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols.apply import AppliedPhase
+from mmbnft.utils.errors import UserError
 
 _SHOWN = 5
 

@@ -16,8 +16,8 @@ from itertools import pairwise
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from mmbnft.errors import UserError
 from mmbnft.protocols.norms import NormLayer, find_norm_layers, norm_kind
+from mmbnft.utils.errors import UserError
 
 
 def select_paper_layers(module: nn.Module) -> list[NormLayer]:

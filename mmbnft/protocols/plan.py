@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
 from mmbnft.protocols.selection import select_norm_layers
 from mmbnft.protocols.spec import Phase
 from mmbnft.protocols.stages import Stages, require_stage
+from mmbnft.utils.errors import UserError
 
 
 @dataclass(frozen=True)

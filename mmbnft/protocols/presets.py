@@ -2,8 +2,8 @@
 
 import re
 
-from mmbnft.errors import UserError, choices
 from mmbnft.protocols.spec import Phase, Protocol
+from mmbnft.utils.errors import UserError, choices
 
 _LAST_OF_FOUR = 4
 _LOW_RATE = 0.1

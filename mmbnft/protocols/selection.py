@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols.blocks import select_paper_layers
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
 from mmbnft.protocols.spec import NORM_LAYERS
+from mmbnft.utils.errors import UserError
 
 
 def select_norm_layers(module: nn.Module, policy: str) -> list[NormLayer]:

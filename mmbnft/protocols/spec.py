@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 _TRAIN = ("head", "norm", "all")
 NORM_LAYERS = ("all", "paper")

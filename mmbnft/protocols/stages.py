@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 STEM = 0
 _QUARTERS = 4

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
+from mmbnft.utils.errors import UserError
 
 
 def recalibrate_statistics(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from mmbnft.errors import UserError
 from mmbnft.ranking.catalogue import catalogue_facts
 from mmbnft.ranking.controls import Facts
 from mmbnft.ranking.report import write_report
@@ -16,6 +15,7 @@ from mmbnft.ranking.sources import Source, read_source, read_sources, results_so
 from mmbnft.ranking.study import Study, study
 from mmbnft.ranking.table import score_table
 from mmbnft.results import Result
+from mmbnft.utils.errors import UserError
 
 
 @dataclass(frozen=True)

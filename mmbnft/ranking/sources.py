@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from mmbnft.errors import UserError, choices
 from mmbnft.ranking.table import REQUIRED
 from mmbnft.results import Result, read_results, results_table, search_summary
+from mmbnft.utils.errors import UserError, choices
 
 # Keys of a result's details that identify what was run.
 _KEPT = ("versions", "hashes", "certificate")

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmbnft.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices
 
 COORDINATES = ("checkpoint", "task", "protocol")
 REQUIRED = (*COORDINATES, "value")

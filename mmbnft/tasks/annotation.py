@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmbnft import files
-from mmbnft.errors import UserError
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 NO_CLASS = "-"  # what a multi-label task writes where no class is present
 

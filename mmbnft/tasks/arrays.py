@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.images import ArrayImages
 from mmbnft.tasks.preparers.draws import stratified
 from mmbnft.tasks.registry import TASKS
 from mmbnft.tasks.task import SPLITS, Task
+from mmbnft.utils.errors import UserError
 
 
 @TASKS.register_module()

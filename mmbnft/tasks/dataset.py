@@ -13,13 +13,13 @@ from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.transforms import Compose
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.converted import ConvertedImages
 from mmbnft.tasks.image_cache import KEPT_TRANSFORMS, ImageCache, kept_steps
 from mmbnft.tasks.ledger import SplitLedger
 from mmbnft.tasks.metrics import compute_metric
 from mmbnft.tasks.registry import build_task
 from mmbnft.tasks.task import Task
+from mmbnft.utils.errors import UserError
 
 # Transforms without a random draw: what they make of an image never changes, so it needs to be made only once.
 STATIC_TRANSFORMS = KEPT_TRANSFORMS | {"Grayscale", "ToTensor", "ReverseChannels", "Normalize"}

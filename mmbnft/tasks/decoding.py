@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 DECODING_VERSION = 1  # raise it when a change here gives other pixels, so that kept ones count as stale
 ORIENTATION = 274  # number of the EXIF tag

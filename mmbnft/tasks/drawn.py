@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmbnft.errors import UserError, choices
 from mmbnft.tasks.images import ArrayImages
 from mmbnft.tasks.registry import TASKS
 from mmbnft.tasks.sizes import check_sizes
 from mmbnft.tasks.task import Task
+from mmbnft.utils.errors import UserError, choices
 
 # A drawing maps coordinates x, y (N, S, S) in the object's own frame, where the object spans about -1 to 1, to its
 # coverage (N, S, S) in 0..1. `soft` is the width of an anti-aliased edge in that frame.

@@ -18,11 +18,11 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
-from mmbnft import files
-from mmbnft.errors import UserError
 from mmbnft.tasks.images import Images, ListedImages
 from mmbnft.tasks.preparers.progress import in_threads
 from mmbnft.tasks.task import SPLITS, Task, list_task
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 SIDE = 64  # pixels an image is reduced to
 FREQUENCIES = 16  # kept along each axis; 16 * 16 less the mean make 255 bits

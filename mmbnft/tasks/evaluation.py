@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmbnft.errors import UserError
-from mmbnft.processes import Processes
 from mmbnft.tasks.dataset import TaskDataset
 from mmbnft.tasks.metrics import compute_metric
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.processes import Processes
 
 
 def eval_loader(dataset: TaskDataset, batch_size: int, processes: Processes, workers: int) -> DataLoader:

@@ -6,12 +6,12 @@ hand: its points wander, and the sheet is turned, moved, coloured and disturbed.
 
 import numpy as np
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.drawn import Drawing, Scene, edge
 from mmbnft.tasks.images import ArrayImages
 from mmbnft.tasks.registry import TASKS
 from mmbnft.tasks.sizes import check_sizes
 from mmbnft.tasks.task import Task
+from mmbnft.utils.errors import UserError
 
 STROKES = (2, 3, 4)  # strokes of a character, drawn with equal chances
 GRID = 4  # places a side from which the points of a stroke are drawn

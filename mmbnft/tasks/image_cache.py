@@ -13,10 +13,10 @@ import PIL.features
 import torchvision
 from PIL import Image
 
-from mmbnft import files
-from mmbnft.disk_cache import CacheError, DiskCache
 from mmbnft.tasks.decoding import DECODING_VERSION
 from mmbnft.tasks.images import Images, JoinedImages, ListedImages
+from mmbnft.utils import files
+from mmbnft.utils.disk_cache import CacheError, DiskCache
 
 logger = logging.getLogger("mmbnft.cache")
 # Transforms that make of an RGB image always the same RGB image: what can be kept in the place of the image.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmbnft import files
-from mmbnft.errors import UserError
 from mmbnft.tasks.annotation import AnnotationList
 from mmbnft.tasks.decoding import decode_rgb
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 
 class Images(ABC):

@@ -2,9 +2,9 @@
 
 import os
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.images import Images, ListedImages
 from mmbnft.tasks.task import Task
+from mmbnft.utils.errors import UserError
 
 
 class SplitLedger:

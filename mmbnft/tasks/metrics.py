@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from mmbnft.errors import DivergedError, UserError, choices
+from mmbnft.utils.errors import DivergedError, UserError, choices
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmcv.utils import Registry
 
-from mmbnft.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices
 
 if TYPE_CHECKING:
     from mmbnft.tasks.task import Task

@@ -4,7 +4,7 @@ from mmselfsup.datasets.builder import PIPELINES
 from PIL import Image
 from torchvision.transforms.functional import resize
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 
 @PIPELINES.register_module()

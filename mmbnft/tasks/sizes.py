@@ -1,6 +1,6 @@
 """The one check that embedded tasks share: how many images each split may have."""
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 
 def check_sizes(name: str, sizes: tuple[int, int, int], classes: int, limit: int | None = None) -> None:

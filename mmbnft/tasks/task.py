@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mmbnft import files
-from mmbnft.errors import UserError, choices
 from mmbnft.tasks.annotation import read_list
 from mmbnft.tasks.images import Images, JoinedImages, ListedImages
 from mmbnft.tasks.metrics import METRICS
 from mmbnft.tasks.registry import TASKS
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError, choices
 
 SPLITS = ("train", "val", "test")
 JOINED = {"trainval": ("train", "val"), "all": SPLITS}

@@ -5,8 +5,8 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from mmbnft.errors import UserError
-from mmbnft.files import read_json
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import read_json
 from mmbnft.zoo.entry import CatalogueEntry, Normalisation
 from mmbnft.zoo.network import Architecture
 from mmbnft.zoo.published import PUBLISHED

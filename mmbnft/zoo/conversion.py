@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmbnft.errors import UserError
-from mmbnft.files import write_with
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import write_with
 from mmbnft.zoo.catalogue import DEFAULT_ROOT
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.fingerprint import fingerprint

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmbnft.download import Report, download, md5_file
-from mmbnft.errors import UserError
-from mmbnft.files import read_json, sha256_file, write_json
+from mmbnft.utils.download import Report, download, md5_file
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import read_json, sha256_file, write_json
 from mmbnft.zoo.entry import CatalogueEntry
 from mmbnft.zoo.readers.torch_file import looks_like_web_page
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo.entry import IMAGENET, SWAV, UNIT, Normalisation
 from mmbnft.zoo.readers.byol import HaikuRules
 from mmbnft.zoo.readers.simclr import ConvertedRules, VariableRules

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo.catalogue import DEFAULT_ROOT
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.entry import IMAGENET, Normalisation

@@ -6,7 +6,7 @@ from typing import Any
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 OPERATIONS = ("pool", "strided")
 

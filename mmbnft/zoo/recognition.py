@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo.formats import FORMATS
 from mmbnft.zoo.matching import Match, match, matches, second_backbones, show
 from mmbnft.zoo.network import Architecture, Layout, infer_architecture, resnet_layout

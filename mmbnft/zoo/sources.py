@@ -5,9 +5,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmbnft.download import md5_file
-from mmbnft.errors import UserError
-from mmbnft.files import sha256_file
+from mmbnft.utils.download import md5_file
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import sha256_file
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
 from mmbnft.zoo.entry import CatalogueEntry
 from mmbnft.zoo.formats import FORMATS, Format, get_format

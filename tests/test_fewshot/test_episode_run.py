@@ -5,13 +5,13 @@ import pytest
 import torch
 from sklearn.neighbors import NearestCentroid
 
-from mmbnft.errors import DivergedError, UserError
 from mmbnft.fewshot import EpisodeSettings, Method, execute_episodes, open_manifest, prepare_subject
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.run import EpisodeRun
 from mmbnft.fewshot.sequential import SequentialAdapter
 from mmbnft.results import read_result, write_result
 from mmbnft.tasks import build_task
+from mmbnft.utils.errors import DivergedError, UserError
 
 METHODS = ["nearest_mean", "logistic", "linear", "bn", "bn@batch", "bn@recalibrate", "bn_paper", "finetune"]
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot import FewShotRecipe
+from mmbnft.utils.errors import UserError
 
 SGD = dict(type="SGD", lr=0.1)
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.report import boards, write_report
 from mmbnft.results import Result
+from mmbnft.utils.errors import UserError
 
 
 def result(checkpoint, method, accuracies, manifest="m" * 64, **changes):

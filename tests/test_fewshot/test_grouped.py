@@ -7,9 +7,9 @@ import torch
 from protocol_networks import build
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.grouped import GroupedAdapter, group_size
 from mmbnft.models import ProtocolBackbone, pooled_features
+from mmbnft.utils.errors import UserError
 
 GROUPS, IMAGES, CLASSES, STEPS = 3, 6, 3, 20
 SGD = dict(type="SGD", lr=0.02, momentum=0.9, weight_decay=1e-3)

@@ -4,9 +4,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.heads import build_optimizer, fit_linear, linear_scores, nearest_mean
 from mmbnft.fewshot.logistic import fit_logistic
+from mmbnft.utils.errors import UserError
 
 
 def problem(episodes=4, ways=3, shots=5, queries=7, width=10, seed=0):

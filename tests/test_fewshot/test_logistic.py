@@ -6,8 +6,8 @@ import torch
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.logistic import fit_logistic
+from mmbnft.utils.errors import UserError
 
 
 def _episodes(count, classes, shots, width, spread=1.0, seed=0):

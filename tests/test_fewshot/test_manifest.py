@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot import EpisodeSettings, open_manifest, read_manifest
 from mmbnft.tasks import ArrayImages, Task, build_task
+from mmbnft.utils.errors import UserError
 
 SETTINGS = EpisodeSettings(n_way=3, k_shot=2, queries=3, episodes=6, validation=2)
 

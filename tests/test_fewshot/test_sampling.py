@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.sampling import draw_episodes
 from mmbnft.fewshot.settings import EpisodeSettings
+from mmbnft.utils.errors import UserError
 
 
 def draw(labels, **settings):

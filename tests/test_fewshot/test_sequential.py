@@ -4,9 +4,9 @@ import pytest
 import torch
 from mmselfsup.models.builder import build_backbone
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot.sequential import SequentialAdapter
 from mmbnft.models import pooled_features
+from mmbnft.utils.errors import UserError
 
 SGD = dict(type="SGD", lr=0.05, momentum=0.9)
 

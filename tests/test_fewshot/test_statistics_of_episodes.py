@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmbnft.errors import UserError
 from mmbnft.fewshot import mean_accuracy, paired_difference
+from mmbnft.utils.errors import UserError
 
 
 def test_classical_interval_by_hand():

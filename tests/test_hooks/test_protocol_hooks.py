@@ -5,8 +5,8 @@ import torch
 from mmcv.runner import HOOKS, Hook
 from mmcv.utils import build_from_cfg
 
-from mmbnft.errors import UserError
 from mmbnft.hooks import FiniteLossHook, ProtocolAuditHook, ProtocolHook
+from mmbnft.utils.errors import UserError
 
 
 class Spoiler(Hook):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from mmselfsup.models.builder import build_backbone, build_head
 
-from mmbnft.errors import UserError
 from mmbnft.models import pooled_features
+from mmbnft.utils.errors import UserError
 
 
 def head(**changes):

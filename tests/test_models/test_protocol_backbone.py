@@ -6,9 +6,9 @@ import torch
 from mmcv.runner.checkpoint import get_state_dict, load_state_dict
 from mmselfsup.models.builder import build_algorithm, build_backbone
 
-from mmbnft.errors import UserError
 from mmbnft.models import ProtocolBackbone, find_protocol_backbone
 from mmbnft.protocols import PRESETS
+from mmbnft.utils.errors import UserError
 
 TINY = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8, out_indices=[4], norm_cfg=dict(type="BN"))
 

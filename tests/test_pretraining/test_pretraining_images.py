@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.errors import UserError
 from mmbnft.pretraining.images import pixels_sha256, read_images
+from mmbnft.utils.errors import UserError
 
 
 def save(path, array):

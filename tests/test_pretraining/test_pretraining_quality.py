@@ -3,8 +3,8 @@ import pytest
 import torch
 from pretraining_samples import draw, small
 
-from mmbnft.errors import UserError
 from mmbnft.pretraining import quality
+from mmbnft.utils.errors import UserError
 
 NORMALISATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 

@@ -7,8 +7,8 @@ from mmselfsup.models import build_algorithm
 from pretraining_samples import CONFIGS, small
 
 from mmbnft import compat
-from mmbnft.errors import UserError
 from mmbnft.pretraining.recipes import filled, read_recipe
+from mmbnft.utils.errors import UserError
 
 PATHS = sorted(Path(CONFIGS).glob("*.py"))
 NAMES = [path.stem for path in PATHS]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmbnft.files import sha256_file
 from mmbnft.pretraining.recipes import read_recipe
 from mmbnft.pretraining.weights import SIZE_LIMIT, backbone_of
+from mmbnft.utils.files import sha256_file
 
 FOLDER = Path("pretrained_models/tiny")
 CATALOGUE = json.loads((FOLDER / "catalogue.json").read_text())

@@ -3,11 +3,11 @@ import pytest
 import torch
 from pretraining_samples import small
 
-from mmbnft.errors import UserError
 from mmbnft.pretraining import hooks
 from mmbnft.pretraining.images import ImageSet, pixels_sha256
 from mmbnft.pretraining.quality import random_backbone
 from mmbnft.pretraining.trainer import pretrain
+from mmbnft.utils.errors import UserError
 
 
 class Killed(Exception):

@@ -5,8 +5,8 @@ from mmselfsup.datasets.builder import PIPELINES
 from PIL import Image
 from torchvision.transforms import functional as reference
 
-from mmbnft.errors import UserError
 from mmbnft.pretraining.transforms import BnftColourJitter, BnftRandomCrop, BnftToTensor, _rotate_hue, _saturate
+from mmbnft.utils.errors import UserError
 
 
 @pytest.fixture

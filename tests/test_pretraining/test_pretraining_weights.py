@@ -2,9 +2,9 @@ import pytest
 import torch
 from pretraining_samples import small
 
-from mmbnft.errors import UserError
 from mmbnft.pretraining.quality import random_backbone
 from mmbnft.pretraining.weights import SIZE_LIMIT, backbone_of, half_precision, read_checkpoint, write_checkpoint
+from mmbnft.utils.errors import UserError
 
 ARCHITECTURE = small("simsiam").architecture
 META = {"method": "x", "architecture": ARCHITECTURE, "normalisation": {"mean": [0.5] * 3, "std": [0.2] * 3}}

@@ -9,8 +9,8 @@ from mmselfsup.models import BACKBONES
 from protocol_networks import CASES, build, features, images
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols import PRESETS, Phase, apply_phase, audit, get_protocol, plan_phase, select_norm_layers, snapshot
+from mmbnft.utils.errors import UserError
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 

@@ -3,8 +3,8 @@ import torch
 from protocol_networks import build
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols import Phase, apply_phase, audit, snapshot
+from mmbnft.utils.errors import UserError
 
 
 class Trained:

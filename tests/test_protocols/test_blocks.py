@@ -6,8 +6,8 @@ from mmselfsup.models import BACKBONES
 from protocol_networks import CASES, build
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols import Phase, apply_phase, select_norm_layers
+from mmbnft.utils.errors import UserError
 
 # Worked out by hand from the block counts (b1..b4) and widths (w = 64, 128, 256, 512). Two values per channel.
 # Bottleneck: a block has norms of w, w and 4w channels, a shortcut per stage 4w. Paper: 64 + sum b (w + 4w);

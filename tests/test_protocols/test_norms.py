@@ -5,8 +5,8 @@ from mmcls.models.backbones.hornet import HorNetLayerNorm
 from protocol_networks import CASES, build
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols import find_norm_layers, select_norm_layers
+from mmbnft.utils.errors import UserError
 
 LAYERS = [
     (nn.BatchNorm1d(4), "batch", True, True),

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.protocols import PRESETS, Phase, Protocol, get_protocol
+from mmbnft.utils.errors import UserError
 
 # The table of protocols in words: train, norm_layers, norm_stats, epochs per phase.
 TABLE = {

@@ -6,8 +6,8 @@ from mmcls.models import BACKBONES
 from protocol_networks import CASES, build
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols import Phase, apply_phase, find_stages
+from mmbnft.utils.errors import UserError
 
 
 @pytest.mark.parametrize("name", CASES)

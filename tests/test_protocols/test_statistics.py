@@ -6,8 +6,8 @@ import torch
 from protocol_networks import build, images
 from torch import nn
 
-from mmbnft.errors import UserError
 from mmbnft.protocols import Phase, apply_phase, recalibrate_statistics
+from mmbnft.utils.errors import UserError
 
 
 def _state(network):

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mmbnft.errors import UserError
 from mmbnft.ranking import rank
 from mmbnft.ranking.controls import Facts
+from mmbnft.utils.errors import UserError
 
 NAMES = [f"ckpt{i:02d}" for i in range(12)]
 

@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.ranking.catalogue import facts
 from mmbnft.ranking.sources import read_source, read_sources, with_targets
 from mmbnft.results import Result, write_result
+from mmbnft.utils.errors import UserError
 
 
 def result(checkpoint="a", protocol="linear", value=80.0, **changes):

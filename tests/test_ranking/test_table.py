@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.ranking.table import score_table
+from mmbnft.utils.errors import UserError
 
 
 def long(rows, columns=("checkpoint", "task", "protocol", "value")):

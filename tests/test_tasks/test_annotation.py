@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.annotation import read_list, write_list
+from mmbnft.utils.errors import UserError
 
 
 def test_names_with_spaces_are_cut_at_the_last_one(tmp_path):

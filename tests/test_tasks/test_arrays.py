@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import build_task
+from mmbnft.utils.errors import UserError
 
 LABELS = np.repeat(np.arange(3), [10, 20, 5])
 

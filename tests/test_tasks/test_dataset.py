@@ -3,8 +3,8 @@ import pytest
 import torch
 from mmselfsup.datasets import build_dataset
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import TaskDataset
+from mmbnft.utils.errors import UserError
 
 PLAIN = [dict(type="ToTensor"), dict(type="Normalize", mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])]
 RANDOM = [dict(type="RandomResizedCrop", size=32), dict(type="RandomHorizontalFlip"), *PLAIN]

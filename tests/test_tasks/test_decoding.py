@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.decoding import decode_rgb
+from mmbnft.utils.errors import UserError
 
 # Two rows of three pixels, every one another colour.
 COLOURS = np.array(

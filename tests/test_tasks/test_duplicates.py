@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.errors import UserError
-from mmbnft.files import read_json, write_json
 from mmbnft.tasks import ArrayImages
 from mmbnft.tasks.annotation import write_list
 from mmbnft.tasks.duplicates import BITS, check_leakage, find_duplicates, fingerprint
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import read_json, write_json
 
 
 def scene(seed, size=48):

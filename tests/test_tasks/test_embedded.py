@@ -3,9 +3,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import build_task
 from mmbnft.tasks.drawn import FAMILIES
+from mmbnft.utils.errors import UserError
 
 
 def test_digits_are_scikit_learns_and_splits_are_disjoint():

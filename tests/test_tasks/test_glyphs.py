@@ -3,9 +3,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import build_task
 from mmbnft.tasks.glyphs import character
+from mmbnft.utils.errors import UserError
 
 SMALL = dict(type="glyphs", classes=12, train_size=120, val_size=24, test_size=48, image_size=24)
 

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import BnftShrink, ImageCache, TaskDataset, build_task, images
 from mmbnft.tasks.evaluation import eval_loader
+from mmbnft.utils.errors import UserError
 
 TENSOR = [dict(type="ToTensor"), dict(type="Normalize", mean=[0.5, 0.4, 0.3], std=[0.25, 0.2, 0.3])]
 EXACT = {
@@ -109,7 +109,7 @@ def test_every_image_is_decoded_once_for_all_runs_epochs_and_processes(task, tmp
 
 def test_loaders_open_the_cache_before_their_processes_start(task, tmp_path):
     dataset = TaskDataset(task, "test", [dict(type="CenterCrop", size=16), *TENSOR], cache=ImageCache(tmp_path, LARGE))
-    from mmbnft.processes import Processes
+    from mmbnft.utils.processes import Processes
 
     loader = eval_loader(dataset, 2, Processes(), workers=2)
     assert dataset.images._values is not None

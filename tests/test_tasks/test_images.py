@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.annotation import read_list
 from mmbnft.tasks.images import ArrayImages, JoinedImages, ListedImages
+from mmbnft.utils.errors import UserError
 
 
 def pictures(count, start=0):

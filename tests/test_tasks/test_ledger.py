@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import ArrayImages, SplitLedger, Task, TaskDataset, refuse_shared_images
 from mmbnft.tasks.annotation import read_list
 from mmbnft.tasks.images import ListedImages
+from mmbnft.utils.errors import UserError
 
 PLAIN = [dict(type="ToTensor")]
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.metrics import compute_metric, map11, mean_per_class, roc_auc, top1
+from mmbnft.utils.errors import UserError
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import ArrayImages, Task, build_task
+from mmbnft.utils.errors import UserError
 
 
 def make(labels=(0, 1), test=(0, 1), **changes):

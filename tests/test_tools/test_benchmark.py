@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mmbnft.command import run_command
+from mmbnft.utils.command import run_command
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ["recipe.epochs=1", "recipe.batch_size=4", "recipe.workers=0", "recipe.train_pipeline=[]",

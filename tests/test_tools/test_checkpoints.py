@@ -9,9 +9,9 @@ import published_files as files
 import pytest
 import torch
 
-from mmbnft.command import run_command
-from mmbnft.errors import UserError
-from mmbnft.files import sha256_file
+from mmbnft.utils.command import run_command
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import sha256_file
 from mmbnft.zoo import ResNet, load_backbone
 from mmbnft.zoo.entry import CatalogueEntry
 from mmbnft.zoo.fetch import fetch, receipt_path

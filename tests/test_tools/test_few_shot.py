@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmbnft.command import run_command
 from mmbnft.results import read_results
+from mmbnft.utils.command import run_command
 
 CONFIG = "configs/few_shot/quickstart.py"
 

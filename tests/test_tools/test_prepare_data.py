@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.command import run_command
-from mmbnft.files import read_json
 from mmbnft.tasks import list_task
 from mmbnft.tasks.preparers import PREPARERS
+from mmbnft.utils.command import run_command
+from mmbnft.utils.files import read_json
 
 PATH = Path(__file__).parents[2] / "tools" / "prepare_data.py"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmbnft.command import run_command
-from mmbnft.files import sha256_file
 from mmbnft.pretraining.weights import backbone_of
+from mmbnft.utils.command import run_command
+from mmbnft.utils.files import sha256_file
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools/pretrain.py"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbnft.command import run_command
+from mmbnft.utils.command import run_command
 
 ROOT = Path(__file__).parents[2]
 

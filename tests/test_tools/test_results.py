@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmbnft.command import run_command
 from mmbnft.results import Result, write_result
+from mmbnft.utils.command import run_command
 
 ROOT = Path(__file__).parents[2]
 

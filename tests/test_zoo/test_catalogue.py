@@ -7,8 +7,8 @@ import published_files as files
 import pytest
 import torch
 
-from mmbnft.errors import UserError
-from mmbnft.files import sha256_file, write_json
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import sha256_file, write_json
 from mmbnft.zoo import DEFAULT_ROOT, STUDY_TWELVE, ResNet, entries, file_identity, get_entry, group, load_backbone
 from mmbnft.zoo.formats import FORMATS
 from mmbnft.zoo.network import Architecture

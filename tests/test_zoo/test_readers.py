@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo import ResNet, apply_same_padding, fingerprint, load_backbone, read_checkpoint
 from mmbnft.zoo.network import Architecture
 from mmbnft.zoo.padding import same_pads

@@ -11,7 +11,7 @@ import published_files as files
 import pytest
 import torch
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo import load_backbone, read_checkpoint
 from mmbnft.zoo.network import Architecture, ResNet
 from mmbnft.zoo.sources import file_identity

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from mmbnft import files
 from mmbnft.ranking import comparisons, correlations, selection, standings
 from mmbnft.ranking.report.figures import pictures
 from mmbnft.ranking.report.markdown import markdown
 from mmbnft.ranking.report.page import page
 from mmbnft.ranking.study import Study
+from mmbnft.utils import files
 
 
 def write_report(study: Study, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Preparers: one module per public data set, from its archives to a task folder that `list_task` reads."""
 
-from mmbnft.errors import UserError, choices
 from mmbnft.tasks.preparers.aircraft import Aircraft
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading
 from mmbnft.tasks.preparers.caltech101 import Caltech101
@@ -24,6 +23,7 @@ from mmbnft.tasks.preparers.preparation import Prepared, prepare
 from mmbnft.tasks.preparers.published import VPULAB, Published, published_settings
 from mmbnft.tasks.preparers.sun397 import Sun397
 from mmbnft.tasks.preparers.voc2007 import Voc2007
+from mmbnft.utils.errors import UserError, choices
 
 PREPARERS: dict[str, type[Preparer]] = {
     preparer.facts.name: preparer

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_any, find_one, mat_field, relative
+from mmbnft.utils.errors import UserError
 
 HOME = "https://ai.stanford.edu/~jkrause/cars/car_dataset.html"
 LABELLED_TEST = "cars_test_annos_withlabels.mat"

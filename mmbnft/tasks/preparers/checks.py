@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmbnft.errors import UserError, choices
 from mmbnft.tasks.decoding import decode_rgb
 from mmbnft.tasks.preparers.base import Entry, Lists, Reading, numbers
 from mmbnft.tasks.preparers.facts import Counts, Facts
 from mmbnft.tasks.preparers.progress import in_threads
 from mmbnft.tasks.preparers.state import State
+from mmbnft.utils.errors import UserError, choices
 
 SAVE_EVERY = 5000  # images between two savings of what was decoded
 

@@ -3,11 +3,11 @@
 import csv
 from pathlib import Path
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_grouped_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_any, find_one, lines_of, relative
+from mmbnft.utils.errors import UserError
 
 CLASSES = ("Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumothorax")
 TABLES = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")

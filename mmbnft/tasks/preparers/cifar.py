@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmbnft import files
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry
 from mmbnft.tasks.preparers.progress import progress
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 SIDE = 32
 # What a pickled NumPy array needs; anything else in the file could run code.

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mmbnft.download import bytes_bar, download, md5_file
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.facts import Archive
+from mmbnft.utils.download import bytes_bar, download, md5_file
+from mmbnft.utils.errors import UserError
 
 
 def fetch_archive(archive: Archive, folder: Path) -> Path:

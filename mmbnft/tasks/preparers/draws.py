@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry, Lists
+from mmbnft.utils.errors import UserError
 
 Parts = tuple[list[int], list[int], list[int]]
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from torchvision.datasets import DTD
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_names, torchvision_entries
+from mmbnft.utils.errors import UserError
 
 
 class Dtd(Preparer):

@@ -3,10 +3,10 @@
 import csv
 from pathlib import Path
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_one, lines_of, relative
+from mmbnft.utils.errors import UserError
 
 URL = "https://isic-challenge-data.s3.amazonaws.com/2018/"
 CLASSES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")

@@ -3,11 +3,11 @@
 import csv
 from pathlib import Path
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_any, find_one, lines_of, number, relative
+from mmbnft.utils.errors import UserError
 
 CLASSES = ("HP", "SSA")
 COLUMNS = ("Image Name", "Majority Vote Label", "Partition")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from mmbnft.errors import UserError, choices
 from mmbnft.tasks.metrics import METRICS
 from mmbnft.tasks.preparers.archives import unpack
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading, single_labels
@@ -15,6 +14,7 @@ from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.preparation import Prepared, finish
 from mmbnft.tasks.preparers.readers import class_folders, lines_of
 from mmbnft.tasks.preparers.state import State
+from mmbnft.utils.errors import UserError, choices
 
 
 @dataclass(frozen=True)

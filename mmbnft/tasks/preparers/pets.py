@@ -4,11 +4,11 @@ from pathlib import Path
 
 from torchvision.datasets import OxfordIIITPet
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import torchvision_entries
+from mmbnft.utils.errors import UserError
 
 HOME = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
 TOP = "oxford-iiit-pet"

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_folders, find_one
+from mmbnft.utils.errors import UserError
 
 ARCHIVE = Archive("*.zip")
 SOURCE = "https://www.kaggle.com/datasets/saroz014/plant-disease"

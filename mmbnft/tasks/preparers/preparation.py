@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mmbnft import files
-from mmbnft.download import md5_file
-from mmbnft.errors import UserError, choices
 from mmbnft.tasks.annotation import write_list
 from mmbnft.tasks.preparers.archives import unpack
 from mmbnft.tasks.preparers.base import Entry, Preparer, Reading, numbers
@@ -18,6 +15,9 @@ from mmbnft.tasks.preparers.checks import DamagedImagesError, check_images, chec
 from mmbnft.tasks.preparers.download import fetch_archive
 from mmbnft.tasks.preparers.facts import Archive, Facts
 from mmbnft.tasks.preparers.state import State, stamp
+from mmbnft.utils import files
+from mmbnft.utils.download import md5_file
+from mmbnft.utils.errors import UserError, choices
 
 UNFINISHED = (".part", ".etag")  # what an interrupted download leaves among the archives
 

@@ -8,7 +8,7 @@ evaluates on the test list after every epoch and keeps the best, which is not do
 from dataclasses import dataclass
 from typing import Any
 
-from mmbnft.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices
 
 Pipeline = tuple[dict[str, Any], ...]
 Triple = tuple[float, float, float]

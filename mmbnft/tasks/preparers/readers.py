@@ -8,8 +8,8 @@ import numpy as np
 from scipy.io import loadmat
 from torchvision.datasets.folder import make_dataset
 
-from mmbnft.errors import UserError, choices
 from mmbnft.tasks.preparers.base import Entry
+from mmbnft.utils.errors import UserError, choices
 
 
 def lines_of(path: Path) -> list[str]:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from mmbnft import files
-from mmbnft.errors import UserError
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 
 NAME = "prepared.json"
 

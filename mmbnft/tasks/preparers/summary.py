@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from mmbnft import files
 from mmbnft.tasks.preparers.checks import class_balance
 from mmbnft.tasks.preparers.own import OwnData, ignored_files
 from mmbnft.tasks.preparers.preparation import Prepared
+from mmbnft.utils import files
 
 PAIRS_SHOWN = 5
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_one, lines_of, relative
+from mmbnft.utils.errors import UserError
 
 HOME = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
 CLASSES = (

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo.rules import Sorted
 
 _DTYPE = re.compile(r"[fiub][1248]")

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 from mmbnft.zoo.readers.crc32c import crc32c, masked
 from mmbnft.zoo.readers.snappy import decompress
 from mmbnft.zoo.readers.wire import fields, varint

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mmbnft.errors import UserError
+from mmbnft.utils.errors import UserError
 
 _ZIP = b"PK\x03\x04"
 # The first object of a non-zip file is torch's magic number 0x1950a86a20f9469cfc6c.

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.errors import UserError
-from mmbnft.files import read_json
 from mmbnft.tasks import METRICS, list_task
 from mmbnft.tasks.annotation import read_list
 from mmbnft.tasks.preparers import PREPARERS, Counts, Facts, Preparer, prepare
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import read_json
 
 
 def picture(seed=0, size=(12, 10), mode="RGB", form="JPEG"):
@@ -92,7 +92,7 @@ class PreparerCase:
 
     @pytest.fixture(autouse=True)
     def _no_flushing(self, monkeypatch):
-        """Surviving a power loss is tested with `mmbnft.files`; here it would only cost time."""
+        """Surviving a power loss is tested with `mmbnft.utils.files`; here it would only cost time."""
         monkeypatch.setattr(os, "fsync", lambda handle: None)
 
     def test_official_figures(self):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from preparer_case import tar, zipped
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.archives import unpack
+from mmbnft.utils.errors import UserError
 
 
 def tar_with(path, *infos):

@@ -5,8 +5,8 @@ import pytest
 from preparer_case import PreparerCase, picture, tar, zipped
 from scipy.io import savemat
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.cars import Cars
+from mmbnft.utils.errors import UserError
 
 CLASSES = ("Ram C/V Cargo Van Minivan 2012", "AM General Hummer SUV 2000")  # a slash; not in alphabetical order
 BOX = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")

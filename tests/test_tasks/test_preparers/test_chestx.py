@@ -1,9 +1,9 @@
 import pytest
 from preparer_case import PreparerCase, picture, tar, text, zipped
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import list_task
 from mmbnft.tasks.preparers.chestx import CLASSES, ChestX
+from mmbnft.utils.errors import UserError
 
 HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"

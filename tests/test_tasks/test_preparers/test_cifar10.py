@@ -6,10 +6,10 @@ import pytest
 from preparer_case import PreparerCase, tar
 from py2_pickle import dumps
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import list_task
 from mmbnft.tasks.preparers.cifar import read_batch
 from mmbnft.tasks.preparers.cifar10 import Cifar10
+from mmbnft.utils.errors import UserError
 
 TOP = "cifar-10-batches-py"
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.base import Entry
 from mmbnft.tasks.preparers.draws import hold_out, stratified, with_grouped_validation, with_validation
+from mmbnft.utils.errors import UserError
 
 
 def published_rule(count):

@@ -1,8 +1,8 @@
 import pytest
 from preparer_case import PreparerCase, picture, tar, text
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.dtd import Dtd
+from mmbnft.utils.errors import UserError
 
 
 class TestDtd(PreparerCase):

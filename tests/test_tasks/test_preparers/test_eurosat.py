@@ -1,9 +1,9 @@
 import pytest
 from preparer_case import PreparerCase, picture, tar, zipped
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers import eurosat
 from mmbnft.tasks.preparers.eurosat import Eurosat
+from mmbnft.utils.errors import UserError
 
 
 class TestEurosat(PreparerCase):

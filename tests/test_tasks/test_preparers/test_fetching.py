@@ -4,9 +4,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.download import fetch_archive
 from mmbnft.tasks.preparers.facts import Archive
+from mmbnft.utils.errors import UserError
 
 CONTENT = bytes(range(256)) * 400
 MD5 = hashlib.md5(CONTENT).hexdigest()

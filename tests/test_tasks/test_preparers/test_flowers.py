@@ -5,8 +5,8 @@ import pytest
 from preparer_case import PreparerCase, picture, tar
 from scipy.io import savemat
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.flowers import Flowers
+from mmbnft.utils.errors import UserError
 
 
 def mat(**variables):

@@ -1,8 +1,8 @@
 import pytest
 from preparer_case import PreparerCase, picture, tar, text
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.food101 import Food101
+from mmbnft.utils.errors import UserError
 
 
 class TestFood101(PreparerCase):

@@ -1,8 +1,8 @@
 import pytest
 from preparer_case import PreparerCase, picture, text, zipped
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.isic2018 import CLASSES, Isic2018
+from mmbnft.utils.errors import UserError
 
 HEADER = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC"
 

@@ -1,8 +1,8 @@
 import pytest
 from preparer_case import PreparerCase, picture, text, zipped
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.mhist import Mhist
+from mmbnft.utils.errors import UserError
 
 HEADER = "Image Name,Majority Vote Label,Number of Annotators who Selected SSA (Out of 7),Partition"
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from preparer_case import picture, text
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import list_task
 from mmbnft.tasks.preparers import OwnData, prepare_own
 from mmbnft.tasks.preparers.own import ignored_files
 from mmbnft.tasks.preparers.summary import balance_lines
+from mmbnft.utils.errors import UserError
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from preparer_case import PreparerCase, picture, tar, without_hashes, zipped
 from test_dtd import TestDtd as _Dtd
 from test_plant_disease import CLASSES, kaggle
 
-from mmbnft.errors import UserError
-from mmbnft.files import read_json, write_json
 from mmbnft.tasks.preparers import Counts, Entry, Lists, Reading, build_preparer, prepare
 from mmbnft.tasks.preparers.checks import check_reading
 from mmbnft.tasks.preparers.dtd import Dtd
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import read_json, write_json
 
 FACTS = without_hashes(Dtd.facts, classes=2, counts={"1": Counts(2, 2, 2)}, images=6, images_per_class={"a": 3, "b": 3})
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmcv import Config
 
-from mmbnft.errors import UserError
 from mmbnft.tasks import METRICS, TASKS, ArrayImages, Task, TaskDataset
 from mmbnft.tasks.preparers import PREPARERS, VPULAB, published_settings
+from mmbnft.utils.errors import UserError
 
 FOLDER = Path(__file__).parents[3] / "configs" / "_base_" / "tasks"
 CONFIGS = {path.stem: Config.fromfile(path) for path in sorted(FOLDER.glob("*.py"))}

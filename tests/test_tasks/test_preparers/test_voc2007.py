@@ -1,8 +1,8 @@
 import pytest
 from preparer_case import PreparerCase, picture, tar, text
 
-from mmbnft.errors import UserError
 from mmbnft.tasks.preparers.voc2007 import CLASSES, Voc2007
+from mmbnft.utils.errors import UserError
 
 TOP = "VOCdevkit/VOC2007"
 

@@ -1,0 +1,1 @@
+"""One job, one result: choose on val, refit, evaluate test once."""

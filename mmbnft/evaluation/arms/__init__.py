@@ -1,0 +1,1 @@
+"""How a job becomes a result: trained, probed, scored."""

@@ -1,0 +1,168 @@
+"""From a spec to a model with its checkpoint loaded and its data sets normalised accordingly."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmcv.utils import get_logger
+from mmselfsup.models.builder import build_algorithm, build_backbone
+from torch import Tensor, nn
+
+from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.models import ProtocolBackbone, pooled_features
+from mmbnft.recipes.recipe import Recipe
+from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.memory_format import memory_format
+from mmbnft.zoo import load_backbone
+
+# What networks without a checkpoint of their own get: the statistics of ImageNet, as everywhere in this field.
+RANDOM_NORMALISATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model ready to be adapted.
+
+    Attributes:
+        model: The host algorithm, its backbone wrapped in the protocol's first phase.
+        initial: Its state before any training, to start each trial from.
+        certificate: The load certificate; for `random` only its normalisation.
+    """
+
+    model: nn.Module
+    initial: dict[str, Tensor]
+    certificate: dict[str, Any]
+
+    @property
+    def backbone(self) -> ProtocolBackbone:
+        """The wrapped backbone."""
+        backbone = self.model.backbone
+        assert isinstance(backbone, ProtocolBackbone)
+        return backbone
+
+    def reset(self) -> None:
+        """Back to the state before training, in the protocol's first phase."""
+        self.model.load_state_dict(self.initial)
+        self.backbone.enter_phase(0)
+
+
+def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device, weights_root: Path) -> Network:
+    """Build the model of a spec and load its checkpoint completely.
+
+    Args:
+        spec: The run.
+        task: Its task, for the size of the head and of the images.
+        device: Where the model goes.
+        weights_root: Folder of the catalogue's files.
+
+    Raises:
+        UserError: The model cannot be built, the checkpoint does not fill it, or the device lacks the precision.
+    """
+    precision = getattr(torch, spec.recipe.precision)
+    if precision != torch.float32 and device.type == "cpu":
+        raise UserError(
+            f"precision of recipe {spec.recipe.name!r} is {spec.recipe.precision}, which is slower than float32 on a "
+            "CPU; set precision='float32', or run it on a GPU with --device cuda"
+        )
+    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
+    wrapped = ProtocolBackbone(backbone, spec.protocol)
+    sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
+    head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
+    if spec.recipe.norm_before_classifier:
+        head["norm_before_classifier"] = True
+    head["in_channels"] = _width(wrapped, sample)
+    # The head must not depend on how many numbers the backbone's initialisation drew.
+    torch.manual_seed(spec.seed)
+    model = built(build_algorithm, dict(spec.model, backbone={"type": "ProtocolBackbone", "backbone": backbone,
+                                                               "protocol": spec.protocol}, head=head))  # fmt: skip
+    model.head.init_weights()
+    model.backbone.precision = precision
+    model = model.to(device=device, memory_format=memory_format(model, device))
+    return Network(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, certificate)
+
+
+def load_checkpoint(
+    model: dict[str, Any], checkpoint: str, seed: int, weights_root: Path, allow_partial: bool = False
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the bare backbone of a model and fill it with a checkpoint.
+
+    Args:
+        model: Configuration of a host algorithm with `backbone`.
+        checkpoint: Catalogue id, weight file, or `random`.
+        seed: Seed of the weights of `random`.
+        weights_root: Folder of the catalogue's files.
+        allow_partial: Whether a checkpoint may leave a part of the backbone unfilled.
+
+    Returns:
+        The backbone, and the load certificate; for `random` only its normalisation.
+
+    Raises:
+        UserError: The backbone cannot be built or the checkpoint does not fill it.
+    """
+    # mmcv reports the initialisation of every tensor to a logger of this name, one message each.
+    get_logger("mmcv").setLevel(logging.WARNING)
+    torch.manual_seed(seed)
+    backbone = built(build_backbone, model["backbone"])
+    if hasattr(backbone, "init_weights"):
+        backbone.init_weights()
+    if checkpoint == RANDOM:
+        return backbone, {"format": RANDOM, "partial": False, "normalisation": RANDOM_NORMALISATION}
+    return backbone, load_backbone(backbone, checkpoint, allow_partial=allow_partial, root=weights_root).to_dict()
+
+
+def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
+    """Build a module of the host stack from its configuration.
+
+    Raises:
+        UserError: The type is unknown or an argument does not fit.
+    """
+    try:
+        return build(config)
+    except (KeyError, TypeError, AssertionError, AttributeError) as error:
+        raise UserError(
+            f"the model {config.get('type')!r} cannot be built: {error}; check its configuration"
+        ) from error
+
+
+@torch.no_grad()
+def _width(backbone: nn.Module, image: Tensor) -> int:
+    """Width of a backbone's pooled features, found by one forward pass in eval mode."""
+    mode = backbone.training
+    backbone.eval()
+    width = pooled_features(backbone(image[None])).shape[1]
+    backbone.train(mode)
+    return width
+
+
+def image_dataset(
+    task: Task | SplitLedger,
+    split: str,
+    recipe: Recipe,
+    certificate: dict[str, Any],
+    training_seed: int | None = None,
+    cache: ImageCache | None = None,
+) -> TaskDataset:
+    """A split as a recipe wants it: transformed, its channels ordered, normalised.
+
+    Args:
+        task: The task.
+        split: `train`, `val`, `test` or `trainval`.
+        recipe: Says what to do with the images.
+        certificate: Holds the checkpoint's `normalisation` with `mean` and `std` of RGB in 0..1, or None for none.
+        training_seed: If given, the images are transformed for training, at random by this seed; otherwise for
+            evaluation.
+        cache: Keeps decoded images.
+    """
+    pipeline = recipe.test_pipeline if training_seed is None else recipe.training_steps
+    steps = [*pipeline, {"type": "ToTensor"}]
+    if recipe.channel_order == "bgr":
+        steps.append({"type": "ReverseChannels"})
+    own = recipe.normalisation
+    normalisation = certificate["normalisation"] if isinstance(own, str) else own
+    if normalisation:
+        steps.append({"type": "Normalize", "mean": list(normalisation["mean"]), "std": list(normalisation["std"])})
+    return TaskDataset(task, split, steps, training_seed, cache)

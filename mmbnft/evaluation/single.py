@@ -1,0 +1,80 @@
+"""One run from a configuration to a result file: what tools/train.py calls."""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from mmbnft.evaluation.run import RunOptions, execute
+from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.tracking import Tracking
+from mmbnft.evaluation.training.distributed import local_device, open_group
+from mmbnft.hooks import BnftWandbHook, ProgressHook
+from mmbnft.results import Result, write_result
+from mmbnft.utils import files
+from mmbnft.zoo import DEFAULT_ROOT
+
+
+def run_single(
+    spec: RunSpec,
+    work_dir: Path,
+    *,
+    tracking: Tracking,
+    resume: bool = False,
+    launcher: str = "none",
+    device: str = "auto",
+    weights_root: Path = DEFAULT_ROOT,
+    cache: Path | None = None,
+) -> tuple[Result, Path]:
+    """Execute a run with progress and tracking, and write its result to `work_dir/results`.
+
+    Args:
+        spec: What to run.
+        work_dir: For results, state and logs.
+        tracking: W&B and TensorBoard settings.
+        resume: Whether to continue an unfinished run of `work_dir`.
+        launcher: `none`, `pytorch`, `slurm` or `mpi`.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        weights_root: Folder of the catalogue's weight files.
+        cache: See `RunOptions`.
+
+    Returns:
+        The result and the path of its file, on every process.
+
+    Raises:
+        UserError: Something handed over is wrong.
+    """
+    processes = open_group(launcher, device)
+    if processes.is_main:
+        files.check_writable(work_dir)
+        _log_to(work_dir / "train.log")
+    hooks = tracking.hooks(work_dir, dataclasses.asdict(spec))
+    progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
+    options = RunOptions(
+        work_dir, local_device(device), resume, True, (*hooks, progress), weights_root=weights_root, cache=cache
+    )
+    try:
+        result = execute(spec, options)
+        _close_wandb(hooks, {"value": result.value, "metric": result.metric})
+    finally:
+        progress.close()
+        _close_wandb(hooks, {})
+    path = work_dir / "results" / result.file_name
+    if processes.is_main:
+        write_result(path.parent, result)
+    return result, path
+
+
+def _close_wandb(hooks: tuple[object, ...], summary: dict[str, object]) -> None:
+    for hook in hooks:
+        if isinstance(hook, BnftWandbHook):
+            hook.close(summary)
+
+
+def _log_to(path: Path) -> None:
+    """Send the runner's messages to a file; the screen shows progress instead."""
+    logger = logging.getLogger("mmbnft.run")
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,0 +1,177 @@
+"""What determines one run, and the content hash it is named by."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmcv import Config
+
+from mmbnft.evaluation.proxies import SCORES
+from mmbnft.protocols import get_protocol
+from mmbnft.recipes import resolve_recipe
+from mmbnft.recipes.recipe import Recipe
+from mmbnft.tasks import Task
+from mmbnft.utils import files
+from mmbnft.utils.errors import UserError, choices
+from mmbnft.zoo import file_identity
+
+# Raise it when a change to the code changes results, so that older ones count as stale.
+RESULTS_VERSION = 2
+RANDOM = "random"
+SETTINGS = ("model", "task", "protocol", "recipe", "checkpoint", "split", "seed", "allow_partial")
+ALIASES = {"load_from": "checkpoint"}
+IGNORED = ("custom_imports", "work_dir", "tracking")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One (checkpoint, task, protocol, recipe, split, seed).
+
+    Attributes:
+        model: Configuration of a host algorithm with `backbone` and `head`; sizes and protocol are filled in here.
+        task: Configuration of the task.
+        protocol: Protocol name, or the name of a training-free score.
+        recipe: The recipe.
+        checkpoint: Catalogue id, weight file, or `random` for the untrained control.
+        split: Number of the official split.
+        seed: Seed of head, order, augmentation, and of the weights of `random`.
+        allow_partial: Whether a checkpoint that does not fill the backbone may be used; recorded in the result.
+    """
+
+    model: dict[str, Any]
+    task: dict[str, Any]
+    protocol: str
+    recipe: Recipe
+    checkpoint: str = RANDOM
+    split: int = 0
+    seed: int = 0
+    allow_partial: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what would fail later."""
+        if not self.is_score:
+            _check_protocol(self.protocol)
+        for name in ("split", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise UserError(f"{name} must be a whole number from 0, got {value!r}")
+        for name in ("backbone", "head"):
+            if not isinstance(self.model.get(name), dict):
+                raise UserError(f"model must have a {name}=dict(type=...), got {self.model.get(name)!r}")
+
+    @property
+    def is_score(self) -> bool:
+        """Whether the run is a training-free score and not a protocol."""
+        return self.protocol in SCORES
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The checkpoint as results name it: the id, or the stem of a file."""
+        path = Path(self.checkpoint)
+        return path.stem if path.suffix else self.checkpoint
+
+    def key(self, task: Task, weights_root: Path) -> str:
+        """Hex content hash of everything that determines the result.
+
+        Args:
+            task: The task built from this spec.
+            weights_root: Folder of the catalogue's files.
+
+        Raises:
+            UserError: The checkpoint does not exist.
+        """
+        identity = RANDOM if self.checkpoint == RANDOM else file_identity(self.checkpoint, root=weights_root)[1]
+        protocol = self.protocol if self.is_score else dataclasses.asdict(get_protocol(self.protocol))["phases"]
+        return files.sha256_json(
+            {
+                "checkpoint": identity,
+                "task": {"name": task.name, "classes": task.classes, "metric": task.metric, "lists": task.hashes},
+                "model": self.model,
+                "protocol": protocol,
+                "recipe": {k: v for k, v in dataclasses.asdict(self.recipe).items() if k != "remark"},
+                "seed": self.seed,
+                "split": self.split,
+                "allow_partial": self.allow_partial,
+                "results_version": RESULTS_VERSION,
+            }
+        )
+
+
+def _check_protocol(name: str) -> None:
+    try:
+        get_protocol(name)
+    except UserError as error:
+        raise UserError(f"{error}, or a training-free score: {choices(SCORES)}") from error
+
+
+def load_config(path: Path | str, overrides: dict[str, Any] | None = None, recipe: str | None = None) -> Config:
+    """Read a configuration file of the host's kind and merge dotted overrides into it.
+
+    Args:
+        path: The file.
+        overrides: Values by dotted name.
+        recipe: Name of a recipe that takes the place of the file's before the overrides.
+
+    Raises:
+        UserError: The file is missing or is no valid configuration.
+    """
+    try:
+        config = Config.fromfile(str(path))
+        if recipe is not None:
+            config.recipe = {"named": recipe}
+        if overrides:
+            config.merge_from_dict(overrides)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no configuration {path} ({error})") from error
+    except (SyntaxError, KeyError, TypeError, AttributeError, NameError, OSError, ImportError) as error:
+        raise UserError(f"{path} is not a valid configuration: {error}") from error
+    return config
+
+
+def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
+    """The run that a configuration describes.
+
+    A backbone already wrapped in `ProtocolBackbone`, as the host's own train.py needs it, is understood too.
+
+    Raises:
+        UserError: A setting is unknown, missing or out of range.
+    """
+    settings: dict[str, Any] = dict(config._cfg_dict.to_dict() if isinstance(config, Config) else config)
+    for alias, name in ALIASES.items():
+        if settings.get(alias) is not None:
+            settings[name] = settings[alias]
+        settings.pop(alias, None)
+    for name in IGNORED:
+        settings.pop(name, None)
+    unknown = set(settings) - set(SETTINGS)
+    if unknown:
+        raise UserError(f"unknown settings {choices(unknown)} in the configuration; allowed: {choices(SETTINGS)}")
+    _unwrap_backbone(settings)
+    missing = {"model", "task", "protocol", "recipe"} - set(settings)
+    if missing:
+        raise UserError(f"the configuration lacks {choices(missing)}; add them, or the _base_ files that hold them")
+    for name, kind in (("task", dict), ("protocol", str)):
+        if not isinstance(settings[name], kind):
+            raise UserError(f"{name} must be a {kind.__name__}, got {settings[name]!r}")
+    settings["recipe"] = resolve_recipe(settings["recipe"], task_name(settings["task"]), settings["protocol"])
+    return RunSpec(**settings)
+
+
+def task_name(task: dict[str, Any]) -> str:
+    """Name of a configured task, without building it: as its folder says, or else after the folder or the type."""
+    if task.get("name"):
+        return str(task["name"])
+    if "root" not in task:
+        return str(task.get("family") or task.get("type"))
+    try:
+        return str(files.read_json(Path(task["root"]) / "task.json")["name"])
+    except (UserError, KeyError, TypeError):
+        return Path(task["root"]).name  # not prepared yet; building the task will say so
+
+
+def _unwrap_backbone(settings: dict[str, Any]) -> None:
+    backbone = settings.get("model", {}).get("backbone", {})
+    if isinstance(backbone, dict) and backbone.get("type") == "ProtocolBackbone":
+        settings["model"] = dict(settings["model"], backbone=backbone["backbone"])
+        settings.setdefault("protocol", backbone["protocol"])

@@ -1,0 +1,1 @@
+"""The training loop of one candidate: state, loaders, distributed batches."""

@@ -1,0 +1,64 @@
+"""Batches that do not depend on how many processes share them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import DataLoader, Sampler
+
+from mmbnft.tasks import TaskDataset
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.processes import Processes
+
+
+class EpochBatches(Sampler[list[int]]):
+    """This process's share of every global batch of an epoch.
+
+    The order of an epoch depends on (seed, epoch) alone. Every global batch is full, so that no step sees statistics of
+    a few left-over images: the last is filled up from the beginning of the epoch's order. Each process takes an equal,
+    contiguous share, so the mean of the processes' gradients is the gradient of the global batch.
+
+    Args:
+        size: Number of images.
+        batch_size: Images of a global batch; capped at `size`.
+        seed: Seed of the order.
+        processes: Who shares the batches.
+
+    Attributes:
+        epoch: Number of the epoch, to be set before each.
+        limit: Steps after which the epoch breaks off, to be set before each; None for a whole one. Its length stays
+            that of a whole epoch.
+
+    Raises:
+        UserError: A global batch cannot be shared evenly.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int, processes: Processes) -> None:
+        self.size, self.seed, self.processes = size, seed, processes
+        self.batch_size = min(batch_size, size)
+        self.epoch = 0
+        self.limit: int | None = None
+        if self.batch_size % processes.count:
+            raise UserError(
+                f"a batch of {self.batch_size} images cannot be shared evenly by {processes.count} processes; "
+                f"choose a batch_size that is a multiple of {processes.count}"
+            )
+
+    def __len__(self) -> int:
+        """Steps of a whole epoch."""
+        return -(-self.size // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield this process's image numbers, step by step."""
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.size)
+        filled = np.resize(order, len(self) * self.batch_size).reshape(len(self), self.batch_size)
+        share = self.batch_size // self.processes.count
+        start = self.processes.rank * share
+        for batch in filled[: self.limit]:
+            yield batch[start : start + share].tolist()
+
+
+def train_loader(dataset: TaskDataset, batch_size: int, seed: int, processes: Processes, workers: int) -> DataLoader:
+    """A loader of shuffled training batches; its `batch_sampler` is an `EpochBatches`."""
+    batches = EpochBatches(len(dataset), batch_size, seed, processes)
+    dataset.open()
+    return DataLoader(dataset, batch_sampler=batches, num_workers=workers)

@@ -1,0 +1,77 @@
+"""What the missing runs of a plan may cost, judged by finished runs of the same kind."""
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmbnft.grid.plan import PlannedRun
+from mmbnft.results import Result
+from mmbnft.utils.files import sha256_json
+
+# Runs that differ in nothing but these do the same work.
+_SAME_WORK = ("checkpoint", "split", "seed", "allow_partial")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected cost of runs.
+
+    Attributes:
+        seconds: Of the runs that can be judged, one after the other.
+        judged: How many these are.
+        unknown: Number of the others by kind (`PROTOCOL on TASK`).
+    """
+
+    seconds: float
+    judged: int
+    unknown: dict[str, int]
+
+    @property
+    def text(self) -> str:
+        """One sentence for each of the two sorts."""
+        parts = []
+        if self.judged:
+            parts.append(
+                f"about {duration(self.seconds)} on one worker for {self.judged} runs, by the median of finished runs "
+                "of the same kind"
+            )
+        if self.unknown:
+            kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(self.unknown.items()))
+            parts.append(f"no estimate yet for {sum(self.unknown.values())} runs: {kinds}")
+        return "; ".join(parts) or "nothing left to do"
+
+
+def estimate(runs: Sequence[PlannedRun], finished: Sequence[Result]) -> Estimate:
+    """Judge runs by finished ones with the same model, task, protocol and recipe.
+
+    Args:
+        runs: What is left to do.
+        finished: Results that a store has, of whatever run.
+    """
+    known: dict[str, list[float]] = defaultdict(list)
+    for result in finished:
+        seconds, config = result.cost.get("seconds"), result.details.get("config")
+        if result.status == "ok" and seconds is not None and isinstance(config, dict):
+            known[_kind(config)].append(seconds)
+    total, judged, unknown = 0.0, 0, Counter[str]()
+    for run in runs:
+        seconds_of_kind = known.get(_kind(run.config))
+        if seconds_of_kind:
+            total, judged = total + statistics.median(seconds_of_kind), judged + 1
+        else:
+            unknown[f"{run.protocol} on {run.task}"] += 1
+    return Estimate(total, judged, dict(unknown))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _kind(config: dict[str, Any]) -> str:
+    return sha256_json({name: value for name, value in config.items() if name not in _SAME_WORK})

@@ -1,0 +1,204 @@
+"""The plan of a benchmark: every (checkpoint, task, protocol, split, seed) as a run with its content hash."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmcv import Config
+
+from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.recipes import resolve_recipe
+from mmbnft.recipes.recipe import Recipe
+from mmbnft.tasks import Task, build_task, refuse_shared_images
+from mmbnft.utils.errors import UserError, choices
+from mmbnft.zoo import group
+
+GROUP = "group:"
+LISTS = ("checkpoints", "tasks", "protocols", "splits", "seeds")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a benchmark configuration says.
+
+    Attributes:
+        name: Benchmark name.
+        model: Configuration of the network, as in a run's.
+        recipe: One recipe for every arm, or the configuration of a named one, which may differ between arms and tasks.
+        checkpoints: Catalogue ids, weight files, `random`, or `group:NAME` for a named group of the catalogue.
+        tasks: Task configurations, or folders of prepared tasks; a configuration may name its own `splits`.
+        protocols: Protocol names.
+        splits: Official splits of the tasks that name none.
+        seeds: Seeds.
+        target: The protocol that the others are meant to predict; None to make results without judging proxies.
+
+    Raises:
+        UserError: A list is empty, or the target is not among the protocols.
+    """
+
+    name: str
+    model: dict[str, Any]
+    recipe: Recipe | dict[str, Any]
+    checkpoints: tuple[str, ...]
+    tasks: tuple[dict[str, Any], ...]
+    protocols: tuple[str, ...]
+    splits: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
+    target: str | None = "finetune"
+
+    def __post_init__(self) -> None:
+        """Refuse an empty grid and a grid without its target."""
+        for name in LISTS:
+            values = [json.dumps(value, sort_keys=True) for value in getattr(self, name)]
+            if not values or len(set(values)) != len(values):
+                raise UserError(f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}")
+        if self.target is not None and self.target not in self.protocols:
+            raise UserError(f"the target {self.target!r} must be one of the protocols: {choices(self.protocols)}")
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Benchmark":
+        """Read a configuration with `model`, `recipe` and `benchmark = dict(name=..., checkpoints=[...], ...)`.
+
+        Raises:
+            UserError: A setting is unknown or missing.
+        """
+        grid = read_grid(config, "benchmark", LISTS, {entry.name for entry in dataclasses.fields(cls)})
+        try:
+            return cls(**grid)
+        except TypeError as error:
+            raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
+
+
+def read_grid(config: Config, section: str, lists: Iterable[str], known: set[str]) -> dict[str, Any]:
+    """The settings of a grid: `model`, `recipe` and one section that holds the others.
+
+    Args:
+        config: The configuration.
+        section: Name of the section.
+        lists: Settings that are lists; groups of checkpoints and folders of tasks are spelt out in them.
+        known: Names of all settings.
+
+    Raises:
+        UserError: A setting is unknown, or one of the three parts is missing.
+    """
+    settings = config._cfg_dict.to_dict()
+    missing = {"model", "recipe", section} - set(settings)
+    if missing:
+        raise UserError(f"{config.filename} is no configuration of a {section}: it lacks {choices(missing)}")
+    grid = dict(settings[section])
+    allowed = known - {"model", "recipe"}
+    if set(grid) - allowed:
+        raise UserError(f"unknown {section} settings {choices(set(grid) - allowed)}; allowed: {choices(allowed)}")
+    grid.update({name: tuple(grid[name]) for name in lists if name in grid})
+    grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
+    grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
+    return grid | {"model": settings["model"], "recipe": settings["recipe"]}
+
+
+def expand_groups(names: Iterable[str]) -> tuple[str, ...]:
+    """Checkpoints as a configuration names them, with the members in the place of each `group:NAME`.
+
+    Raises:
+        UserError: There is no such group.
+    """
+    parts = (group(name.removeprefix(GROUP)) if name.startswith(GROUP) else [name] for name in names)
+    return tuple(itertools.chain.from_iterable(parts))
+
+
+def task_config(task: dict[str, Any] | str) -> dict[str, Any]:
+    """A task's configuration; a bare text is the folder of a prepared task."""
+    return {"type": "list_task", "root": task} if isinstance(task, str) else task
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a plan.
+
+    Attributes:
+        spec: What to run.
+        key: Hex content hash of everything that determines its result.
+        task: Name of its task.
+        metric: The task's metric.
+    """
+
+    spec: RunSpec
+    key: str
+    task: str
+    metric: str
+
+    @property
+    def checkpoint(self) -> str:
+        """The checkpoint as results name it."""
+        return self.spec.checkpoint_name
+
+    @property
+    def protocol(self) -> str:
+        """Name of its protocol."""
+        return self.spec.protocol
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything it is made of, as results hold it."""
+        return dataclasses.asdict(self.spec)
+
+    @property
+    def label(self) -> str:
+        """Short text for progress and tables."""
+        text = f"{self.checkpoint} {self.task} {self.protocol}"
+        return text + "".join(f" {name} {n}" for name, n in (("split", self.spec.split), ("seed", self.spec.seed)) if n)
+
+
+def plan_runs(
+    benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task] = build_task
+) -> list[PlannedRun]:
+    """Expand a benchmark to runs, all checkpoints of a task together.
+
+    Args:
+        benchmark: The grid.
+        weights_root: Folder of the catalogue's weight files.
+        build: Builds a task; each (task, split) is built once.
+
+    Raises:
+        UserError: A task, a checkpoint or a protocol is wrong; nothing has run yet then.
+    """
+    runs = []
+    for config, split in _task_splits(benchmark):
+        task = build(config, split)
+        refuse_shared_images(task)
+        for seed, protocol, checkpoint in itertools.product(
+            benchmark.seeds, benchmark.protocols, benchmark.checkpoints
+        ):
+            recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
+            spec = RunSpec(benchmark.model, config, protocol, recipe, checkpoint, split, seed)
+            runs.append(PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric))
+    if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
+        raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
+    _check_distinct(runs)
+    return runs
+
+
+def _task_splits(benchmark: Benchmark) -> list[tuple[dict[str, Any], int]]:
+    """Every task with each of its splits: those its configuration names as `splits`, or else the benchmark's."""
+    pairs = []
+    for config in benchmark.tasks:
+        plain = {name: value for name, value in config.items() if name != "splits"}
+        splits = config.get("splits", benchmark.splits)
+        if not isinstance(splits, list | tuple) or not splits or len(set(splits)) != len(splits):
+            raise UserError(f"splits of the task {plain} must be a list without repeats, got {splits!r}")
+        pairs += [(plain, split) for split in splits]
+    return pairs
+
+
+def _check_distinct(runs: list[PlannedRun]) -> None:
+    first: dict[str, PlannedRun] = {}
+    for run in runs:
+        other = first.setdefault(run.key, run)
+        if other is not run:
+            raise UserError(
+                f"{other.spec.checkpoint!r} and {run.spec.checkpoint!r} are the same weights, and their results one; "
+                "leave one of them out"
+            )

@@ -1,0 +1,98 @@
+import dataclasses
+
+import pytest
+import torch
+
+from mmbnft.evaluation.run import execute
+from mmbnft.evaluation.session import Session
+from mmbnft.utils.errors import UserError
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def run_and_kill(spec, options, monkeypatch, saves):
+    """Execute until the state has been written `saves` times, then die."""
+    real, count = Session._write, [0]
+
+    def write(self, *args):
+        real(self, *args)
+        count[0] += 1
+        if count[0] == saves:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_write", write)
+        with pytest.raises(Killed):
+            execute(spec, options)
+
+
+def test_resumed_run_equals_the_uninterrupted_one(make_spec, make_recipe, options, monkeypatch):
+    recipe = make_recipe(
+        epochs=2,
+        search=dict(lr=[0.01, 0.1]),
+        lr_config=dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False),
+        train_pipeline=[dict(type="RandomResizedCrop", size=32), dict(type="RandomHorizontalFlip")],
+    )
+    spec = make_spec("bn", recipe)
+    whole = execute(spec, options)
+    # States are written inside the first trial, after it, inside the second, after it, and inside the refit.
+    for saves in (1, 2, 3, 4, 5):
+        run_and_kill(spec, options, monkeypatch, saves)
+        assert (options.work_dir / "resume.pth").exists()
+        resumed = execute(spec, dataclasses.replace(options, resume=True))
+        assert resumed.value == whole.value
+        assert [e["loss"] for e in resumed.details["curve"]] == [e["loss"] for e in whole.details["curve"]]
+        assert resumed.details["search"] == whole.details["search"]
+        assert resumed.cost["images"] == whole.cost["images"]
+        assert not (options.work_dir / "resume.pth").exists()
+
+
+@pytest.mark.parametrize("saves", [1, 2])
+def test_resume_of_a_phase_counted_in_steps(make_spec, make_recipe, options, monkeypatch, saves):
+    cosine = dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False)
+    spec = make_spec("bn", make_recipe(epochs=None, steps=15, lr_config=cosine))
+    whole = execute(spec, options)
+    run_and_kill(spec, options, monkeypatch, saves)
+    resumed = execute(spec, dataclasses.replace(options, resume=True))
+    assert resumed.value == whole.value
+    curves = [[(e["loss"], e["lr"]) for e in result.details["curve"]] for result in (resumed, whole)]
+    assert curves[0] == curves[1]
+    assert resumed.cost["images"] == whole.cost["images"] == 15 * 16  # two epochs of six steps, and three
+
+
+@pytest.mark.parametrize("saves", [1, 2])
+def test_resume_within_a_protocol_of_two_phases(make_spec, make_recipe, options, monkeypatch, saves):
+    spec = make_spec("bn_then_finetune", make_recipe(epochs=2))
+    whole = execute(spec, options)
+    run_and_kill(spec, options, monkeypatch, saves)
+    resumed = execute(spec, dataclasses.replace(options, resume=True))
+    assert resumed.value == whole.value
+    assert [e["loss"] for e in resumed.details["curve"]] == [e["loss"] for e in whole.details["curve"]]
+
+
+def test_state_of_another_run_is_refused(make_spec, options, monkeypatch):
+    run_and_kill(make_spec("bn"), options, monkeypatch, 1)
+    with pytest.raises(UserError, match=r"resume\.pth belongs to another run"):
+        execute(make_spec("linear"), dataclasses.replace(options, resume=True))
+
+
+def test_damaged_state_is_refused_by_name(make_spec, options, monkeypatch):
+    run_and_kill(make_spec("bn"), options, monkeypatch, 1)
+    path = options.work_dir / "resume.pth"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"resume\.pth cannot be read .* delete it"):
+        execute(make_spec("bn"), dataclasses.replace(options, resume=True))
+
+
+def test_state_is_readable_without_pickle_code(make_spec, options, monkeypatch):
+    run_and_kill(make_spec("bn"), options, monkeypatch, 1)
+    state = torch.load(options.work_dir / "resume.pth", weights_only=True)
+    assert state["position"]["epoch"] == 1
+
+
+def test_unwritable_work_dir_is_refused_before_training(make_spec, options, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write .*choose a folder"):
+        execute(make_spec(), dataclasses.replace(options, work_dir=tmp_path / "file" / "x"))

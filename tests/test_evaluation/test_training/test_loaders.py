@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from mmbnft.evaluation.training.loaders import EpochBatches
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.processes import Processes
+
+
+def batches(size, batch, rank=0, count=1, epoch=0):
+    sampler = EpochBatches(size, batch, seed=3, processes=Processes(rank, count))
+    sampler.epoch = epoch
+    assert len(list(sampler)) == len(sampler)
+    return list(sampler)
+
+
+def test_every_image_occurs_and_every_batch_is_full():
+    found = batches(10, 4)
+    assert [len(batch) for batch in found] == [4, 4, 4]
+    flat = [index for batch in found for index in batch]
+    assert sorted(flat[:10]) == list(range(10))
+    assert flat[10:] == flat[:2]
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_processes_share_the_batches_of_one(count):
+    whole = batches(10, 4)
+    parts = [batches(10, 4, rank, count) for rank in range(count)]
+    assert [[index for part in parts for index in part[step]] for step in range(3)] == whole
+
+
+def test_order_depends_on_the_epoch_and_is_repeatable():
+    assert batches(20, 5) == batches(20, 5)
+    assert batches(20, 5) != batches(20, 5, epoch=1)
+
+
+def test_small_sets_make_one_whole_batch():
+    assert sorted(batches(3, 16)[0]) == [0, 1, 2]
+
+
+def test_uneven_shares_are_refused():
+    with pytest.raises(UserError, match="a batch of 5 images cannot be shared evenly by 2 processes"):
+        batches(20, 5, count=2)
+
+
+def test_orders_are_uniform_enough():
+    first = [batches(5, 5, epoch=e)[0][0] for e in range(500)]
+    assert np.bincount(first, minlength=5).min() > 60

@@ -1,0 +1,59 @@
+import pytest
+
+from mmbnft.grid.listing import open_results
+from mmbnft.grid.merging import Merged, merge_stores
+from mmbnft.results import write_result
+from mmbnft.utils.errors import UserError
+
+
+def store(folder, *results):
+    for result in results:
+        write_result(folder / "results", result)
+    return folder
+
+
+def test_stores_of_two_machines_become_one(make_result, tmp_path):
+    first = store(
+        tmp_path / "1", make_result("a", value=1.0), make_result("b", value=None), make_result("c", value=3.0)
+    )
+    second = store(
+        tmp_path / "2", make_result("b", value=2.0), make_result("c", value=3.0), make_result("d", value=None)
+    )
+    assert merge_stores([first, second / "results"], tmp_path / "all") == Merged(added=4, replaced=0, kept=2)
+    assert [(r.checkpoint, r.value) for r in open_results(tmp_path / "all")] == [
+        ("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", None)
+    ]  # fmt: skip
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "all").glob("*.json")}
+    assert merge_stores([first, second], tmp_path / "all") == Merged(0, 0, 6)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "all").glob("*.json")} == before
+
+
+def test_ok_replaces_failed_and_never_the_other_way(make_result, tmp_path):
+    good, bad = make_result("a", value=1.0), make_result("a", value=None)
+    into = store(tmp_path / "into", bad)
+    assert merge_stores([store(tmp_path / "1", good)], into) == Merged(0, 1, 0)
+    assert merge_stores([store(tmp_path / "2", bad)], into) == Merged(0, 0, 1)
+    assert open_results(into) == [good]
+
+
+def test_a_conflict_names_both_files_and_writes_nothing(make_result, tmp_path):
+    first = store(tmp_path / "1", make_result("a", value=1.0), make_result("b", value=5.0))
+    second = store(tmp_path / "2", make_result("a", value=1.5))
+    with pytest.raises(UserError) as error:
+        merge_stores([first, second], tmp_path / "into")
+    for part in (str(tmp_path / "1"), str(tmp_path / "2"), "says 1.0 and", "says 1.5 for the same run"):
+        assert part in str(error.value)
+    assert not (tmp_path / "into").exists()
+
+
+def test_a_store_merged_into_itself_stays(make_result, tmp_path):
+    into = store(tmp_path / "1", make_result("a"))
+    assert merge_stores([into, into / "results"], into) == Merged(0, 0, 0)
+    assert len(open_results(into)) == 1
+
+
+def test_one_run_under_two_names_of_its_checkpoint_is_one_result(make_result, tmp_path):
+    key = make_result("a").key
+    into = store(tmp_path / "1", make_result("moco_v1", value=None, key=key))
+    merge_stores([store(tmp_path / "2", make_result("moco-v1", value=2.0, key=key))], into)
+    assert [(r.checkpoint, r.value) for r in open_results(into)] == [("moco-v1", 2.0)]

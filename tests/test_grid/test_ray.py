@@ -1,0 +1,148 @@
+"""A grid on a real Ray cluster of two nodes, one of which is killed."""
+
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mmbnft.evaluation.spec import RunSpec
+from mmbnft.grid.executors import RayExecutor
+from mmbnft.grid.executors import ray as ray_executor
+from mmbnft.grid.grid import Part, open_plan
+from mmbnft.grid.store import ResultStore
+from mmbnft.grid.worker import WorkSettings
+from mmbnft.recipes.recipe import Recipe
+from mmbnft.utils.errors import UserError
+
+ROOT = Path("pretrained_models").resolve()
+MEMORY = 100 * 2**20
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Two nodes with one CPU each; the driver is on the first."""
+    pytest.importorskip("ray", reason="Ray is an extra")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    settings = dict(USAGE_STATS_ENABLED="0", ENABLE_UV_RUN_RUNTIME_ENV="0")
+    for name, value in settings.items():
+        monkeypatch.setenv(f"RAY_{name}", value)
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    node = dict(num_cpus=1, num_gpus=0, object_store_memory=MEMORY, include_dashboard=False)
+    found = Cluster(initialize_head=True, head_node_args=node)
+    found.add_node(**node)
+    ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
+    yield found
+    ray.shutdown()
+    found.shutdown()
+
+
+def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weights, tmp_path, monkeypatch):
+    import ray
+
+    store = ResultStore(tmp_path / "results")
+    # Runs of seconds, so that a node can be killed in the middle of one, and so many that the second node, which may
+    # take its time to start, is there long before the last.
+    recipe = Recipe("test", epochs=30, batch_size=8, optimizer=dict(type="SGD", lr=0.001))
+    changes = dict(recipe=recipe, checkpoints=tuple(weights), protocols=("bn", "finetune"), seeds=(0, 1, 2))
+    benchmark = make_benchmark(**changes)
+    plan = open_plan(benchmark, store, ROOT, Part())
+    arrived, sessions, killed = [], [], []
+    run_session = ray_executor._Session.run
+
+    def remember(session, *arguments):
+        sessions.append(session)
+        run_session(session, *arguments)
+
+    def assassin():
+        deadline = time.monotonic() + 400
+        while time.monotonic() < deadline and len(arrived) < len(plan.runs):
+            busy = set(sessions[0].busy) if sessions and arrived else set()
+            time.sleep(0.5)
+            # A result is there, and both nodes have been at a run for a while: the middle of the grid.
+            if len(busy) == 2 and busy == set(sessions[0].busy) and ray.available_resources().get("CPU", 0) == 0:
+                cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+                killed.append(len(arrived))
+                return
+
+    monkeypatch.setattr(ray_executor._Session, "run", remember)
+    thread = threading.Thread(target=assassin)
+    thread.start()
+    settings = WorkSettings(tmp_path, ROOT)
+    RayExecutor().execute(plan.left, store, settings, lambda run, done: arrived.append((run.key, done)))
+    thread.join()
+    assert killed
+    assert 1 <= killed[0] < len(plan.runs)
+    assert sum(sessions[0].losses.values()) == 1
+    assert Counter(key for key, _ in arrived) == Counter(run.key for run in plan.runs)
+    assert [done.result.status for _, done in arrived] == ["ok"] * len(plan.runs)
+    assert all(done.executed for _, done in arrived)
+    assert len(list(store.folder.glob("*.json"))) == len(plan.runs)
+    assert open_plan(benchmark, store, ROOT, Part()).left == ()
+
+
+def test_without_ray_the_executor_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"needs Ray, which is not installed; pip install 'mmbnft\[ray\]'"):
+        RayExecutor()
+
+
+@pytest.mark.parametrize("numbers", [dict(cpus=0), dict(gpus=-1)])
+def test_impossible_shares_are_refused(numbers):
+    with pytest.raises(UserError, match="a run needs more than 0 CPUs and at least 0 GPUs"):
+        RayExecutor(**numbers)
+
+
+def test_a_run_that_is_lost_every_time_fails_and_others_go_on(make_result, tmp_path):
+    """The bookkeeping alone, with a stand-in for the library: one run kills whatever executes it."""
+
+    class Lost(Exception):
+        pass
+
+    class Library:
+        class exceptions:
+            RayTaskError = type("RayTaskError", (Lost,), {})
+            RayError = Lost
+
+        def wait(self, references, timeout):
+            return references[:1], references[1:]
+
+        def get(self, reference):
+            if reference[0].key == "b" * 64:
+                raise Lost("the node died\nand more")
+            return make_result(reference[0].checkpoint, key=reference[0].key)
+
+        def is_initialized(self):
+            return False
+
+    class Run:
+        def __init__(self, name):
+            self.checkpoint, self.key, self.metric, self.task = name, name * 64, "top1", "t"
+            self.spec = make_spec(name)
+
+    sent, arrived = Counter(), []
+
+    def submit(run):
+        sent[run.checkpoint] += 1
+        return run, sent[run.checkpoint]
+
+    store = ResultStore(tmp_path / "results")
+    session = ray_executor._Session(
+        Library(), submit, store, WorkSettings(tmp_path), lambda run, done: arrived.append(done.result)
+    )
+    session.run(ray_executor.RunQueue([Run(name) for name in "abc"]), lambda: 2)
+    assert sent == {"a": 1, "b": ray_executor.TRIES, "c": 1}
+    assert sorted((r.key[0], r.status) for r in store.results()) == [("a", "ok"), ("b", "failed"), ("c", "ok")]
+    (failed,) = [r for r in arrived if r.status == "failed"]
+    assert failed.reason == "its node or worker was lost 3 times; the last time: the node died"
+
+
+def make_spec(name):
+    recipe = Recipe("test", epochs=1, batch_size=8, optimizer=dict(type="SGD", lr=0.01))
+    model = dict(backbone=dict(type="ResNet"), head=dict(type="BnftLinearHead"))
+    return RunSpec(model, dict(type="drawn"), "linear", recipe, name)

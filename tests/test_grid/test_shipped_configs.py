@@ -1,0 +1,78 @@
+"""The shipped benchmarks expand to the runs they promise, on miniature prepared folders."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmbnft.evaluation import spec
+from mmbnft.evaluation.spec import load_config
+from mmbnft.grid.plan import Benchmark, plan_runs
+from mmbnft.utils.files import sha256_json
+
+SHIPPED = Path(__file__).parents[2] / "configs/benchmarks"
+ELEVEN = (
+    "aircraft",
+    "caltech101",
+    "cars",
+    "cifar10",
+    "cifar100",
+    "dtd",
+    "flowers",
+    "food101",
+    "pets",
+    "sun397",
+    "voc2007",
+)
+
+
+def prepare(root, name, splits):
+    """A prepared folder of two classes and one tiny image a list."""
+    (root / "images").mkdir(parents=True)
+    multi = name == "voc2007"
+    facts = dict(name=name, classes=["a", "b"], metric="map11" if multi else "top1", multi_label=multi)
+    (root / "task.json").write_text(json.dumps(facts))
+    for number, part in enumerate(("train", "val", "test")):
+        for label in range(2):
+            pixels = np.full((8, 8, 3), 10 * number + label, np.uint8)
+            Image.fromarray(pixels).save(root / "images" / f"{part}{label}.png")
+        for split in range(splits):
+            path = root / "lists" / str(split) / f"{part}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{part}0.png {'0,1' if multi else 0}\n{part}1.png 1\n")
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    for name in ELEVEN:
+        prepare(tmp_path / "data" / name, name, splits=10 if name in ("dtd", "sun397") else 1)
+    monkeypatch.chdir(tmp_path)
+    # The weights are not here; their names stand for their content.
+    monkeypatch.setattr(spec, "file_identity", lambda name, root: (root / name, sha256_json(name)))
+
+
+def plan(name):
+    return plan_runs(Benchmark.from_config(load_config(SHIPPED / name)), Path("pretrained_models"))
+
+
+def test_the_published_study(folders):
+    runs = plan("published_study.py")
+    assert len(runs) == 12 * 3 * (9 + 10 + 10)
+    assert {run.task for run in runs} == set(ELEVEN)
+    assert {run.protocol for run in runs} == {"linear", "bn_paper", "finetune"}
+    assert {run.spec.split for run in runs if run.task == "dtd"} == set(range(10))
+    by_place = {(run.task, run.protocol): run.spec.recipe for run in runs}
+    published = by_place["flowers", "bn_paper"]
+    assert (published.name, published.batch_size, published.epochs) == ("vpulab", 16, 70)
+    assert by_place["flowers", "finetune"].name == "vpulab-derived"
+
+
+def test_ericsson(folders):
+    runs = plan("ericsson.py")
+    assert len({run.checkpoint for run in runs}) == 13 + 1
+    assert len(runs) == 14 * 3 * 11
+    recipes = {run.protocol: run.spec.recipe for run in runs}
+    assert (recipes["finetune"].steps, len(recipes["finetune"].trials())) == (5000, 20)
+    assert len(recipes["linear"].probe["weight_decays"]) == 45
