@@ -3,12 +3,14 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from mmbnft.tasks.annotation import AnnotationList
 from mmbnft.tasks.decoding import decode_rgb
+from mmbnft.tasks.file_hashes import FileHashes
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 
@@ -18,7 +20,7 @@ class Images(ABC):
 
     Attributes:
         labels: int64 (N,) class numbers, or uint8 (N, C) multi-hot rows.
-        identity: Hex hash of what the split contains; part of a run's key.
+        identity: Hex hash of the list, or of the pixels and labels of images in memory.
         in_memory: Whether the pixels are there without reading a file.
     """
 
@@ -44,6 +46,28 @@ class Images(ABC):
     def locate(self, index: int) -> tuple["Images", int]:
         """The images that hold image `index` themselves, and its number there."""
         return self, index
+
+    def contents(self) -> tuple[str, ...]:
+        """Hex hash of every image's own content, whatever it is called: of the pixels, or of the bytes of its file."""
+        return self._contents
+
+    @cached_property
+    def _contents(self) -> tuple[str, ...]:
+        return tuple(_pixel_hash(self.pixels(index)) for index in range(len(self)))
+
+    @property
+    def content_hash(self) -> str:
+        """Hex hash of all contents and labels in their order."""
+        digest = hashlib.sha256(repr(self.labels.shape).encode())
+        digest.update(np.ascontiguousarray(self.labels, dtype=np.int64).data)
+        digest.update("".join(self.contents()).encode("ascii"))
+        return digest.hexdigest()
+
+
+def _pixel_hash(pixels: np.ndarray) -> str:
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 class ArrayImages(Images):
@@ -115,6 +139,14 @@ class ListedImages(Images):
         """See `Images`."""
         return self.annotations.names[index]
 
+    def contents(self) -> tuple[str, ...]:
+        """See `Images`; files that changed are read again at every call.
+
+        Raises:
+            UserError: A file is gone or cannot be read.
+        """
+        return FileHashes(self.folder).of(self.annotations.names)
+
     def _where(self, index: int) -> str:
         return f"{self.annotations.path}:{self.annotations.lines[index]}"
 
@@ -143,6 +175,10 @@ class JoinedImages(Images):
         """See `Images`."""
         part, inner = self.locate(index)
         return part.name(inner)
+
+    def contents(self) -> tuple[str, ...]:
+        """See `Images`."""
+        return tuple(value for part in self.parts for value in part.contents())
 
     def locate(self, index: int) -> tuple[Images, int]:
         """See `Images`."""

@@ -44,6 +44,11 @@ class SplitLedger:
         self._is_reported = True
         return self._task.images(split)
 
+    @property
+    def content_hash(self) -> str:
+        """See `Task`."""
+        return self._task.content_hash
+
     def close_choosing(self) -> None:
         """From now on nothing is trained or chosen any more, and test may be read."""
         self._is_closed = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,25 @@ class Task:
         if split not in self.splits:
             raise UserError(f"unknown split {split!r} of task {self.name}; allowed: {choices([*SPLITS, *JOINED])}")
         return self.splits[split]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hex hash of what results depend on: the images' contents, labels, classes, their kind, and the metric.
+
+        Names of files and the folder do not enter. It is computed once a task; files that did not change since they
+        were last read are not read again, see `FileHashes`.
+
+        Raises:
+            UserError: A file is gone or cannot be read.
+        """
+        return files.sha256_json(
+            {
+                "classes": self.classes,
+                "multi_label": self.multi_label,
+                "metric": self.metric,
+                "splits": {split: self.splits[split].content_hash for split in SPLITS},
+            }
+        )
 
     @property
     def hashes(self) -> dict[str, str]:
