@@ -11,10 +11,16 @@ from typing import Any
 import pandas as pd
 
 from mmbnft.utils import files
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices
 
-SCHEMA = 1
-COLUMNS = ("checkpoint", "task", "protocol", "split", "seed", "value", "cost_seconds")
+SCHEMA = 2
+# Raise it when a change to the code changes results, so that older ones count as stale.
+RESULTS_VERSION = 3
+SCALES = ("percent", "score")
+EVALUATED_ON = ("test", "train", "trainval", "episodes")
+COLUMNS = (
+    "checkpoint", "task", "protocol", "split", "seed", "value", "metric", "scale", "cost_seconds", "cost_shared_seconds"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,10 +36,16 @@ class Result:
         seed: Seed of head, order and augmentation.
         key: Hex content hash of everything that determines the run.
         status: `ok` or `failed`.
-        value: Test performance in percent; None for a failed run.
-        metric: Metric name, e.g. `top1`.
+        value: What came out, larger is better; None for a failed run.
+        metric: What `value` is, e.g. `top1`, or the name of a training-free score.
+        scale: `percent` for performance from 0 to 100, `score` for a number without bounds or unit, of which only
+            ranks and correlations mean something.
+        evaluated_on: Images that `value` was computed on: `test`, for a training-free score `train` or `trainval`, and
+            the test `episodes` for few-shot.
         reason: For a failed run, one sentence.
-        cost: `seconds`, `images`, `peak_memory_bytes`, `device`.
+        kind: For a failed run, one of `FAILURE_KINDS`; empty otherwise.
+        cost: `seconds`, of them `shared_seconds` for work that other runs share, `images`, `peak_memory_bytes`,
+            `device`, and what else the arm knows.
         details: Everything else that is worth keeping: config, versions, hashes of the lists, load certificate,
             trainable count, curve, choice on val.
     """
@@ -48,7 +60,10 @@ class Result:
     status: str
     value: float | None
     metric: str
+    scale: str = "percent"
+    evaluated_on: str = "test"
     reason: str = ""
+    kind: str = ""
     cost: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
@@ -58,9 +73,15 @@ class Result:
         if self.status not in ("ok", "failed"):
             raise UserError(f"status of a result must be ok or failed, got {self.status!r}")
         if self.status == "ok" and (self.value is None or not math.isfinite(self.value)):
-            raise UserError(f"an ok result needs a finite value in percent, got {self.value!r}")
+            raise UserError(f"an ok result needs a finite value, got {self.value!r}")
         if self.status == "failed" and (self.value is not None or not self.reason):
             raise UserError("a failed result needs a reason and no value")
+        kinds = FAILURE_KINDS if self.status == "failed" else ("",)
+        for name, allowed in (("kind", kinds), ("scale", SCALES), ("evaluated_on", EVALUATED_ON)):
+            value = getattr(self, name)
+            if value not in allowed:
+                expected = choices(allowed) if any(allowed) else "empty"
+                raise UserError(f"{name} of a result that is {self.status} must be {expected}, got {value!r}")
 
     @property
     def file_name(self) -> str:
@@ -87,14 +108,31 @@ def read_result(path: Path | str) -> Result:
         UserError: The file is missing, damaged, or of another schema.
     """
     content = files.read_json(path)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+    if not isinstance(content, dict) or content.get("schema") not in (1, SCHEMA):
         raise UserError(
             f"{path} is not a result of schema {SCHEMA}; remove it or read it with the version that wrote it"
         )
     try:
-        return Result(**content)
-    except TypeError as error:
+        return Result(**(_upgraded(content) if content["schema"] == 1 else content))
+    except (TypeError, KeyError) as error:
         raise UserError(f"{path} is not a result file: {error}") from error
+
+
+def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """A result of schema 1, which did not say its scale; there the metric of a training-free score was its own name."""
+    is_score = content["metric"] == content["protocol"]
+    details = content.get("details", {})
+    known = {
+        "scale": "score" if is_score else "percent",
+        "evaluated_on": details.get("fitted_on", "trainval")
+        if is_score
+        else "episodes"
+        if "episodes" in details
+        else "test",
+        "kind": "" if content["status"] == "ok" else "bug" if "traceback" in details else "input",
+        "schema": SCHEMA,
+    }
+    return content | known
 
 
 def read_results(folder: Path | str) -> list[Result]:
@@ -109,9 +147,9 @@ def read_results(folder: Path | str) -> list[Result]:
 
 
 def results_table(results: Iterable[Result]) -> pd.DataFrame:
-    """Successful runs as one long table with the columns of `COLUMNS` (value in percent)."""
+    """Successful runs as one long table with the columns of `COLUMNS`; `cost_seconds` holds the shared ones too."""
     rows = [
-        (r.checkpoint, r.task, r.protocol, r.split, r.seed, r.value, r.cost.get("seconds"))
+        (*(getattr(r, name) for name in COLUMNS[:-2]), r.cost.get("seconds"), r.cost.get("shared_seconds"))
         for r in results
         if r.status == "ok"
     ]

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -30,7 +31,11 @@ def test_name_tells_the_coordinates_and_is_unique_by_key():
         (dict(value=float("nan")), "finite value"),
         (dict(status="done"), "ok or failed, got 'done'"),
         (dict(status="failed", value=None), "needs a reason"),
-        (dict(status="failed", reason="NaN"), "no value"),
+        (dict(status="failed", reason="NaN", kind="bug"), "no value"),
+        (dict(status="failed", value=None, reason="NaN"), "kind of a result that is failed must be bug, diverged, .*"),
+        (dict(kind="bug"), "kind of a result that is ok must be empty, got 'bug'"),
+        (dict(scale="fraction"), "scale of a result that is ok must be percent, score, got 'fraction'"),
+        (dict(evaluated_on="val"), "evaluated_on of a result that is ok must be episodes, test, train, trainval"),
     ],
 )
 def test_what_is_no_result_cannot_be_made(changes, message):
@@ -38,15 +43,15 @@ def test_what_is_no_result_cannot_be_made(changes, message):
         a_result(**changes)
 
 
-def test_table_holds_successful_runs_in_percent(tmp_path):
+def test_table_holds_successful_runs_and_their_scale(tmp_path):
     write_result(tmp_path, a_result())
-    write_result(tmp_path, a_result(key="cd" * 32, status="failed", value=None, reason="loss is nan"))
+    write_result(tmp_path, a_result(key="cd" * 32, status="failed", value=None, reason="loss is nan", kind="bug"))
     table = results_table(read_results(tmp_path))
     assert tuple(table.columns) == COLUMNS
-    assert table.values.tolist() == [["simsiam", "digits", "bn", 0, 1, 91.5, 2.5]]
+    assert table.values.tolist() == [["simsiam", "digits", "bn", 0, 1, 91.5, "top1", "percent", 2.5, None]]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"schema": 1, "what": 2}', '{"schema": 99}'])
+@pytest.mark.parametrize("text", ["{}", "[]", '{"schema": 1, "what": 2}', '{"schema": 2, "what": 2}', '{"schema": 99}'])
 def test_foreign_json_is_refused_by_name(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(UserError, match=r"x\.json is not a result"):
@@ -61,3 +66,22 @@ def test_missing_folder(tmp_path):
 def test_result_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         a_result().value = 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("percent", "test", "")),
+        (dict(protocol="logme", metric="logme", details=dict(fitted_on="train")), ("score", "train", "")),
+        (dict(details=dict(episodes={})), ("percent", "episodes", "")),
+        (dict(status="failed", value=None, reason="x"), ("percent", "test", "input")),
+        (dict(status="failed", value=None, reason="x", details=dict(traceback="y")), ("percent", "test", "bug")),
+    ],
+)
+def test_results_of_the_first_schema_are_read_with_what_they_meant(tmp_path, changes, expected):
+    old = dataclasses.asdict(a_result()) | changes | dict(schema=1)
+    for name in ("scale", "evaluated_on", "kind"):
+        del old[name]
+    (tmp_path / "x.json").write_text(json.dumps(old))
+    (result,) = read_results(tmp_path)
+    assert (result.scale, result.evaluated_on, result.kind) == expected

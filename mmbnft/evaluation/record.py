@@ -9,8 +9,8 @@ import torch
 
 from mmbnft import compat
 from mmbnft.evaluation.network import Network
-from mmbnft.evaluation.spec import RESULTS_VERSION, RunSpec
-from mmbnft.results import Result
+from mmbnft.evaluation.spec import RunSpec
+from mmbnft.results import RESULTS_VERSION, Result
 from mmbnft.tasks import SplitLedger
 from mmbnft.utils.processes import Processes
 
@@ -52,6 +52,8 @@ def record(
         status="ok",
         value=value,
         metric=metric,
+        scale="score" if spec.is_score else "percent",
+        evaluated_on=spec.recipe.fit_on if spec.is_score else "test",
         cost=cost,
         details=shared | details,
     )

@@ -11,13 +11,12 @@ from mmbnft.evaluation.proxies import SCORES
 from mmbnft.protocols import get_protocol
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
+from mmbnft.results import RESULTS_VERSION
 from mmbnft.tasks import Task
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import file_identity
 
-# Raise it when a change to the code changes results, so that older ones count as stale.
-RESULTS_VERSION = 2
 RANDOM = "random"
 SETTINGS = ("model", "task", "protocol", "recipe", "checkpoint", "split", "seed", "allow_partial")
 ALIASES = {"load_from": "checkpoint"}

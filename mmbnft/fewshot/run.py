@@ -24,15 +24,13 @@ from mmbnft.fewshot.methods import LOGISTIC, NEAREST_MEAN, Method
 from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sampling import Episodes
 from mmbnft.fewshot.statistics import mean_accuracy
-from mmbnft.results import Result
+from mmbnft.results import RESULTS_VERSION, Result
 from mmbnft.tasks import ImageCache, Task
 from mmbnft.utils import files
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.utils.memory_format import memory_format
 from mmbnft.zoo import file_identity
 
-# Raise it when a change to the code changes results, so that older ones count as stale.
-RESULTS_VERSION = 1
 METRIC = "top1"
 _FEATURE_VALUES = 1 << 26  # features of episodes worked on at once
 PREFIX = "fewshot"
@@ -173,6 +171,7 @@ def execute_episodes(
     details = {
         "config": dataclasses.asdict(spec),
         "versions": compat.versions(),
+        "results_version": RESULTS_VERSION,
         "hashes": {"checkpoint": subject.certificate.get("sha256"), "lists": task.hashes},
         "certificate": subject.certificate,
         "manifest": manifest.sha256,
@@ -196,6 +195,7 @@ def execute_episodes(
         status="ok",
         value=mean.value,
         metric=METRIC,
+        evaluated_on="episodes",
         cost=measure_cost(
             subject.images.device, subject.seconds + watch.seconds, len(subject.features) + run.images_seen
         ),

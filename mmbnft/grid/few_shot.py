@@ -35,7 +35,7 @@ from mmbnft.hooks import progress_bar
 from mmbnft.results import Result, results_table
 from mmbnft.tasks import TASKS, ImageCache, Task, build_task
 from mmbnft.utils import files
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, failure_kind
 from mmbnft.zoo import DEFAULT_ROOT
 
 LISTS = ("checkpoints", "tasks", "methods", "shots")
@@ -216,9 +216,11 @@ class _Plan:
                 subject = subject or self._subject(spec, device)
                 yield self._execute(spec, subject, key, partial(bar.advance, steps))
             except UserError as error:
-                yield self._failed(spec, key, str(error))
+                yield self._failed(spec, key, error.kind, str(error))
             except Exception as error:  # a bug or an exhausted machine must not take the other runs along
-                yield self._failed(spec, key, f"{type(error).__name__}: {error}", traceback.format_exc())
+                yield self._failed(
+                    spec, key, failure_kind(error), f"{type(error).__name__}: {error}", traceback.format_exc()
+                )
             finally:
                 bar.remove_task(steps)
 
@@ -229,7 +231,7 @@ class _Plan:
     def _execute(self, spec: FewShotSpec, subject: Subject, key: str, advance: Callable[[int], None]) -> Result:
         return execute_episodes(spec, self.problem.task, self.problem.manifest, subject, key, advance)
 
-    def _failed(self, spec: FewShotSpec, key: str, reason: str, trace: str = "") -> Result:
+    def _failed(self, spec: FewShotSpec, key: str, kind: str, reason: str, trace: str = "") -> Result:
         manifest = self.problem.manifest
         shared = {"config": dataclasses.asdict(spec), "manifest": manifest.sha256}
         return Result(
@@ -243,6 +245,8 @@ class _Plan:
             status="failed",
             value=None,
             metric=METRIC,
+            evaluated_on="episodes",
             reason=reason or "no reason given",
+            kind=kind,
             details=shared | ({"traceback": trace} if trace else {}),
         )

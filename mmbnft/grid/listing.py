@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmbnft.evaluation.spec import RESULTS_VERSION
-from mmbnft.results import Result, read_results, search_summary
+from mmbnft.results import RESULTS_VERSION, Result, read_results, search_summary
 from mmbnft.utils.errors import UserError
 
 SUMMARY = ("trials", "failed", "best", "median", "mean")
@@ -55,9 +54,15 @@ def whole_table(results: Sequence[Result]) -> pd.DataFrame:
             "status": r.status,
             "value": r.value,
             "metric": r.metric,
-            **{name: r.cost.get(name) for name in ("seconds", "images", "peak_memory_bytes", "device")},
+            "scale": r.scale,
+            "evaluated_on": r.evaluated_on,
+            **{
+                name: r.cost.get(name)
+                for name in ("seconds", "shared_seconds", "images", "peak_memory_bytes", "device")
+            },
             **{f"search_{name}": search_summary(r).get(name) for name in SUMMARY},
             "accumulation": r.details.get("accumulation"),
+            "kind": r.kind,
             "reason": r.reason,
             "key": r.key,
         }

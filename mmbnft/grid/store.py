@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mmbnft.grid.claims import Claims
 from mmbnft.results import Result, read_result, read_results, write_result
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import MachineError
 
 
-class StorageError(UserError):
+class StorageError(MachineError):
     """Nothing more can be written: a reason to stop a benchmark, not to fail one of its runs."""
 
 

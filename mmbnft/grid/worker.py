@@ -17,13 +17,12 @@ from mmbnft.grid.plan import PlannedRun
 from mmbnft.grid.store import ResultStore, storing
 from mmbnft.results import Result
 from mmbnft.tasks import Task, build_task
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import UserError, failure_kind
 from mmbnft.utils.files import is_full
 from mmbnft.zoo import DEFAULT_ROOT
 
 # A quarter of the batch at a time: enough to matter, and a batch of the usual sizes is divided evenly.
 SMALLER_STEPS = 4
-_CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def attempt(run: PlannedRun, settings: WorkSettings) -> Result:
     second = _try(run, settings, SMALLER_STEPS)
     if isinstance(second, Result):
         return second
-    return failed_result(run, f"out of memory, also with every batch in {SMALLER_STEPS} parts: {second}")
+    return failed_result(run, "memory", f"out of memory, also with every batch in {SMALLER_STEPS} parts: {second}")
 
 
 def _try(run: PlannedRun, settings: WorkSettings, accumulation: int) -> Result | str:
@@ -134,31 +133,26 @@ def _try(run: PlannedRun, settings: WorkSettings, accumulation: int) -> Result |
         )
         return execute(run.spec, options, warm_task(run.spec.task, run.spec.split))
     except UserError as error:
-        return failed_result(run, str(error))
+        return failed_result(run, error.kind, str(error))
     except Exception as error:  # a bug or an exhausted machine must not take the other runs along
         if is_full(error):
             raise
-        if is_out_of_memory(error):
+        kind = failure_kind(error)
+        if kind == "memory":
             return _one_line(error)
-        return failed_result(run, f"{type(error).__name__}: {_one_line(error)}", traceback.format_exc())
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice, on a GPU or on a CPU."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _CPU_OUT_OF_MEMORY)
+        return failed_result(run, kind, f"{type(error).__name__}: {_one_line(error)}", traceback.format_exc())
 
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def failed_result(run: PlannedRun, reason: str, trace: str = "") -> Result:
+def failed_result(run: PlannedRun, kind: str, reason: str, trace: str = "") -> Result:
     """The record of a run that did not come to an end.
 
     Args:
         run: The run.
+        kind: One of `FAILURE_KINDS`.
         reason: One sentence.
         trace: Traceback of an unexpected error.
     """
@@ -175,6 +169,9 @@ def failed_result(run: PlannedRun, reason: str, trace: str = "") -> Result:
         status="failed",
         value=None,
         metric=run.metric,
+        scale="score" if spec.is_score else "percent",
+        evaluated_on=spec.recipe.fit_on if spec.is_score else "test",
         reason=reason or "no reason given",
+        kind=kind,
         details=details,
     )

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import MachineError, UserError
 from mmbnft.utils.files import atomic_file
 
 logger = logging.getLogger("mmbnft.cache")
@@ -28,7 +28,7 @@ ABANDONED = 24 * 3600  # seconds after which an unfinished file is the rest of a
 READ = 1 << 22  # bytes
 
 
-class CacheError(UserError):
+class CacheError(MachineError):
     """An entry cannot be kept; whoever wanted it can still do without."""
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import MachineError, UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -28,14 +28,14 @@ def atomic_file(path: Path | str) -> Iterator[BinaryIO]:
     after a kill or a power loss.
 
     Raises:
-        UserError: The folder cannot be created or written.
+        MachineError: The folder cannot be created or written.
     """
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror}; choose a folder you may write to") from error
+        raise MachineError(f"cannot write {target}: {error.strerror}; choose a folder you may write to") from error
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -121,7 +121,7 @@ def check_writable(folder: Path | str) -> None:
     """Create `folder` if needed and make sure that files can be written in it, before hours are spent.
 
     Raises:
-        UserError: They cannot.
+        MachineError: They cannot.
     """
     probe = Path(folder) / f".writable-{os.getpid()}"
     write_text(probe, "")

@@ -53,7 +53,7 @@ def test_results_on_other_episodes_or_by_other_recipes_are_not_mixed(results):
 
 
 def test_failed_runs_are_listed_and_other_results_passed_over(results, tmp_path):
-    failed = result("d", "bn", [1.0, 2.0], status="failed", value=None, reason="the network is no network")
+    failed = result("d", "bn", [1.0, 2.0], status="failed", value=None, reason="the network is no network", kind="bug")
     many_shot = result("a", "linear", [1.0], details={}, protocol="linear")
     text = write_report([*results, failed, many_shot], tmp_path / "few_shot.md")
     assert "- d glyphs fewshot-bn-5way-1shot: the network is no network" in text

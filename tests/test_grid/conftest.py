@@ -71,7 +71,7 @@ def make_result():
     def make(checkpoint, value=50.0, task="t", protocol="linear", key=None, **changes):
         settings = dict(recipe="r", split=0, seed=0, metric="top1", status="ok", cost=dict(seconds=2.0))
         if value is None:
-            settings |= dict(status="failed", reason="it broke", cost={})
+            settings |= dict(status="failed", reason="it broke", kind="bug", cost={})
         key = key or sha256_json([checkpoint, task, protocol])
         return Result(checkpoint, task, protocol, key=key, value=value, **(settings | changes))
 

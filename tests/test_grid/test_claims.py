@@ -103,7 +103,7 @@ def test_a_failure_by_another_benchmark_is_tried_again_only_on_demand(
 ):
     store = ResultStore(tmp_path)
     run = open_plan(make_benchmark(), store, ROOT, Part()).left[0]
-    store.write(failed_result(run, "it broke"))
+    store.write(failed_result(run, "bug", "it broke"))
     monkeypatch.setattr(worker, "attempt", lambda run, settings: make_result(run.checkpoint, key=run.key))
     done = work(run, store, dataclasses.replace(WorkSettings(tmp_path), retry_failed=retry_failed))
     assert (done.executed, done.result.status) == (retry_failed, "ok" if retry_failed else "failed")

@@ -45,7 +45,7 @@ def test_a_selection_that_is_none_is_refused(text):
 
 
 def test_stale_results_are_found_by_plan_and_by_version(make_result):
-    from mmbnft.evaluation.spec import RESULTS_VERSION
+    from mmbnft.results import RESULTS_VERSION
 
     now = make_result("now", details=dict(results_version=RESULTS_VERSION))
     old = make_result("old", details=dict(results_version=RESULTS_VERSION - 1))

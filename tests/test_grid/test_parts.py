@@ -51,7 +51,7 @@ def test_a_part_of_a_plan_is_opened(make_benchmark, tmp_path):
     plan = open_plan(make_benchmark(), store, ROOT, Part(only))
     assert (len(plan.runs), len(plan.meant), len(plan.left)) == (6, 2, 2)
     store.write(finished(plan.left[0], 1.0))
-    store.write(finished(plan.left[1], 1.0, status="failed", value=None, reason="it broke"))
+    store.write(finished(plan.left[1], 1.0, status="failed", value=None, reason="it broke", kind="bug"))
     plan = open_plan(make_benchmark(), store, ROOT, Part(only))
     assert plan.left == ()
     assert plan.text.splitlines()[-1] == "2 runs, 2 done, 0 missing"
@@ -77,7 +77,7 @@ def test_the_cost_is_the_median_of_the_same_kind_of_run_or_unknown(make_benchmar
     recipe = dataclasses.replace(make_benchmark().recipe, epochs=9)
     other = plan_runs(make_benchmark(recipe=recipe), ROOT)
     assert estimate(other, done).judged == 0
-    assert estimate(runs, [finished(linear[0], 1.0, status="failed", value=None, reason="x")]).judged == 0
+    assert estimate(runs, [finished(linear[0], 1.0, status="failed", value=None, reason="x", kind="bug")]).judged == 0
     assert estimate([], done).text == "nothing left to do"
 
 

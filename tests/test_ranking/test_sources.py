@@ -19,7 +19,7 @@ def test_a_results_folder_keeps_costs_provenance_and_names_failures(tmp_path):
         "certificate": {"parameters": 25},
     }
     write_result(tmp_path, result(cost={"seconds": 3.0, "images": 40, "peak_memory_bytes": 9}, details=details))
-    write_result(tmp_path, result("b", value=None, status="failed", reason="out of memory"))
+    write_result(tmp_path, result("b", value=None, status="failed", reason="out of memory", kind="memory"))
     source = read_source(tmp_path)
     assert source.table["cost_images"].tolist() == [40]
     assert source.provenance["checkpoints"] == {"a": "c0ffee"}

@@ -31,7 +31,7 @@ def store(tmp_path):
     for number, name in enumerate("abc"):
         good = Result(name, "dtd", "linear", key=f"{number}" * 64, status="ok", value=50.0 + number, **shared)
         write_result(tmp_path / "store/results", good)
-    bad = Result("c", "pets", "bn", key="f" * 64, status="failed", value=None, reason="it broke", **shared)
+    bad = Result("c", "pets", "bn", key="f" * 64, status="failed", value=None, reason="it broke", kind="bug", **shared)
     write_result(tmp_path / "store/results", bad)
     return tmp_path / "store"
 

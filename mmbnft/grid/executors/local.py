@@ -128,7 +128,9 @@ def _receive(worker: _Worker, store: ResultStore, settings: WorkSettings) -> Don
         code = worker.process.exitcode or 0
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         result = failed_result(
-            worker.run, f"the worker process died ({cause}); retry, with fewer workers if memory ran out"
+            worker.run,
+            "environment",
+            f"the worker process died ({cause}); retry, with fewer workers if memory ran out",
         )
         store.write(result)
         return Done(result, executed=True)

@@ -157,12 +157,14 @@ class _Session:
         try:
             return self.ray.get(reference)
         except self.ray.exceptions.RayTaskError as error:  # not of the run's own making, e.g. a node with a full disk
-            return failed_result(run, f"a node of the cluster could not execute it: {_one_line(error.cause)}")
+            reason = f"a node of the cluster could not execute it: {_one_line(error.cause)}"
+            return failed_result(run, "environment", reason)
         except self.ray.exceptions.RayError as error:
             self.losses[run.key] = self.losses.get(run.key, 0) + 1
             if self.losses[run.key] < TRIES:
                 return None
-            return failed_result(run, f"its node or worker was lost {TRIES} times; the last time: {_one_line(error)}")
+            reason = f"its node or worker was lost {TRIES} times; the last time: {_one_line(error)}"
+            return failed_result(run, "environment", reason)
 
 
 def _attempt_there(run: PlannedRun, settings: WorkSettings, folder: Path) -> Result:
