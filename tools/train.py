@@ -27,6 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="seed of head, order and augmentation")
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run of the work dir")
     parser.add_argument("--cache", type=Path, help="folder that keeps decoded images for this and other runs")
+    parser.add_argument("--workers", type=int, help="data-loading processes (default: as many as the data are worth)")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
@@ -58,6 +59,7 @@ def main() -> int:
         launcher=args.launcher,
         device=args.device,
         cache=args.cache,
+        workers=args.workers,
     )
     if Processes.current().is_main:
         if remark := result.details["config"]["recipe"]["remark"]:

@@ -6,7 +6,6 @@ recipe = dict(
     optimizer=dict(type="SGD", lr=0.01),
     # 257 = int(224 * 1.15); both sides, so the aspect ratio is not kept.
     test_pipeline=[dict(type="Resize", size=(257, 257)), dict(type="CenterCrop", size=224)],
-    workers=2,
 )
 few_shot = dict(
     name="ericsson",

@@ -3,7 +3,6 @@ _base_ = ["../_base_/models/resnet50.py", "_base_/small.py"]
 recipe = dict(
     name="own",
     test_pipeline=[dict(type="Resize", size=(257, 257)), dict(type="CenterCrop", size=224)],
-    workers=2,
 )
 few_shot = dict(
     name="own",

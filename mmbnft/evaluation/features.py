@@ -50,16 +50,17 @@ class FeatureStore:
         images: Keeps decoded images.
         disk: Keeps features for other runs.
         weights_root: Folder of the catalogue's weight files.
+        workers: Data-loading processes.
     """
 
     def __init__(
         self, spec: RunSpec, network: Network, task: SplitLedger, images: ImageCache | None, disk: DiskCache | None,
-        weights_root: Path,
+        weights_root: Path, workers: int = 0,
     ) -> None:  # fmt: skip
         self.spec, self.network, self.task, self.images = spec, network, task, images
         # A process that makes an entry waits for the others of its group, which would wait for the entry.
         self.disk = disk if Processes.current().count == 1 else None
-        self.weights_root = weights_root
+        self.weights_root, self.workers = weights_root, workers
         self._known: dict[str, np.ndarray] = {}
         self._model: nn.Module | None = None
 
@@ -92,8 +93,7 @@ class FeatureStore:
             device = next(self.network.model.parameters()).device
             self._model = folded(self.network.backbone.wrapped, source[0]["img"][None].to(device))
         model = self._model
-        return collect(model, source, lambda images: pooled_features(model(images)), EVAL_BATCH,
-                       self.spec.recipe.workers)  # fmt: skip
+        return collect(model, source, lambda images: pooled_features(model(images)), EVAL_BATCH, self.workers)
 
     def _checkpoint(self) -> str:
         name = self.spec.checkpoint

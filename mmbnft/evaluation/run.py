@@ -18,6 +18,7 @@ from mmbnft.evaluation.record import Stopwatch, measure_cost, record
 from mmbnft.evaluation.session import Session
 from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.training.epochs import Position
+from mmbnft.evaluation.training.loaders import loading_workers
 from mmbnft.evaluation.training.trainer import Trainer
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
@@ -47,6 +48,7 @@ class RunOptions:
         cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs
             may share; None makes them each time.
         cache_limit: Bytes that each folder in `cache` may take.
+        workers: Data-loading processes; None for as many as the data are worth, see `loading_workers`.
     """
 
     work_dir: Path
@@ -59,6 +61,7 @@ class RunOptions:
     accumulation: int = 1
     cache: Path | None = None
     cache_limit: int = CACHE_LIMIT
+    workers: int | None = 0
 
     @property
     def images(self) -> ImageCache | None:
@@ -93,11 +96,13 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     watch = Stopwatch(options.device)
     task = task or build_task(spec.task, spec.split)
     key = spec.key(task, options.weights_root)
+    if options.workers is None:
+        options = dataclasses.replace(options, workers=loading_workers(task.images("train")))
     ledger, cache = SplitLedger(task), options.images
     adapted = dataclasses.replace(spec, protocol="linear") if spec.is_score else spec
     network = build_network(adapted, ledger, options.device, options.weights_root)
     network.backbone.saves_memory = options.save_memory
-    store = FeatureStore(spec, network, ledger, cache, options.features, options.weights_root)
+    store = FeatureStore(spec, network, ledger, cache, options.features, options.weights_root, options.workers or 0)
     if spec.is_score:
         return score(spec, ledger, key, store, options.device, watch)
     if spec.recipe.probe is not None and backbone_is_frozen(network):
@@ -108,7 +113,7 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     trial = run.choose()
     final = run.refit(trial)
     ledger.close_choosing()
-    value = evaluate(network.model, run.dataset("test"), EVAL_BATCH, spec.recipe.workers)
+    value = evaluate(network.model, run.dataset("test"), EVAL_BATCH, options.workers or 0)
     result = run.result(key, value, trial, final)
     session.close()
     return result
@@ -201,13 +206,14 @@ class _Run:
             self.options.hooks,
             partial(self.session.save, label) if self.options.save_state else None,
             self.options.accumulation,
+            self.options.workers or 0,
         )
         # A model that trains on val must not be watched on it.
         score = self._val if split == "train" else None
         return trainer.train(self.dataset(split, training=True), trial, self.session.position(label), score)
 
     def _val(self) -> float:
-        return evaluate(self.network.model, self.dataset("val"), EVAL_BATCH, self.spec.recipe.workers)
+        return evaluate(self.network.model, self.dataset("val"), EVAL_BATCH, self.options.workers or 0)
 
     def result(self, key: str, value: float, trial: dict[str, float], final: Position) -> Result:
         """The record of the run."""

@@ -24,6 +24,7 @@ def run_single(
     device: str = "auto",
     weights_root: Path = DEFAULT_ROOT,
     cache: Path | None = None,
+    workers: int | None = None,
 ) -> tuple[Result, Path]:
     """Execute a run with progress and tracking, and write its result to `work_dir/results`.
 
@@ -36,6 +37,7 @@ def run_single(
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         weights_root: Folder of the catalogue's weight files.
         cache: See `RunOptions`.
+        workers: Data-loading processes; None for as many as the data are worth.
 
     Returns:
         The result and the path of its file, on every process.
@@ -50,7 +52,14 @@ def run_single(
     hooks = tracking.hooks(work_dir, dataclasses.asdict(spec))
     progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
     options = RunOptions(
-        work_dir, local_device(device), resume, True, (*hooks, progress), weights_root=weights_root, cache=cache
+        work_dir,
+        local_device(device),
+        resume,
+        True,
+        (*hooks, progress),
+        weights_root=weights_root,
+        cache=cache,
+        workers=workers,
     )
     try:
         result = execute(spec, options)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmbnft.recipes.recipe import WORKERS_MOVED
 from mmbnft.utils.errors import UserError, choices
 
 SEARCHABLE = ("lr", "weight_decay", "steps")
@@ -32,7 +33,6 @@ class FewShotRecipe:
         penalties: Weights of the squared norm in logistic regression (1 / C of scikit-learn) to choose from; as many
             as there are trials, so that every method that has a choice has the same.
         test_pipeline: Transforms of an image before conversion and normalisation, which come by themselves.
-        workers: Data-loading processes while features are computed.
 
     Raises:
         UserError: A value is out of range.
@@ -46,13 +46,12 @@ class FewShotRecipe:
     search: dict[str, list[float]] = field(default_factory=dict)
     penalties: list[float] = field(default_factory=lambda: [1.0])
     test_pipeline: list[dict[str, Any]] = field(default_factory=list)
-    workers: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no method could use."""
         if (self.steps is None) == (self.epochs is None):
             raise UserError(f"recipe {self.name!r} needs either steps or epochs, got {self.steps} and {self.epochs}")
-        for name, least in (("steps", 1), ("epochs", 1), ("batch_size", 1), ("workers", 0)):
+        for name, least in (("steps", 1), ("epochs", 1), ("batch_size", 1)):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < least):
                 raise UserError(f"{name} of recipe {self.name!r} must be a whole number from {least}, got {value!r}")
@@ -90,6 +89,8 @@ class FewShotRecipe:
             UserError: A setting is unknown, missing or out of range.
         """
         known = {entry.name for entry in dataclasses.fields(cls)}
+        if "workers" in config:
+            raise UserError(WORKERS_MOVED)
         if set(config) - known:
             raise UserError(
                 f"unknown few-shot recipe settings {choices(set(config) - known)}; allowed: {choices(known)}"

@@ -117,6 +117,7 @@ def prepare_subject(
     device: torch.device,
     weights_root: Path,
     cache: ImageCache | None = None,
+    workers: int = 0,
 ) -> Subject:
     """Load a checkpoint and pass every image of the manifest through it once.
 
@@ -127,6 +128,7 @@ def prepare_subject(
         device: Where to compute.
         weights_root: Folder of the catalogue's weight files.
         cache: Keeps decoded images.
+        workers: Data-loading processes while features are computed.
 
     Raises:
         UserError: The checkpoint does not fill the backbone, or an image cannot be read.
@@ -135,8 +137,7 @@ def prepare_subject(
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed, weights_root)
     backbone.to(device=device, memory_format=memory_format(backbone, device))  # type: ignore[call-overload]
     backbone.train(False)
-    recipe = spec.recipe
-    images = EpisodeImages(task, manifest, recipe.test_pipeline, certificate, device, recipe.workers, cache)
+    images = EpisodeImages(task, manifest, spec.recipe.test_pipeline, certificate, device, workers, cache)
     features = images.features(backbone)
     return Subject(backbone, certificate, images, features, watch.seconds)
 

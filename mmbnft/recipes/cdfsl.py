@@ -15,7 +15,6 @@ CLASSIFIER = Recipe(
     train_pipeline=CENTRE,
     test_pipeline=CENTRE,
     normalisation=dict(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),
-    workers=2,
 )
 
 

@@ -19,5 +19,4 @@ def clean(_task: str, _protocol: str) -> Recipe:
         train_pipeline=[dict(type="RandomResizedCrop", size=224), dict(type="RandomHorizontalFlip")],
         test_pipeline=[dict(type="Resize", size=256), dict(type="CenterCrop", size=224)],
         search=dict(lr=[0.001, 0.01, 0.1]),
-        workers=2,
     )

@@ -26,7 +26,6 @@ FINETUNE = Recipe(
     test_pipeline=CENTRE,
     search=dict(lr=[0.1, 0.01, 0.001, 0.0001], weight_decay=[0.0, 1e-6, 1e-5, 1e-4, 1e-3]),
     weight_decay_over_lr=True,
-    workers=2,
 )
 
 

@@ -18,6 +18,10 @@ HALVING_SETTINGS = ("factor", "rungs")
 CHECKPOINT = "checkpoint"
 CHANNEL_ORDERS = ("rgb", "bgr")
 PRECISIONS = ("float32", "bfloat16")
+WORKERS_MOVED = (
+    "workers is no setting of a recipe, because results do not depend on it; remove it from the recipe, and give the "
+    "number of data-loading processes as --workers of tools/train.py"
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,6 @@ class Recipe:
         fit_on: What the reported weights are trained on: `trainval` or `train`. A search trains its trials on train.
         val_interval: Epochs between two readings of val in a trial or with fit_on='train'; 0 reads it at the end only.
         grad_clip: Arguments of gradient clipping (`max_norm`), or None.
-        workers: Data-loading processes for tasks that decode files.
         probe: How the `linear` protocol is solved instead of trained: `dict(solver="convex" | "sklearn",
             weight_decays=[...])` stands for L2-regularised logistic regression on the frozen backbone's features of
             unaugmented images, the weight decay chosen on val from the whole list (C = 1 / weight_decay). None: it is
@@ -80,7 +83,6 @@ class Recipe:
     fit_on: str = "trainval"
     val_interval: int = 0
     grad_clip: dict[str, Any] | None = None
-    workers: int = 0
     probe: dict[str, Any] | None = None
     remark: str = ""
     stored_side: int | None = None
@@ -93,7 +95,7 @@ class Recipe:
                 f"recipe {self.name!r} needs either epochs or steps, got epochs={self.epochs} and steps={self.steps}; "
                 "set one of them and leave the other None"
             )
-        for name, least in (("epochs", 1), ("steps", 1), ("batch_size", 1), ("val_interval", 0), ("workers", 0)):
+        for name, least in (("epochs", 1), ("steps", 1), ("batch_size", 1), ("val_interval", 0)):
             value = getattr(self, name)
             if value is None and name in ("epochs", "steps"):
                 continue
@@ -179,6 +181,8 @@ class Recipe:
         """
         known = {entry.name for entry in dataclasses.fields(cls)}
         unknown = set(config) - known
+        if "workers" in unknown:
+            raise UserError(WORKERS_MOVED)
         if unknown:
             raise UserError(f"unknown recipe settings {choices(unknown)}; allowed: {choices(known)}")
         try:

@@ -44,7 +44,6 @@ def vpulab(task: str, protocol: str) -> Recipe:
         optimizer=dict(type="SGD", lr=schedule.lr, momentum=0.9, weight_decay=schedule.weight_decay),
         lr_config=dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=True),
         norm_before_classifier=schedule.norm_before_classifier,
-        workers=2,
         remark="; ".join(derived + published),
         **images,
     )

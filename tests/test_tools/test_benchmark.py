@@ -13,7 +13,7 @@ from PIL import Image
 from mmbnft.utils.command import run_command
 
 ROOT = Path(__file__).parents[2]
-RECIPE = ["recipe.epochs=1", "recipe.batch_size=4", "recipe.workers=0", "recipe.train_pipeline=[]",
+RECIPE = ["recipe.epochs=1", "recipe.batch_size=4", "recipe.train_pipeline=[]",
           "recipe.test_pipeline=[]"]  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def test_a_shipped_checkpoint_is_run_in_the_published_spelling(tmp_path):
 
 
 def test_a_published_recipe_is_one_option(tmp_path):
-    options = [*SMALL[:3], "recipe.epochs=1", "recipe.workers=0"]
+    options = [*SMALL[:3], "recipe.epochs=1"]
     done = train("configs/digits/tiny18_linear.py", tmp_path, "--recipe", "vpulab", options=options)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "recipe vpulab-derived: nothing valid was published for linear on digits" in done.stdout
@@ -100,20 +100,20 @@ def folder(tmp_path):
     config.write_text(
         f"_base_ = ['{base}/models/tiny18.py', '{base}/protocols/bn.py', '{base}/schedules/small.py']\n"
         f"task = dict(type='list_task', root='{root}')\n"
-        "recipe = dict(epochs=1, batch_size=4, workers=1)\n"
+        "recipe = dict(epochs=1, batch_size=4)\n"
     )
     return root, config
 
 
 def test_own_files_are_read_by_worker_processes(folder, tmp_path):
     root, config = folder
-    done = train(config, tmp_path / "out", "--cache", str(tmp_path / "cache"))
+    done = train(config, tmp_path / "out", "--workers", "1", "--cache", str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert read_results(tmp_path / "out" / "results")[0].task == "mine"
     assert len(list((tmp_path / "cache" / "images").glob("*.array"))) == 3
     corrupt = root / "images" / "train 3.png"
     corrupt.write_bytes(corrupt.read_bytes()[:100])
-    broken = sentence(train(config, tmp_path / "broken"))
+    broken = sentence(train(config, tmp_path / "broken", "--workers", "1"))
     assert f"image {corrupt} (listed at {root}/lists/0/train.txt:4) cannot be decoded" in broken
     assert not (tmp_path / "broken" / "results").exists()
 

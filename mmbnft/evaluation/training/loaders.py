@@ -1,13 +1,18 @@
 """Batches that do not depend on how many processes share them."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
-from mmbnft.tasks import TaskDataset
+from mmbnft.tasks import Images, TaskDataset
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.processes import Processes
+
+# Starting processes for less than this many images costs more than they save.
+WORTH_A_PROCESS = 2000
+MOST_PROCESSES = 8
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -62,3 +67,18 @@ def train_loader(dataset: TaskDataset, batch_size: int, seed: int, processes: Pr
     batches = EpochBatches(len(dataset), batch_size, seed, processes)
     dataset.open()
     return DataLoader(dataset, batch_sampler=batches, num_workers=workers)
+
+
+def loading_workers(images: Images) -> int:
+    """Data-loading processes that a run by itself is best given; results do not depend on their number.
+
+    Args:
+        images: The training images.
+
+    Returns:
+        One for every `WORTH_A_PROCESS` images that have to be read from files, at most the cores that this process may
+        use and `MOST_PROCESSES`; none for images in memory.
+    """
+    if images.in_memory:
+        return 0
+    return min(len(images) // WORTH_A_PROCESS, len(os.sched_getaffinity(0)), MOST_PROCESSES)

@@ -73,6 +73,7 @@ class Trainer:
         hooks: Further hooks, the same objects in every phase.
         save: Called with the position after every epoch but a training's last.
         accumulation: Parts in which a batch is computed; see `BatchInParts`.
+        workers: Data-loading processes.
     """
 
     network: Network
@@ -83,6 +84,7 @@ class Trainer:
     hooks: tuple[Hook, ...] = ()
     save: Callable[[Position], None] | None = None
     accumulation: int = 1
+    workers: int = 0
 
     def train(
         self,
@@ -122,7 +124,7 @@ class Trainer:
     ) -> None:
         processes = Processes.current()
         model, phase = self.network.model, self.network.backbone.phase
-        loader = train_loader(dataset, self.recipe.batch_size, self.seed, processes, self.recipe.workers)
+        loader = train_loader(dataset, self.recipe.batch_size, self.seed, processes, self.workers)
         optimizer = self._optimizer(trial, phase.lr_scale)
         if position.optimizer is not None:
             optimizer.load_state_dict(position.optimizer)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from mmbnft.evaluation.training import loaders
 from mmbnft.evaluation.training.loaders import EpochBatches
+from mmbnft.tasks import Images
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.processes import Processes
 
@@ -45,3 +47,19 @@ def test_uneven_shares_are_refused():
 def test_orders_are_uniform_enough():
     first = [batches(5, 5, epoch=e)[0][0] for e in range(500)]
     assert np.bincount(first, minlength=5).min() > 60
+
+
+class OnDisk(Images):
+    def __init__(self, count, in_memory=False):
+        self.labels, self.in_memory = np.zeros(count, dtype=np.int64), in_memory
+
+    def pixels(self, index):
+        raise AssertionError("counting images reads none")
+
+    name = pixels
+
+
+def test_small_data_and_data_in_memory_are_loaded_without_processes(monkeypatch):
+    monkeypatch.setattr(loaders.os, "sched_getaffinity", lambda _: set(range(6)))
+    assert [loaders.loading_workers(OnDisk(n)) for n in (72, 1999, 2000, 9000, 10**6)] == [0, 0, 1, 4, 6]
+    assert loaders.loading_workers(OnDisk(10**6, in_memory=True)) == 0
