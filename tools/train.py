@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run of the work dir")
     parser.add_argument("--cache", type=Path, help="folder that keeps decoded images for this and other runs")
     parser.add_argument("--workers", type=int, help="data-loading processes (default: as many as the data are worth)")
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--wandb", choices=["auto", "online", "offline", "off"], help="default auto: online if logged in"

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.tracking import Tracking
-from mmbnft.evaluation.training.distributed import local_device, open_group
+from mmbnft.evaluation.training.distributed import leaving_together, open_group
 from mmbnft.hooks import BnftWandbHook, ProgressHook
 from mmbnft.results import Result, write_result
 from mmbnft.utils import files
@@ -33,7 +33,7 @@ def run_single(
         work_dir: For results, state and logs.
         tracking: W&B and TensorBoard settings.
         resume: Whether to continue an unfinished run of `work_dir`.
-        launcher: `none`, `pytorch`, `slurm` or `mpi`.
+        launcher: `none`, `pytorch` (torchrun) or `slurm` (srun).
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         weights_root: Folder of the catalogue's weight files.
         cache: See `RunOptions`.
@@ -45,15 +45,16 @@ def run_single(
     Raises:
         UserError: Something handed over is wrong.
     """
-    processes = open_group(launcher, device)
-    if processes.is_main:
-        files.check_writable(work_dir)
-        _log_to(work_dir / "train.log")
+    processes, place = open_group(launcher, device)
+    with processes.together():
+        if processes.is_main:
+            files.check_writable(work_dir)
+            _log_to(work_dir / "train.log")
     hooks = tracking.hooks(work_dir, dataclasses.asdict(spec))
     progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
     options = RunOptions(
         work_dir,
-        local_device(device),
+        place,
         resume,
         True,
         (*hooks, progress),
@@ -62,7 +63,8 @@ def run_single(
         workers=workers,
     )
     try:
-        result = execute(spec, options)
+        with leaving_together(processes):
+            result = execute(spec, options)
         _close_wandb(hooks, {"value": result.value, "metric": result.metric})
     finally:
         progress.close()

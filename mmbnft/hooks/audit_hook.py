@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from mmcv.runner import HOOKS, Hook, master_only
+from mmcv.runner import HOOKS, Hook
 
 from mmbnft.hooks.protocol_hook import bare_model
 from mmbnft.models import find_protocol_backbone
 from mmbnft.protocols import AuditReport, audit, snapshot
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.processes import Processes
 
 
 @HOOKS.register_module()
@@ -27,25 +28,31 @@ class ProtocolAuditHook(Hook):
         self.strict = strict
         self.report: AuditReport | None = None
 
-    @master_only
     def before_run(self, runner: Any) -> None:
         """Remember every parameter and buffer by its digest."""
+        self._first_step = runner.iter
+        if not Processes.current().is_main:
+            return
         model = bare_model(runner.model)
         backbone = find_protocol_backbone(model)
         # Taken here, because a hook that restores the protocol may run before this one's after_run.
         self._applied = backbone.applied
         self._before = snapshot(backbone.wrapped, model.head)
-        self._first_step = runner.iter
 
-    @master_only
     def after_run(self, runner: Any) -> None:
-        """Audit.
+        """Audit; an audit that fails ends the run on every process.
 
         Raises:
             UserError: Something frozen changed or something trained did not, and `strict` is set.
         """
         if runner.iter == self._first_step:
             return
+        processes = Processes.current()
+        with processes.together():
+            if processes.is_main:
+                self._audit(runner)
+
+    def _audit(self, runner: Any) -> None:
         model = bare_model(runner.model)
         self.report = audit(self._before, find_protocol_backbone(model).wrapped, [self._applied], model.head)
         if self.strict:

@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from mmbnft.tasks.dataset import TaskDataset
 from mmbnft.tasks.metrics import compute_metric
+from mmbnft.utils.batch_loader import BatchLoader
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.processes import Processes
 
 
-def eval_loader(dataset: TaskDataset, batch_size: int, processes: Processes, workers: int) -> DataLoader:
+def eval_loader(dataset: TaskDataset, batch_size: int, processes: Processes, workers: int) -> BatchLoader:
     """A loader in which every image occurs exactly once over all processes, in order within each."""
     own = list(range(processes.rank, len(dataset), processes.count))
     batches = [own[start : start + batch_size] for start in range(0, len(own), batch_size)]
     dataset.open()
-    return DataLoader(dataset, batch_sampler=batches, num_workers=workers)
+    return BatchLoader(dataset, batches, batch_size, workers)
 
 
 @torch.inference_mode()

@@ -10,6 +10,9 @@ import torch
 from mmcv.runner import Hook, master_only
 
 from mmbnft.hooks import bare_model
+from mmbnft.utils.processes import Processes
+
+RANK_STRIDE = 2_305_843_009_213_693_951  # larger than any seed and epoch together
 
 
 @dataclass
@@ -63,7 +66,8 @@ class EpochHook(Hook):
         runner.data_loader.batch_sampler.epoch = epoch
         runner.data_loader.batch_sampler.limit = runner.max_iters - runner.iter
         runner.data_loader.dataset.epoch = epoch
-        torch.manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        # Dropout must not repeat itself over the shares of a batch; order and augmentation have seeds of their own.
+        torch.manual_seed((self.seed * 1_000_003 + epoch + Processes.current().rank * RANK_STRIDE) % 2**63)
         self._started = time.perf_counter()
         self._loss, self._steps = 0.0, 0
 

@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator
 
 import numpy as np
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from mmbnft.tasks import Images, TaskDataset
+from mmbnft.utils.batch_loader import BatchLoader
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.processes import Processes
 
@@ -19,8 +20,8 @@ class EpochBatches(Sampler[list[int]]):
     """This process's share of every global batch of an epoch.
 
     The order of an epoch depends on (seed, epoch) alone. Every global batch is full, so that no step sees statistics of
-    a few left-over images: the last is filled up from the beginning of the epoch's order. Each process takes an equal,
-    contiguous share, so the mean of the processes' gradients is the gradient of the global batch.
+    a few left-over images: the last is filled up from the beginning of the epoch's order. Each process takes a
+    contiguous share; shares differ by one image where the processes do not divide the batch (see `SharedBatches`).
 
     Args:
         size: Number of images.
@@ -34,7 +35,7 @@ class EpochBatches(Sampler[list[int]]):
             that of a whole epoch.
 
     Raises:
-        UserError: A global batch cannot be shared evenly.
+        UserError: A global batch has fewer images than there are processes.
     """
 
     def __init__(self, size: int, batch_size: int, seed: int, processes: Processes) -> None:
@@ -42,11 +43,16 @@ class EpochBatches(Sampler[list[int]]):
         self.batch_size = min(batch_size, size)
         self.epoch = 0
         self.limit: int | None = None
-        if self.batch_size % processes.count:
+        if self.batch_size < processes.count:
             raise UserError(
-                f"a batch of {self.batch_size} images cannot be shared evenly by {processes.count} processes; "
-                f"choose a batch_size that is a multiple of {processes.count}"
+                f"a batch of {self.batch_size} images (batch_size {batch_size}, {size} images) cannot be shared by "
+                f"{processes.count} processes; start at most {self.batch_size}, or set a larger batch_size"
             )
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every process gets as many images."""
+        return self.batch_size % self.processes.count == 0
 
     def __len__(self) -> int:
         """Steps of a whole epoch."""
@@ -56,17 +62,26 @@ class EpochBatches(Sampler[list[int]]):
         """Yield this process's image numbers, step by step."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.size)
         filled = np.resize(order, len(self) * self.batch_size).reshape(len(self), self.batch_size)
-        share = self.batch_size // self.processes.count
-        start = self.processes.rank * share
         for batch in filled[: self.limit]:
-            yield batch[start : start + share].tolist()
+            yield np.array_split(batch, self.processes.count)[self.processes.rank].tolist()
 
 
-def train_loader(dataset: TaskDataset, batch_size: int, seed: int, processes: Processes, workers: int) -> DataLoader:
-    """A loader of shuffled training batches; its `batch_sampler` is an `EpochBatches`."""
+def train_loader(dataset: TaskDataset, batch_size: int, seed: int, processes: Processes, workers: int) -> BatchLoader:
+    """A loader of shuffled training batches; its `batch_sampler` is an `EpochBatches`.
+
+    Args:
+        dataset: Images, transformed for training.
+        batch_size: Images of a global batch.
+        seed: Seed of the order.
+        processes: Who shares the batches.
+        workers: Data-loading processes of each process.
+
+    Raises:
+        UserError: A global batch has fewer images than there are processes.
+    """
     batches = EpochBatches(len(dataset), batch_size, seed, processes)
     dataset.open()
-    return DataLoader(dataset, batch_sampler=batches, num_workers=workers)
+    return BatchLoader(dataset, batches, -(-batches.batch_size // processes.count), workers)
 
 
 def loading_workers(images: Images) -> int:

@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader
 from mmbnft.compat import no_epoch_pause
 from mmbnft.evaluation.network import Network
 from mmbnft.evaluation.training.accumulation import AccumulatedStepHook, BatchInParts
-from mmbnft.evaluation.training.distributed import global_batch_statistics
+from mmbnft.evaluation.training.distributed import SharedBatches, global_batch_statistics
 from mmbnft.evaluation.training.epochs import EpochHook, Position
-from mmbnft.evaluation.training.loaders import train_loader
+from mmbnft.evaluation.training.loaders import EpochBatches, train_loader
 from mmbnft.hooks import FiniteLossHook, ProtocolAuditHook, ProtocolHook
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import TaskDataset
@@ -125,6 +125,8 @@ class Trainer:
         processes = Processes.current()
         model, phase = self.network.model, self.network.backbone.phase
         loader = train_loader(dataset, self.recipe.batch_size, self.seed, processes, self.workers)
+        batches = loader.batch_sampler
+        assert isinstance(batches, EpochBatches)
         optimizer = self._optimizer(trial, phase.lr_scale)
         if position.optimizer is not None:
             optimizer.load_state_dict(position.optimizer)
@@ -134,6 +136,8 @@ class Trainer:
         )
         if self.accumulation > 1:
             runner.batch_processor = BatchInParts(optimizer, self.accumulation)
+        elif not batches.is_even:
+            runner.batch_processor = SharedBatches(optimizer, batches.batch_size, processes)
         # A resumed phase starts counting where it stopped, so that the schedule goes on.
         runner._epoch, runner._iter = position.epoch, position.epoch * len(loader)
         self._register(runner, loader, position, score)

@@ -84,14 +84,14 @@ def test_two_processes_give_the_result_of_one(tmp_path, protocol):
 def test_wrong_launchers_and_devices_are_one_sentence(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(UserError, match="unknown launcher 'ray'; allowed: mpi, none, pytorch, slurm"):
+    with pytest.raises(UserError, match="unknown launcher 'ray'; allowed: none, pytorch, slurm"):
         open_group("ray", "cpu")
     with pytest.raises(UserError, match="launcher 'pytorch' did not prepare this process .*torchrun"):
         open_group("pytorch", "cpu")
     with pytest.raises(UserError, match="unknown device 'gpu'; allowed: auto, cpu, cuda, cuda:N"):
         local_device("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(UserError, match="device 'cuda' is not there: 0 CUDA devices; use --device cpu"):
+        with pytest.raises(UserError, match="device 'cuda' is not there: 0 CUDA devices.*use --device cpu"):
             local_device("cuda")
         assert local_device("auto").type == "cpu"
     assert Path("tools/train.py").exists()

@@ -39,9 +39,15 @@ def test_small_sets_make_one_whole_batch():
     assert sorted(batches(3, 16)[0]) == [0, 1, 2]
 
 
-def test_uneven_shares_are_refused():
-    with pytest.raises(UserError, match="a batch of 5 images cannot be shared evenly by 2 processes"):
-        batches(20, 5, count=2)
+def test_uneven_shares_differ_by_one_image_and_make_the_whole_batch():
+    parts = [batches(20, 5, rank, 2) for rank in (0, 1)]
+    assert [[len(batch) for batch in part] for part in parts] == [[3] * 4, [2] * 4]
+    assert [first + second for first, second in zip(*parts, strict=True)] == batches(20, 5)
+
+
+def test_fewer_images_than_processes_are_refused():
+    with pytest.raises(UserError, match="a batch of 3 images .batch_size 8, 3 images. cannot be shared by 4 processes"):
+        batches(3, 8, count=4)
 
 
 def test_orders_are_uniform_enough():
