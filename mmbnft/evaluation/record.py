@@ -39,6 +39,7 @@ def record(
         "splits": task.record(spec.recipe.fit_on, details.get("chosen_on")),
         "fitted_on": spec.recipe.fit_on,
         "certificate": network.certificate,
+        "leakage": task.leakage,
         "processes": Processes.current().count,
     }
     return Result(

@@ -68,7 +68,7 @@ class ResultHook(Hook):
             value=value,
             metric=task.metric,
             cost={"seconds": time.perf_counter() - self._started},
-            details=details,
+            details={**details, "leakage": task.leakage},
         )
         path = write_result(self.out, result)
         runner.logger.info("test %s %.2f %%, written to %s", task.metric, value, path)

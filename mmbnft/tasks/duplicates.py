@@ -142,12 +142,27 @@ def task_leakage(
     """The leakage between train, val and test of one task, as task.json keeps it.
 
     Returns:
-        `lists` (hash of each list), `exact` and `near` (number of pairs) and the first pairs by name.
+        `lists` and `contents` (hash of each list and of its images), `exact` and `near` (number of pairs), `between`
+        (both by two splits, e.g. `train-test`), `threshold_bits`, and the first pairs by name.
     """
     pairs = find_duplicates({split: task.splits[split] for split in SPLITS}, threshold, known)
+    between = {
+        f"{first}-{second}": _counts([pair for pair in pairs if pair.splits == (first, second)])
+        for first, second in combinations(SPLITS, 2)
+    }
+    return {
+        "lists": task.hashes,
+        "contents": {split: task.splits[split].content_hash for split in SPLITS},
+        **_counts(pairs),
+        "between": between,
+        "threshold_bits": threshold,
+        "pairs": [asdict(pair) for pair in pairs[:SHOWN]],
+    }
+
+
+def _counts(pairs: Sequence[DuplicatePair]) -> dict[str, int]:
     exact = sum(pair.is_exact for pair in pairs)
-    shown = [asdict(pair) for pair in pairs[:SHOWN]]
-    return {"lists": task.hashes, "exact": exact, "near": len(pairs) - exact, "pairs": shown}
+    return {"exact": exact, "near": len(pairs) - exact}
 
 
 def check_leakage(folder: Path | str, threshold: int = THRESHOLD) -> dict[str, dict[str, Any]]:

@@ -103,6 +103,15 @@ class ArrayImages(Images):
         """See `Images`."""
         return f"image {index}"
 
+    @cached_property
+    def _contents(self) -> tuple[str, ...]:
+        return tuple(_pixel_hash(pixels) for pixels in self.images)  # without a look at the labels
+
+    @property
+    def content_hash(self) -> str:
+        """See `Images`."""
+        return self.identity
+
 
 class ListedImages(Images):
     """Images named by an annotation list and decoded when asked for.

@@ -1,10 +1,12 @@
 """The order in which a run may see the splits of a task: val is for choosing, test is read once, at the end."""
 
-import os
+from typing import Any
 
 from mmbnft.tasks.images import Images, ListedImages
 from mmbnft.tasks.task import Task
 from mmbnft.utils.errors import UserError
+
+COPIES_ALLOWED = 0.05  # of a list; CIFAR-100, Food-101 and others were published with a few equal images
 
 
 class SplitLedger:
@@ -49,6 +51,11 @@ class SplitLedger:
         """See `Task`."""
         return self._task.content_hash
 
+    @property
+    def leakage(self) -> dict[str, Any] | None:
+        """See `Task`."""
+        return self._task.leakage
+
     def close_choosing(self) -> None:
         """From now on nothing is trained or chosen any more, and test may be read."""
         self._is_closed = True
@@ -69,30 +76,47 @@ class SplitLedger:
 
 
 def refuse_shared_images(task: Task) -> None:
-    """Refuse a task whose test images are also trained or chosen on.
+    """Refuse a task whose test images are also trained or chosen on, or whose val images are also trained on.
 
-    Compared are the names of files, and arrays as a whole; copies under another name are what
-    `mmbnft.tasks.duplicates` finds.
+    A file that two lists reach, by whatever name, link or hard link, is refused at once. Equal contents in different
+    files are refused from `COPIES_ALLOWED` of the smaller list on: public data sets hold a few copies, which the
+    leakage check reports.
 
     Raises:
-        UserError: Test shares images with train or val.
+        UserError: Two lists share images.
     """
-    test = task.splits["test"]
-    names = _file_names(test)
-    for split in ("train", "val"):
-        other = task.splits[split]
-        shared = names & _file_names(other)
-        same_arrays = not names and other.identity == test.identity
-        if shared or same_arrays:
-            count, example = (len(test), "") if same_arrays else (len(shared), f", e.g. {min(shared)}")
+    for first, second in (("train", "test"), ("val", "test"), ("train", "val")):
+        shared, example = _shared(task.splits[first], task.splits[second])
+        if shared:
+            use = "trained" if first == "train" else "chosen"
+            means = "a result" if second == "test" else "a choice"
             raise UserError(
-                f"task {task.name}: {count:,} of {len(test):,} test images are in {split} too{example}; a result on "
-                f"images that were {'trained' if split == 'train' else 'chosen'} on means nothing, so take them out of "
-                f"{split} ('tools/prepare_data.py folder --lists TRAIN TEST' makes a val list from a part of train)"
+                f"task {task.name}: {shared:,} of {len(task.splits[second]):,} {second} images are in {first} too"
+                f"{example}; {means} on images that were {use} on means nothing, so take them out of one of the two "
+                "('tools/prepare_data.py folder --lists TRAIN TEST' makes a val list from a part of train)"
             )
 
 
-def _file_names(images: Images) -> set[str]:
+def _shared(first: Images, second: Images) -> tuple[int, str]:
+    """How many images of `second` are in `first`, if more than may be, and which one, for a message."""
+    known = set(_files(first))
+    same = [index for index, file in enumerate(_files(second)) if file in known]
+    if not same:
+        mine, others = first.contents(), second.contents()
+        contents = set(mine)
+        same = [index for index, content in enumerate(others) if content in contents]
+        if len(same) <= COPIES_ALLOWED * min(len(mine), len(others)):
+            return 0, ""
+    example = f", e.g. {second.folder / second.name(same[0])}" if isinstance(second, ListedImages) else ""
+    return len(same), example
+
+
+def _files(images: Images) -> list[tuple[int, int]]:
+    """Device and inode of each file, which are the same through every link to it; empty for images in memory."""
     if not isinstance(images, ListedImages):
-        return set()
-    return {os.path.normpath(images.folder / name) for name in images.annotations.names}
+        return []
+    try:
+        states = [(images.folder / name).stat() for name in images.annotations.names]
+    except OSError as error:
+        raise UserError(f"image {error.filename} cannot be read ({error.strerror}); prepare the task again") from error
+    return [(state.st_dev, state.st_ino) for state in states]

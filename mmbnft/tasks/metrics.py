@@ -1,6 +1,6 @@
 """Metrics as pure functions: scores and labels in, percent out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -79,6 +79,57 @@ def _average_precision11(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 METRICS: dict[str, Metric] = {"top1": top1, "mean_per_class": mean_per_class, "roc_auc": roc_auc, "map11": map11}
+
+
+# What the labels of an image may be, and whether a split without an image of some class has a value at all.
+SINGLE_LABEL = frozenset({"top1", "mean_per_class", "roc_auc"})
+MULTI_LABEL = frozenset({"roc_auc", "map11"})
+EVERY_CLASS = frozenset({"roc_auc", "map11"})
+
+
+def check_metric(metric: str, multi_label: bool, where: str) -> None:
+    """Refuse a metric that is unknown or undefined for the labels.
+
+    Args:
+        metric: Its name.
+        multi_label: Whether an image may carry several classes.
+        where: What to name in the message, e.g. `task pets`.
+
+    Raises:
+        UserError: It is.
+    """
+    allowed = MULTI_LABEL if multi_label else SINGLE_LABEL
+    if metric not in METRICS:
+        raise UserError(f"{where}: unknown metric {metric!r}; allowed: {choices(METRICS)}")
+    if metric not in allowed:
+        labels = "several classes an image" if multi_label else "one class an image"
+        raise UserError(f"{where}: the metric {metric} is not defined for {labels}; use {' or '.join(sorted(allowed))}")
+
+
+def check_split(metric: str, counts: np.ndarray, images: int, classes: Sequence[str], where: str) -> None:
+    """Refuse a split on which the metric has no value.
+
+    Args:
+        metric: A key of `METRICS`.
+        counts: int (C,) images of each class.
+        images: Images of the split.
+        classes: Class names.
+        where: What to name in the message, e.g. `task pets, val`.
+
+    Raises:
+        UserError: A class is in no image or, for ROC AUC, in every image.
+    """
+    if metric not in EVERY_CLASS:
+        return
+    missing = [classes[int(c)] for c in np.flatnonzero(counts == 0)]
+    everywhere = [classes[int(c)] for c in np.flatnonzero(counts == images)] if metric == "roc_auc" else []
+    if missing or everywhere:
+        what = "have no image" if missing else "are in every image"
+        named = missing or everywhere
+        raise UserError(
+            f"{where}: {len(named)} of {len(classes)} classes {what}, e.g. {named[0]!r}, and {metric} is undefined "
+            "without a positive and a negative image of each; use another metric (top1, mean_per_class) or other lists"
+        )
 
 
 def compute_metric(name: str, scores: np.ndarray, labels: np.ndarray) -> float:

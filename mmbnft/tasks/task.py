@@ -1,19 +1,22 @@
 """A task: a downstream data set with one official split, its classes and its metric."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mmbnft.tasks.annotation import read_list
 from mmbnft.tasks.images import Images, JoinedImages, ListedImages
-from mmbnft.tasks.metrics import METRICS
+from mmbnft.tasks.metrics import check_metric, check_split
+from mmbnft.tasks.names import check_task_name
 from mmbnft.tasks.registry import TASKS
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices
 
+EXAMPLES = 5  # pairs of duplicates that a result names
 SPLITS = ("train", "val", "test")
 JOINED = {"trainval": ("train", "val"), "all": SPLITS}
 
@@ -29,9 +32,11 @@ class Task:
         splits: Images by `train`, `val` and `test`.
         split: Number of the official split.
         multi_label: Whether an image may carry several classes.
+        leakage_record: What task.json says about duplicates across its lists; `leakage` holds it against the images.
 
     Raises:
-        UserError: The metric is unknown or a class has no training image.
+        UserError: The name cannot be part of a file name; the metric is unknown, does not fit the kind of labels, or
+            has no value on val or test; labels do not fit the classes; or a class has no train or test image.
     """
 
     name: str
@@ -40,22 +45,43 @@ class Task:
     splits: dict[str, Images]
     split: int = 0
     multi_label: bool = False
+    leakage_record: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Check what would otherwise only show as a strange result."""
-        if self.metric not in METRICS:
-            raise UserError(f"task {self.name}: unknown metric {self.metric!r}; allowed: {choices(METRICS)}")
+        check_task_name(self.name)
+        check_metric(self.metric, self.multi_label, f"task {self.name}")
         missing = set(SPLITS) - set(self.splits)
         if missing:
             raise UserError(f"task {self.name}: the splits {choices(missing)} are missing; give all of {SPLITS}")
-        for split in ("train", "test"):
-            counts = class_counts(self.splits[split].labels, len(self.classes))
+        for split in SPLITS:
+            labels = self.splits[split].labels
+            self._check_labels(split, labels)
+            counts = class_counts(labels, len(self.classes))
+            if split != "train":
+                check_split(self.metric, counts, len(labels), self.classes, f"task {self.name}, {split}")
             empty = [self.classes[c] for c in np.flatnonzero(counts == 0)]
-            if empty:
+            if empty and split != "val":
                 raise UserError(
                     f"task {self.name}: {len(empty)} of {len(self.classes)} classes have no {split} image, e.g. "
                     f"{empty[0]!r}; give each class at least one or leave it out"
                 )
+
+    def _check_labels(self, split: str, labels: np.ndarray) -> None:
+        """Multi-hot rows belong to a multi-label task, class numbers to any other; both must fit the classes."""
+        classes = len(self.classes)
+        shape = f"(N, {classes}) multi-hot rows" if self.multi_label else "(N,) class numbers"
+        if labels.ndim != (2 if self.multi_label else 1) or (self.multi_label and labels.shape[1] != classes):
+            raise UserError(
+                f"task {self.name}: the {split} labels must be {shape}, got the shape {labels.shape}; set multi_label "
+                "and the classes as the labels are"
+            )
+        highest = 1 if self.multi_label else classes - 1
+        if len(labels) and not (labels.min() >= 0 and labels.max() <= highest):
+            raise UserError(
+                f"task {self.name}: the {split} labels run from {labels.min()} to {labels.max()}, but 0 to {highest} "
+                f"is allowed with {classes} classes; correct the labels or name every class"
+            )
 
     def images(self, split: str) -> Images:
         """The images of `train`, `val` or `test`, of `trainval`, or of `all` three."""
@@ -83,6 +109,20 @@ class Task:
                 "splits": {split: self.splits[split].content_hash for split in SPLITS},
             }
         )
+
+    @cached_property
+    def leakage(self) -> dict[str, Any] | None:
+        """Duplicates across the lists as found at preparation; None if nobody looked, or at other images.
+
+        Returns:
+            `exact` and `near` (number of pairs), `between` (the same by two splits, e.g. `train-test`),
+            `threshold_bits`, and `examples` (the first few pairs).
+        """
+        record = self.leakage_record
+        if record is None or record.get("contents") != {part: self.splits[part].content_hash for part in SPLITS}:
+            return None
+        kept = ("exact", "near", "between", "threshold_bits")
+        return {name: record[name] for name in kept} | {"examples": record["pairs"][:EXAMPLES]}
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -137,4 +177,5 @@ def list_task(
         part: ListedImages(read_list(lists / f"{part}.txt", len(names), multi_label), folder / "images")
         for part in SPLITS
     }
-    return Task(task_name, names, task_metric, dict(images), split, multi_label)
+    leakage = facts.get("leakage", {}).get("splits", {}).get(str(split))
+    return Task(task_name, names, task_metric, dict(images), split, multi_label, leakage)

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -78,7 +79,7 @@ def make_listed(tmp_path):
         splits = {}
         for part, names in lists.items():
             for name in names:
-                (tmp_path / "images" / name).write_bytes(b"")
+                (tmp_path / "images" / name).write_bytes(os.path.normpath(name).encode())
             lines = "".join(f"{name} {number % 2}\n" for number, name in enumerate(names))
             (tmp_path / f"{part}.txt").write_text(lines)
             splits[part] = ListedImages(read_list(tmp_path / f"{part}.txt", 2), tmp_path / "images")
@@ -88,7 +89,9 @@ def make_listed(tmp_path):
 
 
 def test_one_shared_file_is_enough_to_be_refused_and_is_named(make_listed):
-    refuse_shared_images(make_listed(train=["a", "b"], val=["b", "c"], test=["d", "e"]))  # val in train is no report
+    refuse_shared_images(make_listed(train=["a", "b"], val=["x", "c"], test=["d", "e"]))
+    with pytest.raises(UserError, match=r"1 of 2 val images are in train too, e\.g\. .*/b; a choice .* trained on"):
+        refuse_shared_images(make_listed(train=["a", "b"], val=["b", "c"], test=["d", "e"]))
     with pytest.raises(UserError, match=r"1 of 2 test images are in val too, e\.g\. .*/c; .* that were chosen on"):
         refuse_shared_images(make_listed(train=["a", "b"], val=["x", "c"], test=["c", "e"]))
     with pytest.raises(UserError, match=r"2 of 3 test images are in train too, e\.g\. .*/a; .* that were trained on"):
@@ -100,15 +103,31 @@ def test_equal_names_in_different_folders_are_different_images(make_listed, tmp_
     refuse_shared_images(task)
     (tmp_path / "other").mkdir()
     for name in ("a", "b"):
-        (tmp_path / "other" / name).write_bytes(b"")
+        (tmp_path / "other" / name).write_bytes(b"other" + name.encode())
     (tmp_path / "test.txt").write_text("a 0\nb 1\n")
     elsewhere = ListedImages(read_list(tmp_path / "test.txt", 2), tmp_path / "other")
     refuse_shared_images(dataclasses.replace(task, splits=task.splits | {"test": elsewhere}))
 
 
-def test_images_in_memory_are_compared_as_a_whole():
-    pictures = np.zeros((4, 2, 2, 3), np.uint8)
-    one, two = (ArrayImages(pictures + shade, np.array([0, 1, 0, 1])) for shade in (0, 1))
-    refuse_shared_images(Task("grey", ("a", "b"), "top1", dict(train=one, val=one, test=two)))
-    with pytest.raises(UserError, match="4 of 4 test images are in train too; a result"):
-        refuse_shared_images(Task("grey", ("a", "b"), "top1", dict(train=two, val=one, test=two)))
+def arrays(*shades):
+    pictures = np.stack([np.full((2, 2, 3), shade, np.uint8) for shade in shades])
+    return ArrayImages(pictures, np.arange(len(shades)) % 2)
+
+
+def test_images_in_memory_are_compared_one_by_one():
+    refuse_shared_images(Task("grey", ("a", "b"), "top1", dict(train=arrays(1, 2), val=arrays(3), test=arrays(4, 5))))
+    with pytest.raises(UserError, match="2 of 3 test images are in train too; a result"):
+        task = Task("grey", ("a", "b"), "top1", dict(train=arrays(1, 2), val=arrays(3), test=arrays(2, 1, 5)))
+        refuse_shared_images(task)
+
+
+def test_the_few_copies_of_a_public_data_set_are_left_to_the_leakage_check():
+    train = arrays(*range(40))
+    for copies in (2, 3):
+        test = arrays(*range(copies), *range(100, 140 - copies))
+        task = Task("grey", ("a", "b"), "top1", dict(train=train, val=arrays(99), test=test))
+        if copies == 2:
+            refuse_shared_images(task)  # 5 %
+        else:
+            with pytest.raises(UserError, match="3 of 40 test images are in train too"):
+                refuse_shared_images(task)
