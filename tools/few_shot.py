@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from mmbnft.evaluation.spec import load_config
-from mmbnft.fewshot.report import write_report
+from mmbnft.fewshot.report import summary, write_report
 from mmbnft.grid.few_shot import FewShotBenchmark, run_few_shot, task_from_text
 from mmbnft.results import read_results
 from mmbnft.utils.command import DictAction, run_command
@@ -56,8 +56,10 @@ def main() -> int:
     outcome = run_few_shot(benchmark, out, manifests=args.manifests, retry_failed=args.retry_failed, device=args.device)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
-    print(write_report(outcome.results, out / "few_shot.md"))
-    print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
+    write_report(outcome.results, out / "few_shot.md")
+    print(summary(outcome.results))
+    print(f"\n{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
+    print(f"tables with intervals and comparisons: {out / 'few_shot.md'}")
     return 1 if outcome.failures else 0
 
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from mmbnft.fewshot.grouped_network import GroupedNetwork, rows
+from mmbnft.fewshot.heads import build_optimizer
 from mmbnft.models.pooling import pooled_features
 from mmbnft.protocols import Phase, get_protocol, plan_phase
 from mmbnft.utils.errors import UserError
 
-_OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
 # Images of all groups in one pass of `predict`.
 _QUERY_ROWS = 256
 # Pixels of all groups in one batch. On a processor: maps of 64 channels at half the images' size then stay within
@@ -235,27 +235,20 @@ def _only_phase(protocol: str, norm_stats: str | None) -> Phase:
 class _Update:
     """An optimizer of torch's on the groups' values (G, P).
 
-    All of them are one tensor where the groups share a rate; SGD and Adam treat each value by itself. Otherwise each
-    group is a tensor with a rate of its own.
+    All of them are one tensor where the groups share a learning rate; the optimisers treat each value by itself.
+    Otherwise each group is a tensor with a learning rate of its own.
     """
 
     def __init__(self, config: dict[str, Any], flat: Tensor, groups: int) -> None:
-        options = dict(config)
-        build = _OPTIMIZERS.get(options.pop("type", None))
-        if build is None:
-            raise UserError(f"optimizer type must be one of {', '.join(_OPTIMIZERS)}, got {config.get('type')!r}")
-        rates = torch.as_tensor(options.pop("lr", math.nan), dtype=torch.float64).tolist()
-        if isinstance(rates, list) and len(rates) != groups:
-            raise UserError(f"lr must be one number or {groups}, one for each group, got {len(rates)}")
-        every = rates if isinstance(rates, list) else [rates]
-        if not all(math.isfinite(rate) and rate >= 0 for rate in every):
+        lr = torch.as_tensor(config.get("lr", math.nan), dtype=torch.float64).tolist()
+        if isinstance(lr, list) and len(lr) != groups:
+            raise UserError(f"lr must be one number or {groups}, one for each group, got {len(lr)}")
+        every = lr if isinstance(lr, list) else [lr]
+        if not all(math.isfinite(one) and one >= 0 for one in every):
             raise UserError(f"lr must be finite and 0 or more, got {config.get('lr')!r}")
-        self._parts = list(flat) if isinstance(rates, list) else [flat]
-        parts = [{"params": [part], "lr": rate} for part, rate in zip(self._parts, every, strict=True)]
-        try:
-            self._optimizer = build(parts, **options)
-        except (TypeError, ValueError) as error:
-            raise UserError(f"the optimizer {config!r} cannot be built: {error}") from error
+        self._parts = list(flat) if isinstance(lr, list) else [flat]
+        parts = [{"params": [part], "lr": one} for part, one in zip(self._parts, every, strict=True)]
+        self._optimizer = build_optimizer(parts, {**config, "lr": every[0]})
 
     def __call__(self, flat: Tensor) -> None:
         """Apply one step, given the gradients in `flat.grad`."""

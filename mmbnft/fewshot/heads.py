@@ -4,13 +4,20 @@ The score of a query is computed from its own features, row by row, without a ma
 same to the last bit whichever other queries are there.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import UserError, choices
 
+# Those that update every value by itself, so that many episodes may share one optimiser.
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "SGD": torch.optim.SGD,
+    "Adam": torch.optim.Adam,
+    "AdamW": torch.optim.AdamW,
+}
 # Values of the largest intermediate array.
 _CHUNK_VALUES = 1 << 24
 
@@ -87,17 +94,24 @@ def fit_linear(
     return weight.detach(), bias.detach()
 
 
-def build_optimizer(parameters: list[Tensor], optimizer: dict[str, Any]) -> torch.optim.Optimizer:
+def build_optimizer(parameters: Iterable[Tensor | dict[str, Any]], optimizer: dict[str, Any]) -> torch.optim.Optimizer:
     """A torch optimiser from `dict(type=..., lr=..., ...)`.
 
+    Args:
+        parameters: What it updates, or groups of it with settings of their own.
+        optimizer: `type`, one of `OPTIMIZERS`, and the arguments of that class.
+
     Raises:
-        UserError: The type is unknown or an argument does not fit.
+        UserError: The type is not among those, or an argument does not fit.
     """
     arguments = dict(optimizer)
-    kind = getattr(torch.optim, str(arguments.pop("type", None)), None)
+    build = OPTIMIZERS.get(str(arguments.pop("type", None)))
+    if build is None:
+        raise UserError(
+            f"the optimiser type of episodes must be one of {choices(OPTIMIZERS)}, which treat every value by itself, "
+            f"got {optimizer.get('type')!r}"
+        )
     try:
-        if kind is None:
-            raise TypeError("torch.optim has no such class")
-        return kind(parameters, **arguments)
+        return build(parameters, **arguments)
     except (TypeError, ValueError) as error:
         raise UserError(f"the optimiser {optimizer} cannot be built: {error}; see torch.optim") from error

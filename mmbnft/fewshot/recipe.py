@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmbnft.fewshot.heads import build_optimizer
 from mmbnft.recipes.recipe import WORKERS_MOVED
 from mmbnft.utils.errors import UserError, choices
 
@@ -27,7 +28,8 @@ class FewShotRecipe:
         epochs: Passes over the support set of an episode.
         batch_size: Support images of a step; None or more than there are takes all of them. An epoch has
             ceil(M / batch_size) full batches; the last is filled up from the epoch's own beginning.
-        optimizer: Class name in torch.optim as `type`, `lr`, and further arguments; the rate is constant.
+        optimizer: `type` (`SGD`, `Adam` or `AdamW`), `lr`, and further arguments of torch's class; the learning rate
+            is constant.
         search: Values to choose from on validation episodes, by `lr`, `weight_decay` (of the optimiser) or `steps`;
             every combination is one trial. Empty: no search.
         penalties: Weights of the squared norm in logistic regression (1 / C of scikit-learn) to choose from; as many
@@ -55,9 +57,6 @@ class FewShotRecipe:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < least):
                 raise UserError(f"{name} of recipe {self.name!r} must be a whole number from {least}, got {value!r}")
-        kind = self.optimizer.get("type")
-        if not (isinstance(kind, str) and isinstance(getattr(torch.optim, kind, None), type)):
-            raise UserError(f"optimizer of recipe {self.name!r} needs the name of a torch.optim class, got {kind!r}")
         self._check_values("lr of the optimizer", [self.optimizer.get("lr")])
         self._check_values("penalties", self.penalties)
         for name, values in self.search.items():
@@ -69,6 +68,15 @@ class FewShotRecipe:
                 f"recipe {self.name!r} must try as many penalties as other trials, so that every method has the same "
                 f"choice, got {len(self.penalties)} and {len(self.trials())}"
             )
+        for trial in self.trials():
+            self._check_optimizer(trial)
+
+    def _check_optimizer(self, trial: Trial) -> None:
+        """Build the optimiser of a trial once, so that what it refuses shows before anything runs."""
+        try:
+            build_optimizer([torch.zeros(1, requires_grad=True)], self.optimizer_of(trial))
+        except UserError as error:
+            raise UserError(f"optimizer of recipe {self.name!r}: {error}") from error
 
     def _check_values(self, what: str, values: Any, zero: bool = False, whole: bool = False) -> None:
         kind = int if whole else (int, float)

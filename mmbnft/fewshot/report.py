@@ -1,7 +1,7 @@
 """Tables of few-shot results in Markdown, and paired comparisons on the same episodes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ class Board:
         recipe: Recipe name.
         manifest: Hex hash of the episodes.
         accuracies: (checkpoint, method) to accuracies (E,) in percent.
+        diverged: (checkpoint, method) to the numbers of episodes that diverged, where there are any.
     """
 
     task: str
@@ -54,6 +55,7 @@ class Board:
     recipe: str
     manifest: str
     accuracies: dict[tuple[str, str], Array]
+    diverged: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
     @property
     def checkpoints(self) -> list[str]:
@@ -114,6 +116,8 @@ def boards(results: Sequence[Result]) -> list[Board]:
         if cell in board.accuracies:
             raise UserError(f"{cell[1]} of {cell[0]} on {result.task} stands twice; take results of one version only")
         board.accuracies[cell] = np.array(details["accuracies"], float)
+        if details.get("diverged_episodes"):
+            board.diverged[cell] = list(details["diverged_episodes"])
     if not found:
         raise UserError("there is no successful few-shot result to show; run tools/few_shot.py first")
     return list(found.values())
@@ -138,6 +142,39 @@ def write_report(results: Sequence[Result], path: Path | None = None) -> str:
     return text
 
 
+def summary(results: Sequence[Result]) -> str:
+    """Mean accuracies of all successful results as aligned text, narrow enough for a terminal; empty if there are none.
+
+    Args:
+        results: Results of a few-shot benchmark.
+    """
+    if not any(result.status == "ok" for result in results):
+        return ""
+    return "\n\n".join(_summary(board) for board in boards(results))
+
+
+def _summary(board: Board) -> str:
+    settings, methods = board.settings, board.methods
+    widest = max(half_width(values) for values in board.accuracies.values())
+    rows = [["", *methods]]
+    for checkpoint in board.checkpoints:
+        cells = (board.accuracies.get((checkpoint, method)) for method in methods)
+        rows.append([checkpoint, *("-" if values is None else f"{values.mean():.1f}" for values in cells)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    problem = f"{board.task}, {settings.n_way}-way {settings.k_shot}-shot"
+    table = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return "\n".join([f"{problem}: mean accuracy in %, each ± {widest:.1f} at most", *table, *_diverged(board)])
+
+
+def _diverged(board: Board) -> list[str]:
+    """One line for each run of which episodes diverged."""
+    return [
+        f"- {method} of {checkpoint} diverged in {len(numbers)} of {len(board.accuracies[checkpoint, method])} "
+        f"episodes, which count as chance: {', '.join(map(str, numbers[:10]))}{', ...' if len(numbers) > 10 else ''}."
+        for (checkpoint, method), numbers in sorted(board.diverged.items())
+    ]
+
+
 def _board(board: Board) -> str:
     settings = board.settings
     count = len(next(iter(board.accuracies.values())))
@@ -158,7 +195,8 @@ def _board(board: Board) -> str:
     for reference in REFERENCES:
         if reference in board.methods and len(board.methods) > 1:
             lines += _between_methods(board, reference)
-    return "\n".join([*lines, *_between_checkpoints(board)])
+    diverged = _diverged(board)
+    return "\n".join([*lines, *_between_checkpoints(board), *(["", *diverged] if diverged else [])])
 
 
 def _between_methods(board: Board, reference: str) -> list[str]:

@@ -161,14 +161,14 @@ def execute_episodes(
         advance: Called with the number of episodes just finished.
 
     Raises:
-        UserError: The method has no meaning for the network, there is a choice but no validation episode, or scores
-            are not finite.
+        UserError: The method has no meaning for the network, or there is a choice but no validation episode.
+        DivergedError: Every episode diverges.
     """
     watch = Stopwatch(subject.images.device)
     run = EpisodeRun(Method.named(spec.method), spec.recipe, manifest, subject, advance)
     trial, search = run.choose()
-    accuracies = run.accuracies("test", trial)
-    mean = mean_accuracy(accuracies)
+    outcome = run.accuracies("test", trial)
+    mean = mean_accuracy(outcome.values)
     details = {
         "config": dataclasses.asdict(spec),
         "versions": compat.versions(),
@@ -181,7 +181,8 @@ def execute_episodes(
         "chosen_on": f"episodes of other {manifest.draw.apart_by}" if search else None,
         "chosen": trial,
         "search": search,
-        "accuracies": [round(float(value), 9) for value in accuracies],
+        "accuracies": [round(float(value), 9) for value in outcome.values],
+        "diverged_episodes": outcome.diverged,
         "interval_95": mean.half_width,
         "bootstrap_95": [mean.low, mean.high],
     }
@@ -202,6 +203,19 @@ def execute_episodes(
         ),
         details=details,
     )
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """What a method reached on some episodes.
+
+    Attributes:
+        values: (E,) percent.
+        diverged: Numbers of the episodes whose adaptation diverged.
+    """
+
+    values: np.ndarray
+    diverged: list[int]
 
 
 class EpisodeRun:
@@ -240,55 +254,76 @@ class EpisodeRun:
         return self.recipe.trials()
 
     def choose(self) -> tuple[Trial, list[dict[str, Any]]]:
-        """The trial with the best mean on the validation episodes, the first of equals, and what each one reached.
+        """The trial to take to the test episodes, and what each one reached on the validation episodes.
+
+        Trials under which no validation episode diverges come first, or else those with the fewest; among them the
+        highest mean counts, then the lower learning rate, then the order of the recipe.
 
         Raises:
-            UserError: There is a choice but no validation episode, or every trial failed.
+            UserError: There is a choice but no validation episode.
+            DivergedError: Under no trial any validation episode stays finite.
         """
         trials = self.trials()
         if len(trials) == 1:
             return trials[0], []
         if self.manifest.draw.validation is None:
             raise UserError("a recipe with a search needs validation episodes; set validation of the episodes above 0")
-        search: list[dict[str, Any]] = []
-        for trial in trials:
-            try:
-                search.append({**trial, "accuracy": float(np.mean(self.accuracies("validation", trial)))})
-            except UserError as error:
-                search.append({**trial, "accuracy": None, "reason": str(error)})
+        search = [{**trial, **self._validated(trial)} for trial in trials]
         finished = [entry for entry in search if entry["accuracy"] is not None]
         if not finished:
             raise DivergedError(f"every trial of the search failed; the last: {search[-1]['reason']}")
-        best = max(finished, key=lambda entry: entry["accuracy"])
+        best = min(finished, key=lambda entry: (entry["diverged"], -entry["accuracy"], entry.get("lr", 0.0)))
         return {name: best[name] for name in trials[0]}, search
 
-    def accuracies(self, part: str, trial: Trial) -> np.ndarray:
-        """(E,) share of the queries of each episode that are classified correctly, in percent.
+    def _validated(self, trial: Trial) -> dict[str, Any]:
+        """Mean accuracy of a trial on the validation episodes and how many diverged, or why there is none."""
+        try:
+            outcome = self.accuracies("validation", trial)
+        except UserError as error:
+            return {"accuracy": None, "reason": str(error)}
+        return {"accuracy": float(np.mean(outcome.values)), "diverged": len(outcome.diverged)}
+
+    def accuracies(self, part: str, trial: Trial) -> Accuracies:
+        """Share of the queries of each episode that are classified correctly.
+
+        An episode diverges if its adapted model gives a support image a score that is not finite: its queries have no
+        say in that. It counts with the accuracy of chance, as a model that knows nothing.
 
         Raises:
-            DivergedError: A score is not finite.
+            DivergedError: Every episode diverges.
         """
         episodes = self.manifest.parts[part]
         truth = np.repeat(np.arange(self.ways), self.manifest.settings.queries)
-        right = []
-        size = self._episodes_at_once()
-        for span in chunks(len(episodes), size):
-            scores = self.scores(episodes, span, trial).cpu().numpy()
-            wrong = np.flatnonzero(~np.isfinite(scores).all(axis=(1, 2)))
-            if len(wrong):
-                raise DivergedError(
-                    f"scores of {part} episode {span[int(wrong[0])]} are not finite under {trial or 'the recipe'}; "
-                    "lower the rate or check the checkpoint"
-                )
-            right.append(np.mean(scores.argmax(axis=2) == truth, axis=1))
+        values: list[np.ndarray] = []
+        diverged: list[int] = []
+        for span in chunks(len(episodes), self._episodes_at_once()):
+            classify = self.adapt(episodes, span, trial)
+            lost = ~_finite(classify(episodes.support))
+            scores = classify(episodes.queries)
+            right = (scores.argmax(dim=2).cpu().numpy() == truth) & torch.isfinite(scores).all(dim=2).cpu().numpy()
+            values.append(np.where(lost, 1.0 / self.ways, right.mean(axis=1)))
+            diverged += [span[index] for index in np.flatnonzero(lost).tolist()]
             self.advance(len(span))
-        return 100.0 * np.concatenate(right)
+        if len(diverged) == len(episodes):
+            raise DivergedError(
+                f"scores are not finite in any of the {len(episodes)} {part} episodes under {trial or 'the recipe'}; "
+                "lower the learning rate or check the checkpoint"
+            )
+        return Accuracies(100.0 * np.concatenate(values), diverged)
 
     def scores(self, episodes: Episodes, span: range, trial: Trial) -> Tensor:
         """Scores (E, N * Q, N) of the queries, class after class, of the episodes in `span`.
 
         Queries touch neither parameters nor statistics, and what comes out for one does not depend, to the last bit, on
         which others there are.
+        """
+        return self.adapt(episodes, span, trial)(episodes.queries)
+
+    def adapt(self, episodes: Episodes, span: range, trial: Trial) -> Callable[[np.ndarray], Tensor]:
+        """Adapt to the support sets of the episodes in `span`.
+
+        Returns:
+            From image numbers of all episodes (all, N, images) to scores (E, N * images, N) of those in `span`.
         """
         compute = self._by_features if self.method.protocol is None else self._by_network
         return compute(episodes, span, trial)
@@ -306,35 +341,38 @@ class EpisodeRun:
         labels = torch.arange(self.ways).repeat_interleave(self.shots)
         return labels.expand(episodes, -1).contiguous().to(self.subject.images.device)
 
-    def _by_features(self, episodes: Episodes, span: range, trial: Trial) -> Tensor:
-        support, queries = (
-            self.subject.features[torch.from_numpy(self.subject.images.places(_flat(numbers, span)))]
-            for numbers in (episodes.support, episodes.queries)
-        )
-        labels = self._labels(len(span))
-        if self.method.name == NEAREST_MEAN:
-            return nearest_mean(support, labels, queries, self.ways)
-        if self.method.name == LOGISTIC:
-            weight, bias = fit_logistic(support.double(), labels, self.ways, trial["penalty"])
-            return linear_scores(queries.double(), weight, bias)
-        steps, batches = self._steps(trial, span)
-        optimizer = self.recipe.optimizer_of(trial)
-        return linear_scores(queries, *fit_linear(support, labels, self.ways, optimizer, steps, batches))
+    def _by_features(self, episodes: Episodes, span: range, trial: Trial) -> Callable[[np.ndarray], Tensor]:
+        def features(numbers: np.ndarray) -> Tensor:
+            return self.subject.features[torch.from_numpy(self.subject.images.places(_flat(numbers, span)))]
 
-    def _by_network(self, episodes: Episodes, span: range, trial: Trial) -> Tensor:
+        support, labels = features(episodes.support), self._labels(len(span))
+        if self.method.name == NEAREST_MEAN:
+            return lambda numbers: nearest_mean(support, labels, features(numbers), self.ways)
+        if self.method.name == LOGISTIC:
+            exact = fit_logistic(support.double(), labels, self.ways, trial["penalty"])
+            return lambda numbers: linear_scores(features(numbers).double(), *exact)
+        steps, batches = self._steps(trial, span)
+        head = fit_linear(support, labels, self.ways, self.recipe.optimizer_of(trial), steps, batches)
+        return lambda numbers: linear_scores(features(numbers), *head)
+
+    def _by_network(self, episodes: Episodes, span: range, trial: Trial) -> Callable[[np.ndarray], Tensor]:
         images = self.subject.images
         adapter = make_adapter(self.subject.backbone, self.method, len(span), self.ways)
         steps, batches = self._steps(trial, span)
         support = images.tensor(_flat(episodes.support, span))
         adapter.fit(support, self._labels(len(span)), self.recipe.optimizer_of(trial), steps, batches)
-        queries = images.tensor(_flat(episodes.queries, span))
-        return adapter.predict(queries)
+        return lambda numbers: adapter.predict(images.tensor(_flat(numbers, span)))
 
     def _steps(self, trial: Trial, span: range) -> tuple[int, Tensor | None]:
         support = self.ways * self.shots
         steps, batches = self.recipe.batches(support, trial, self.manifest.settings.seed, span)
         self.images_seen += steps * len(span) * (support if batches is None else batches.shape[2])
         return steps, batches
+
+
+def _finite(scores: Tensor) -> np.ndarray:
+    """Which episodes have finite scores (E, images, N) only."""
+    return np.asarray(torch.isfinite(scores).all(dim=2).all(dim=1).cpu().numpy())
 
 
 def _flat(numbers: np.ndarray, span: range) -> np.ndarray:

@@ -31,7 +31,7 @@ from mmbnft.fewshot.run import METRIC
 from mmbnft.grid.grid import Outcome
 from mmbnft.grid.plan import read_grid, task_config
 from mmbnft.grid.store import ResultStore
-from mmbnft.hooks import progress_bar
+from mmbnft.hooks import progress_bar, report
 from mmbnft.results import Result, results_table
 from mmbnft.tasks import TASKS, ImageCache, Task, build_task
 from mmbnft.utils import files
@@ -120,7 +120,16 @@ def task_from_text(text: str) -> dict[str, Any]:
 
 
 def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:
-    """Where the episodes of a task are kept; one name for each kind of episode, so that a change is noticed."""
+    """Where the episodes of a task are kept; one name for each kind of episode, so that a change is noticed.
+
+    Raises:
+        UserError: The task's name is no part of a file name.
+    """
+    if not task.name or set(task.name) & set("/\\\0"):
+        raise UserError(
+            f"episodes cannot be kept under the task name {task.name!r}, which names a path; use letters, digits, "
+            "'-', '_' and '.' in task.json"
+        )
     return folder / f"{task.name}__split{task.split}__{settings.name}__{settings.pool}__seed{settings.seed}.jsonl"
 
 
@@ -167,7 +176,8 @@ def run_few_shot(
             for result in plan.run(left, place, bar):
                 store.write(result)
                 note = f"{result.value:.1f} %" if result.value is not None else f"failed: {result.reason}"
-                bar.update(done, advance=1, note=f"{result.checkpoint} {result.task} {result.protocol}: {note}"[:70])
+                report(bar, f"{result.checkpoint} {result.task} {result.protocol}: {note}")
+                bar.advance(done)
             executed += len(left)
     results = tuple(store.select(keys))
     files.write_text(out / "results.csv", results_table(results).to_csv(index=False))

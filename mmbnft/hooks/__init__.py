@@ -2,7 +2,7 @@
 
 from mmbnft.hooks.audit_hook import ProtocolAuditHook
 from mmbnft.hooks.finite_loss_hook import FiniteLossHook
-from mmbnft.hooks.progress_hook import ProgressHook, progress_bar
+from mmbnft.hooks.progress_hook import ProgressHook, progress_bar, report
 from mmbnft.hooks.protocol_hook import ProtocolHook, bare_model
 from mmbnft.hooks.result_hook import ResultHook
 from mmbnft.hooks.wandb_hook import BnftWandbHook
@@ -16,4 +16,5 @@ __all__ = [
     "ResultHook",
     "bare_model",
     "progress_bar",
+    "report",
 ]

@@ -6,23 +6,37 @@ from typing import Any
 from mmcv.runner import HOOKS, Hook, master_only
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from mmbnft.utils.errors import UserError
 
+_NARROW = 80  # columns of a terminal in which every part has its least width
+
 
 def progress_bar(disable: bool = False) -> Progress:
-    """The one look of progress in this project: label, bar, count, rate and remaining time, on standard error."""
+    """The one look of progress in this project: label, bar, count, note and remaining time, on standard error.
+
+    A line is as wide as the terminal at most: label and note are cut, the bar never. Where standard error is no
+    terminal nothing is drawn; what `report` prints is all there is.
+    """
+    console = Console(file=sys.stderr)
+    third = max(0, console.width - _NARROW) // 3
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=20 + third)),
+        BarColumn(bar_width=10 + third),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=18 + third)),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-        disable=disable,
+        console=console,
+        disable=disable or not console.is_terminal,
     )
+
+
+def report(bar: Progress, line: str) -> None:
+    """Print one line above the bar, or alone where standard error is no terminal."""
+    bar.console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 @HOOKS.register_module()

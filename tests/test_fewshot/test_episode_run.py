@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestCentroid
 
 from mmbnft.fewshot import EpisodeSettings, Method, execute_episodes, open_manifest, prepare_subject
 from mmbnft.fewshot.batching import in_fixed_batches
-from mmbnft.fewshot.run import EpisodeRun
+from mmbnft.fewshot.run import Accuracies, EpisodeRun
 from mmbnft.fewshot.sequential import SequentialAdapter
 from mmbnft.results import read_result, write_result
 from mmbnft.tasks import build_task
@@ -66,7 +66,7 @@ def test_in_one_shape_a_network_gives_one_answer_per_image(subject):
 
 def test_accuracies_are_those_of_an_oracle_on_the_features(recipe, manifest, subject):
     run = EpisodeRun(Method.named("nearest_mean"), recipe, manifest, subject)
-    found = run.accuracies("test", {})
+    found = run.accuracies("test", {}).values
     features = dict(zip(manifest.images().tolist(), subject.features.numpy(), strict=True))
     for accuracy, support, queries in zip(found, manifest.draw.test.support, manifest.draw.test.queries, strict=True):
         truth = np.repeat(np.arange(3), 2), np.repeat(np.arange(3), 3)
@@ -81,7 +81,7 @@ def test_the_trial_that_is_best_on_validation_is_taken(recipe, manifest, subject
 
     def accuracies(part, trial):
         asked.append((part, trial["lr"]))
-        return np.array([60.0, 70.0]) if trial["lr"] == 0.1 else np.array([60.0, 69.0])
+        return Accuracies(np.array([60.0, 70.0]) if trial["lr"] == 0.1 else np.array([60.0, 69.0]), [])
 
     monkeypatch.setattr(run, "accuracies", accuracies)
     trial, search = run.choose()
@@ -137,7 +137,9 @@ def test_scores_that_are_no_numbers_fail_the_run_not_the_search_of_another_rate(
     assert result.details["search"][0]["accuracy"] is None
     assert "not finite" in result.details["search"][0]["reason"]
     wilder = make_spec("finetune", dataclasses.replace(wild, search=dict(lr=[1e30, 2e30])))
-    with pytest.raises(DivergedError, match="every trial of the search failed; the last: scores of validation episode"):
+    with pytest.raises(
+        DivergedError, match="every trial of the search failed; the last: scores are not finite in any of the 2"
+    ):
         execute_episodes(wilder, shapes, manifest, subject, "k")
 
 

@@ -82,6 +82,8 @@ def test_a_score_does_not_depend_on_other_queries_to_the_last_bit(width):
 
 def test_an_impossible_optimiser_is_one_sentence():
     values = [torch.zeros(1, requires_grad=True)]
-    for optimizer in (dict(type="Nothing", lr=1.0), dict(lr=1.0), dict(type="SGD", lr=1.0, mass=2)):
-        with pytest.raises(UserError, match="the optimiser .* cannot be built: .*; see torch.optim"):
+    unknown, unfit = "must be one of Adam, AdamW, SGD, .*", "the optimiser .* cannot be built: .*; see torch.optim"
+    cases = [(dict(type="Nothing", lr=1.0), unknown), (dict(lr=1.0), unknown), (dict(type="SGD", lr=1, mass=2), unfit)]
+    for optimizer, words in cases:
+        with pytest.raises(UserError, match=words):
             build_optimizer(values, optimizer)

@@ -61,7 +61,9 @@ def test_options_reach_the_episodes_and_tables_come_from_the_files(run, tmp_path
     assert "8 runs executed, 0 found done" in done.stdout
     table = (tmp_path / "out" / "few_shot.md").read_text()
     assert "### leaves, 3-way 1-shot" in table
-    assert table in done.stdout
+    assert f"tables with intervals and comparisons: {tmp_path / 'out' / 'few_shot.md'}" in done.stdout
+    assert "leaves, 3-way 1-shot: mean accuracy in %" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
     shown = run("--table", tmp_path / "out" / "results")
     assert (shown.returncode, shown.stdout.strip()) == (0, table.strip())
 
