@@ -30,9 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="data-loading processes (default: as many as the data are worth)")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument(
-        "--wandb", choices=["auto", "online", "offline", "off"], help="default auto: online if logged in"
-    )
+    parser.add_argument("--wandb", choices=["auto", "online", "offline", "off"], help="default: offline")
     parser.add_argument("--wandb-project", "--wandb_project")
     parser.add_argument("--wandb-run-name", "--wandb_run_name")
     parser.add_argument("--tensorboard", action="store_true", default=None, help="write TensorBoard files")

@@ -122,9 +122,15 @@ def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any
     """
     try:
         return build(config)
-    except (KeyError, TypeError, AssertionError, AttributeError) as error:
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError, AssertionError, AttributeError) as error:
+        norm = config.get("norm_cfg", config.get("backbone", {}).get("norm_cfg")) or {}
+        # The host only asserts that the number is there, without a word.
+        lacks_groups = norm.get("type") == "GN" and "num_groups" not in norm
+        reason = "norm_cfg of type GN needs num_groups, a divisor of every layer's channels" if lacks_groups else error
         raise UserError(
-            f"the model {config.get('type')!r} cannot be built: {error}; check its configuration"
+            f"the model {config.get('type')!r} cannot be built: {reason}; check its configuration"
         ) from error
 
 

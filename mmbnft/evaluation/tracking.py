@@ -17,7 +17,7 @@ class Tracking:
     """Settings of `tracking = dict(...)` in a configuration.
 
     Attributes:
-        wandb: `auto` (online where logged in, else offline), `online`, `offline` or `off`.
+        wandb: `auto` (offline, unless the variable WANDB_MODE asks for online), `online`, `offline` or `off`.
         project: W&B project.
         name: W&B run name; W&B invents one if None.
         tensorboard: Whether to write TensorBoard files too.

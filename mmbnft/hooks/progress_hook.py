@@ -5,12 +5,28 @@ from typing import Any
 
 from mmcv.runner import HOOKS, Hook, master_only
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
+from rich.text import Text
 
 from mmbnft.utils.errors import UserError
 
 _NARROW = 80  # columns of a terminal in which every part has its least width
+
+
+class _Left(TimeRemainingColumn):
+    """The remaining time; nothing where all is done, which is not the end of the run."""
+
+    def render(self, task: Task) -> Text:
+        return Text("") if task.finished else Text("left ") + super().render(task)
 
 
 def progress_bar(disable: bool = False) -> Progress:
@@ -27,8 +43,7 @@ def progress_bar(disable: bool = False) -> Progress:
         MofNCompleteColumn(),
         TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=18 + third)),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(),
         console=console,
         disable=disable or not console.is_terminal,
     )

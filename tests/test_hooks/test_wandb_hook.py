@@ -9,19 +9,24 @@ from mmbnft.hooks.wandb_hook import resolve_mode
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch, tmp_path):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
 
 
-def test_auto_is_offline_without_an_account_and_online_with_a_key(monkeypatch):
+def test_auto_is_offline_unless_the_variable_says_otherwise(monkeypatch):
     assert resolve_mode("auto") == "offline"
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    assert resolve_mode("auto") == "offline"
+    monkeypatch.setenv("WANDB_MODE", "online")
     assert resolve_mode("auto") == "online"
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert resolve_mode("auto") == "off"
 
 
-def test_auto_is_online_after_wandb_login(tmp_path):
+def test_online_works_after_wandb_login(tmp_path):
     (tmp_path / "netrc").write_text("machine api.wandb.ai\n  login user\n  password secret\n")
     (tmp_path / "netrc").chmod(0o600)
-    assert resolve_mode("auto") == "online"
+    assert resolve_mode("online") == "online"
 
 
 def test_real_offline_run_holds_config_steps_and_summary(start, small_model, tmp_path):
@@ -40,7 +45,7 @@ def test_steps_grow_over_the_phases_of_a_protocol(start, small_model, tmp_path, 
     fake = types.SimpleNamespace(summary=summary, finish=lambda: None)
     fake.log = lambda tags, step: logged.append((step, tags))
     opened = []
-    monkeypatch.setattr("mmbnft.hooks.wandb_hook.wandb.init", lambda **options: opened.append(options) or fake)
+    monkeypatch.setattr("wandb.init", lambda **options: opened.append(options) or fake)
     hook = BnftWandbHook(interval=1, folder=str(tmp_path), finish=False)
     start(small_model("linear"), [(hook, "VERY_LOW")])
     del hook.priority

@@ -5,8 +5,11 @@ import sys
 
 import pytest
 import torch
+from mmselfsup.models.builder import build_backbone
 from torch import nn
 
+from mmbnft.evaluation.network import built
+from mmbnft.utils.errors import UserError
 from mmbnft.utils.memory_format import memory_format
 
 CPU = torch.device("cpu")
@@ -46,3 +49,15 @@ for protocol in ("bn", "finetune"):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("norm", "sentence"),
+    [
+        (dict(type="GN"), "norm_cfg of type GN needs num_groups"),
+        (dict(type="GN", num_groups=3), "num_channels .* must be divisible by num_groups"),
+    ],
+)
+def test_groups_that_do_not_fit_are_one_sentence(norm, sentence):
+    with pytest.raises(UserError, match=sentence):
+        built(build_backbone, dict(type="ResNet", depth=18, base_channels=8, stem_channels=8, norm_cfg=norm))
