@@ -9,7 +9,7 @@ from torch import nn
 
 from mmbnft.evaluation.folding import folded
 from mmbnft.evaluation.network import Network, image_dataset
-from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.evaluation.spec import RANDOM, RunSpec, is_frozen
 from mmbnft.models import pooled_features
 from mmbnft.tasks import ImageCache, Images, ListedImages, SplitLedger, TaskDataset, collect
 from mmbnft.utils import files
@@ -25,8 +25,7 @@ PARTS = {"trainval": ("train", "val")}
 
 def backbone_is_frozen(network: Network) -> bool:
     """Whether nothing in the backbone ever changes under the protocol."""
-    phases = network.backbone.protocol.phases
-    return all(phase.train == "head" and phase.norm_stats == "frozen" for phase in phases)
+    return is_frozen(network.backbone.protocol)
 
 
 def features_suffice(network: Network, dataset: TaskDataset) -> bool:

@@ -48,6 +48,8 @@ class RunOptions:
         cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs
             may share; None makes them each time.
         cache_limit: Bytes that each folder in `cache` may take.
+        val_interval: Epochs between two evaluations on val while a trial, or with fit_on='train' the reported model,
+            is trained; 0 for none. They are kept in the curve and change nothing.
         workers: Data-loading processes; None for as many as the data are worth, see `loading_workers`.
     """
 
@@ -62,6 +64,7 @@ class RunOptions:
     cache: Path | None = None
     cache_limit: int = CACHE_LIMIT
     workers: int | None = 0
+    val_interval: int = 0
 
     @property
     def images(self) -> ImageCache | None:
@@ -177,7 +180,7 @@ class _Run:
         trials = self.spec.recipe.trials()
         if len(trials) == 1:
             return trials[0]
-        ladder, search = self.spec.recipe.ladder(), self.session.search
+        ladder, search = self.spec.recipe.rounds(), self.session.search
         while (turn := ladder.next([entry["val"] for entry in search])) is not None:
             entry: dict[str, Any] = {"trial": turn.trial, **trials[turn.trial], "length": turn.length}
             recipe = self.spec.recipe.shortened(turn.length)
@@ -207,6 +210,7 @@ class _Run:
             partial(self.session.save, label) if self.options.save_state else None,
             self.options.accumulation,
             self.options.workers or 0,
+            self.options.val_interval,
         )
         # A model that trains on val must not be watched on it.
         score = self._val if split == "train" else None
@@ -239,7 +243,7 @@ class _Run:
             return None
         return {
             "unit": "epochs" if recipe.epochs else "steps",
-            "allowed": recipe.ladder().budget,
+            "allowed": recipe.rounds().budget,
             "whole_grid": len(recipe.trials()) * recipe.length,
             "images": sum(entry.get("images", 0) for entry in search),
         }

@@ -1,23 +1,33 @@
 """What determines one run, and the content hash it is named by."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import PIL
+import torchvision
 from mmcv import Config
 
 from mmbnft.evaluation.proxies import SCORES
-from mmbnft.protocols import get_protocol
+from mmbnft.protocols import Protocol, get_protocol
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
+from mmbnft.recipes.settings import Images, Probe, Search, Training, names_of, stated
 from mmbnft.results import RESULTS_VERSION
 from mmbnft.tasks import Task
+from mmbnft.tasks.decoding import decoding_versions
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import file_identity
+from mmbnft.zoo.sources import resolve
 
 RANDOM = "random"
+# Settings of a recipe that each arm uses.
+ARMS: dict[str, tuple[type, ...]] = {
+    "scored": (Images,),
+    "probed": (Images, Probe),
+    "trained": (Images, Training, Search),
+}
 SETTINGS = ("model", "task", "protocol", "recipe", "checkpoint", "split", "seed", "allow_partial")
 ALIASES = {"load_from": "checkpoint"}
 IGNORED = ("custom_imports", "work_dir", "tracking")
@@ -80,21 +90,72 @@ class RunSpec:
         Raises:
             UserError: The checkpoint does not exist.
         """
-        identity = RANDOM if self.checkpoint == RANDOM else file_identity(self.checkpoint, root=weights_root)[1]
-        protocol = self.protocol if self.is_score else dataclasses.asdict(get_protocol(self.protocol))["phases"]
+        recipe = stated(self.recipe, names_of(*ARMS[self.arm]))
         return files.sha256_json(
             {
-                "checkpoint": identity,
-                "task": {"name": task.name, "classes": task.classes, "metric": task.metric, "lists": task.hashes},
-                "model": self.model,
-                "protocol": protocol,
-                "recipe": {k: v for k, v in dataclasses.asdict(self.recipe).items() if k != "remark"},
+                "arm": self.arm,
+                "adaptation": self._adaptation,
+                "checkpoint": checkpoint_facts(self.checkpoint, weights_root, "normalisation" not in recipe),
+                "task": task.content_hash,
+                "libraries": image_libraries(task, [*self.recipe.test_pipeline, *recipe.get("train_pipeline", [])]),
+                "model": self.model if self.arm == "trained" else self.model["backbone"],
+                "recipe": recipe,
                 "seed": self.seed,
                 "split": self.split,
                 "allow_partial": self.allow_partial,
                 "results_version": RESULTS_VERSION,
             }
         )
+
+    @property
+    def arm(self) -> str:
+        """How the run makes its result, a key of `ARMS`."""
+        if self.is_score:
+            return "scored"
+        return "probed" if self.recipe.probe is not None and is_frozen(get_protocol(self.protocol)) else "trained"
+
+    @property
+    def _adaptation(self) -> Any:
+        """What the name of the protocol or score stands for; a probe is the same under every protocol that has one."""
+        if self.arm == "trained":
+            return [stated(phase) for phase in get_protocol(self.protocol).phases]
+        return self.protocol if self.arm == "scored" else None
+
+
+def is_frozen(protocol: Protocol) -> bool:
+    """Whether nothing in the backbone ever changes under the protocol."""
+    return all(phase.train == "head" and phase.norm_stats == "frozen" for phase in protocol.phases)
+
+
+def checkpoint_facts(checkpoint: str, weights_root: Path, normalised: bool) -> dict[str, Any]:
+    """What a key says of a checkpoint: content of its file and, where inputs follow it, its input normalisation.
+
+    Args:
+        checkpoint: Catalogue id, weight file, or `random`.
+        weights_root: Folder of the catalogue's files.
+        normalised: Whether inputs are normalised as the checkpoint says.
+
+    Raises:
+        UserError: The checkpoint does not exist.
+    """
+    if checkpoint == RANDOM:
+        return {"content": RANDOM}
+    entry = resolve(checkpoint, None, weights_root).entry
+    known = entry.normalisation if entry is not None and normalised else None
+    content = {"content": file_identity(checkpoint, root=weights_root)[1]}
+    return content if known is None else content | {"normalisation": known.to_dict()}
+
+
+def image_libraries(task: Task, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+    """Versions of the libraries between a task's images and the network's input.
+
+    Args:
+        task: The task; images in memory need no decoding.
+        pipeline: Transforms before conversion and normalisation; without one none is transformed.
+    """
+    decoded = {} if all(images.in_memory for images in task.splits.values()) else decoding_versions()
+    transformed = {"PIL": PIL.__version__, "torchvision": torchvision.__version__} if pipeline else {}
+    return decoded | transformed
 
 
 def _check_protocol(name: str) -> None:

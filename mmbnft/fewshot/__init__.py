@@ -3,7 +3,7 @@
 from mmbnft.fewshot.manifest import Manifest, open_manifest, read_manifest, write_manifest
 from mmbnft.fewshot.methods import FEATURE_METHODS, Method
 from mmbnft.fewshot.recipe import FewShotRecipe
-from mmbnft.fewshot.run import FewShotSpec, Subject, checkpoint_identity, execute_episodes, prepare_subject
+from mmbnft.fewshot.run import FewShotSpec, Subject, episode_facts, execute_episodes, prepare_subject
 from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.fewshot.statistics import mean_accuracy, paired_difference
 
@@ -15,7 +15,7 @@ __all__ = [
     "Manifest",
     "Method",
     "Subject",
-    "checkpoint_identity",
+    "episode_facts",
     "execute_episodes",
     "mean_accuracy",
     "open_manifest",

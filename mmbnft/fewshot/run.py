@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmbnft import compat
 from mmbnft.evaluation.network import load_checkpoint
 from mmbnft.evaluation.record import Stopwatch, measure_cost
-from mmbnft.evaluation.spec import RANDOM
+from mmbnft.evaluation.spec import checkpoint_facts, image_libraries
 from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
 from mmbnft.fewshot.batching import chunks
 from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
@@ -23,13 +23,14 @@ from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import LOGISTIC, NEAREST_MEAN, Method
 from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sampling import Episodes
+from mmbnft.fewshot.sequential import episode_phase
 from mmbnft.fewshot.statistics import mean_accuracy
+from mmbnft.recipes.settings import stated
 from mmbnft.results import RESULTS_VERSION, Result
 from mmbnft.tasks import ImageCache, Task
 from mmbnft.utils import files
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.utils.memory_format import memory_format
-from mmbnft.zoo import file_identity
 
 METRIC = "top1"
 _FEATURE_VALUES = 1 << 26  # features of episodes worked on at once
@@ -62,33 +63,55 @@ class FewShotSpec:
         """What results call the method: `fewshot-bn-5way-1shot`, so that shots can stand side by side in one table."""
         return f"{PREFIX}-{self.method}-{manifest.settings.name}"
 
-    def key(self, manifest: Manifest, identity: str) -> str:
+    def key(self, task: Task, facts: dict[str, str], weights_root: Path) -> str:
         """Hex content hash of everything that determines the result.
 
         Args:
-            manifest: The episodes.
-            identity: Of the checkpoint, see `checkpoint_identity`.
+            task: The task.
+            facts: What `episode_facts` says of its episodes.
+            weights_root: Folder of the catalogue's weight files.
+
+        Raises:
+            UserError: The checkpoint does not exist.
         """
+        method = Method.named(self.method)
+        adaptation: Any = method.name
+        if method.protocol is not None:
+            adaptation = stated(episode_phase(method.protocol, method.norm_stats))
         return files.sha256_json(
             {
-                "kind": PREFIX,
-                "checkpoint": identity,
-                "manifest": manifest.sha256,
-                "model": self.model,
-                "method": dataclasses.asdict(Method.named(self.method)),
-                "recipe": dataclasses.asdict(self.recipe),
+                "arm": PREFIX,
+                "adaptation": adaptation,
+                "checkpoint": checkpoint_facts(self.checkpoint, weights_root, normalised=True),
+                "episodes": facts,
+                "libraries": image_libraries(task, self.recipe.test_pipeline),
+                "model": self.model["backbone"],
+                "recipe": stated(self.recipe, settings_used(method)),
                 "results_version": RESULTS_VERSION,
             }
         )
 
 
-def checkpoint_identity(checkpoint: str, weights_root: Path) -> str:
-    """Content hash of a checkpoint's file; `random` for the untrained control.
+def episode_facts(task: Task, manifest: Manifest) -> dict[str, str]:
+    """What a key says of episodes: which images they take, and what these contain.
+
+    Args:
+        task: The task.
+        manifest: Its episodes.
 
     Raises:
-        UserError: The checkpoint does not exist.
+        UserError: An image does not exist.
     """
-    return RANDOM if checkpoint == RANDOM else file_identity(checkpoint, root=weights_root)[1]
+    return {"manifest": manifest.sha256, "images": task.images(manifest.settings.pool).content_hash}
+
+
+def settings_used(method: Method) -> frozenset[str]:
+    """Names of the settings of a recipe that can change what a method reaches."""
+    if method.name == NEAREST_MEAN:
+        return frozenset({"test_pipeline"})
+    if method.name == LOGISTIC:
+        return frozenset({"test_pipeline", "penalties"})
+    return frozenset({"test_pipeline", "optimizer", "steps", "epochs", "batch_size", "search"})
 
 
 @dataclass(frozen=True)

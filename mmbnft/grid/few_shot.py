@@ -5,7 +5,7 @@ import itertools
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from mmbnft.fewshot import (
     Manifest,
     Method,
     Subject,
-    checkpoint_identity,
+    episode_facts,
     execute_episodes,
     open_manifest,
     prepare_subject,
@@ -111,6 +111,11 @@ class _Problem:
     task: Task
     manifest: Manifest
 
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        """What keys say of the episodes."""
+        return episode_facts(self.task, self.manifest)
+
 
 def task_from_text(text: str) -> dict[str, Any]:
     """The configuration of a task as a person names it: an array file, a prepared folder, or a registered type."""
@@ -161,10 +166,9 @@ def run_few_shot(
     problems = _problems(benchmark, manifests or out / "manifests")
     store, place = ResultStore(out / "results"), local_device(device)
     cache = ImageCache(out / "cache" / "images", CACHE_LIMIT)
-    identities = {name: checkpoint_identity(name, weights_root) for name in benchmark.checkpoints}
     plans = [
-        _Plan(problem, benchmark, checkpoint, identity, weights_root, cache)
-        for problem, (checkpoint, identity) in itertools.product(problems, identities.items())
+        _Plan(problem, benchmark, checkpoint, weights_root, cache)
+        for problem, checkpoint in itertools.product(problems, benchmark.checkpoints)
     ]
     keys = {key for plan in plans for key in plan.specs}
     executed = 0
@@ -208,13 +212,12 @@ class _Plan:
         problem: _Problem,
         benchmark: FewShotBenchmark,
         checkpoint: str,
-        identity: str,
         weights_root: Path,
         cache: ImageCache,
     ) -> None:
         self.problem, self.weights_root, self.cache = problem, weights_root, cache
         specs = [FewShotSpec(benchmark.model, method, benchmark.recipe, checkpoint) for method in benchmark.methods]
-        self.specs = {spec.key(problem.manifest, identity): spec for spec in specs}
+        self.specs = {spec.key(problem.task, problem.facts, weights_root): spec for spec in specs}
 
     def run(self, left: dict[str, FewShotSpec], device: torch.device, bar: Progress) -> Iterator[Result]:
         """Execute the runs in `left`; whatever goes wrong with one becomes a failed result and the others go on."""

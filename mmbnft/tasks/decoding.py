@@ -1,9 +1,11 @@
 """From an image file to RGB pixels, right before fast."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
+import PIL
+from PIL import Image, features
 
 from mmbnft.utils.errors import UserError
 
@@ -20,6 +22,12 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+def decoding_versions() -> dict[str, Any]:
+    """What decides, beside the bytes of a file, which pixels they become: this code and the libraries it calls."""
+    codecs = {name: features.version(name) for name in ("jpg", "webp")}
+    return {"decoding": DECODING_VERSION, "PIL": PIL.__version__, **codecs}
 
 
 def decode_rgb(path: Path | str, where: str = "") -> np.ndarray:

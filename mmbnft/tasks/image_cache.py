@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
-import PIL.features
 import torchvision
 from PIL import Image
 
-from mmbnft.tasks.decoding import DECODING_VERSION
+from mmbnft.tasks.decoding import decoding_versions
 from mmbnft.tasks.images import Images, JoinedImages, ListedImages
 from mmbnft.utils import files
 from mmbnft.utils.disk_cache import CacheError, DiskCache
@@ -120,8 +118,8 @@ class _KeptImages(Images):
                 "list": self.identity,
                 "files": [(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states],
                 "steps": self.steps,
-                "decoding": DECODING_VERSION,
-                "libraries": [PIL.__version__, PIL.features.version("jpg"), torchvision.__version__],
+                "decoding": decoding_versions(),
+                "transforms": torchvision.__version__,
             }
         )
 

@@ -53,8 +53,8 @@ def test_choice_is_made_on_val_and_test_is_read_once_at_the_end(make_spec, make_
         return real(model, dataset, *rest)
 
     monkeypatch.setattr(run_module, "evaluate", spy)
-    recipe = make_recipe(search=dict(lr=[0.001, 0.1]), val_interval=1)
-    result = execute(make_spec("linear", recipe), options)
+    recipe = make_recipe(search=dict(lr=[0.001, 0.1]))
+    result = execute(make_spec("linear", recipe), dataclasses.replace(options, val_interval=1))
     assert read.count("test") == 1
     assert read[-1] == "test"
     best = max(result.details["search"], key=lambda entry: entry["val"])
@@ -62,9 +62,10 @@ def test_choice_is_made_on_val_and_test_is_read_once_at_the_end(make_spec, make_
 
 
 def test_refit_on_trainval_is_not_watched_on_val(make_spec, make_recipe, options):
-    refit = execute(make_spec("linear", make_recipe(val_interval=1)), options)
+    options = dataclasses.replace(options, val_interval=1)
+    refit = execute(make_spec("linear"), options)
     assert not any("val" in entry for entry in refit.details["curve"])
-    on_train = execute(make_spec("linear", make_recipe(val_interval=1, fit_on="train")), options)
+    on_train = execute(make_spec("linear", make_recipe(fit_on="train")), options)
     assert all("val" in entry for entry in on_train.details["curve"])
 
 

@@ -31,7 +31,11 @@ def test_key_changes_with_everything_that_determines_the_result(make_spec, make_
         make_spec(recipe=make_recipe(precision="bfloat16")),
         make_spec(recipe=make_recipe(norm_before_classifier=True)),
         make_spec(recipe=make_recipe(weight_decay_over_lr=True)),
-        make_spec(recipe=make_recipe(probe=dict(solver="convex", weight_decays=[1.0]))),
+        make_spec("linear", make_recipe(probe=dict(solver="convex", weight_decays=[1.0]))),
+        make_spec("linear", make_recipe(probe=dict(solver="convex", weight_decays=[1.0]), fit_on="train")),
+        make_spec("knn"),
+        make_spec("knn", make_recipe(channel_order="bgr")),
+        make_spec("logme"),
         dataclasses.replace(base, task=base.task | dict(train_size=72)),
         dataclasses.replace(base, model=base.model | dict(train_cfg=dict(augments=None))),
     ]

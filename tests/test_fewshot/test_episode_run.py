@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestCentroid
 
-from mmbnft.fewshot import EpisodeSettings, Method, execute_episodes, open_manifest, prepare_subject
+from mmbnft.fewshot import EpisodeSettings, Method, episode_facts, execute_episodes, open_manifest, prepare_subject
 from mmbnft.fewshot.batching import in_fixed_batches
 from mmbnft.fewshot.run import Accuracies, EpisodeRun
 from mmbnft.fewshot.sequential import SequentialAdapter
@@ -110,15 +110,24 @@ def test_a_result_keeps_every_episode_and_goes_through_a_file(make_spec, shapes,
 
 def test_a_key_changes_with_everything_that_matters(make_spec, recipe, manifest, shapes, tmp_path):
     other = open_manifest(tmp_path / "o.jsonl", shapes, dataclasses.replace(manifest.settings, seed=1))
+    weights = tmp_path / "a.pth"
+    weights.write_bytes(b"a")
+
+    def key(spec, manifest=manifest, **facts):
+        return spec.key(shapes, episode_facts(shapes, manifest) | facts, tmp_path)
+
     keys = [
-        make_spec().key(manifest, "c"),
-        make_spec("bn@batch").key(manifest, "c"),
-        make_spec(recipe=dataclasses.replace(recipe, steps=4)).key(manifest, "c"),
-        make_spec().key(other, "c"),
-        make_spec().key(manifest, "d"),
+        key(make_spec()),
+        key(make_spec("bn@batch")),
+        key(make_spec(recipe=dataclasses.replace(recipe, steps=4))),
+        key(make_spec(), other),
+        key(make_spec(), images="other pixels under the same names"),
+        key(dataclasses.replace(make_spec(), checkpoint=str(weights))),
     ]
-    assert len(set(keys)) == 5
-    assert make_spec().key(manifest, "c") == keys[0]
+    weights.write_bytes(b"bb")
+    keys.append(key(dataclasses.replace(make_spec(), checkpoint=str(weights))))
+    assert len(set(keys)) == 7
+    assert key(make_spec()) == keys[0]
 
 
 def test_features_that_are_no_numbers_are_refused(make_spec, shapes, manifest, subject):

@@ -74,6 +74,7 @@ class Trainer:
         save: Called with the position after every epoch but a training's last.
         accumulation: Parts in which a batch is computed; see `BatchInParts`.
         workers: Data-loading processes.
+        val_interval: Epochs between two evaluations on val; 0 for none.
     """
 
     network: Network
@@ -85,6 +86,7 @@ class Trainer:
     save: Callable[[Position], None] | None = None
     accumulation: int = 1
     workers: int = 0
+    val_interval: int = 0
 
     def train(
         self,
@@ -163,7 +165,7 @@ class Trainer:
         runner.register_hook(FiniteLossHook(), priority="VERY_HIGH")
         runner.register_hook(ProtocolHook(restore=False))
         runner.register_hook(ProtocolAuditHook())
-        epochs = EpochHook(position, self.seed, self.recipe.val_interval, score, self.save)
+        epochs = EpochHook(position, self.seed, self.val_interval, score, self.save)
         runner.register_hook(epochs, priority="LOW")
         for hook in self.hooks:
             hook.__dict__.pop("priority", None)  # set by an earlier phase's runner, which a second one refuses
