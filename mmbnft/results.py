@@ -16,6 +16,8 @@ from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices
 SCHEMA = 2
 # Raise it when a change to the code changes results, so that older ones count as stale.
 RESULTS_VERSION = 3
+# Of a coordinate in the name of a file: six of them, the key and the ending of an unfinished file stay within 255.
+NAME_BYTES = 44
 SCALES = ("percent", "score")
 EVALUATED_ON = ("test", "train", "trainval", "episodes")
 COLUMNS = (
@@ -85,13 +87,18 @@ class Result:
 
     @property
     def file_name(self) -> str:
-        """Name by coordinates and key: readable, and unique by content."""
+        """Name by coordinates and key: readable, unique by content, and short enough for every file system."""
         parts = (self.checkpoint, self.task, self.protocol, self.recipe, f"split{self.split}", f"seed{self.seed}")
         return "__".join(_safe(part) for part in parts) + f"__{self.key[:16]}.json"
 
 
 def _safe(part: str) -> str:
-    return "".join(c if c.isalnum() or c in "-.+_" else "-" for c in part)
+    plain = "".join(c if c.isalnum() or c in "-.+_" else "-" for c in part).encode()
+    if len(plain) <= NAME_BYTES:
+        return plain.decode()
+    # Names that differ often do at their end.
+    start, end = plain[: NAME_BYTES // 2 - 1], plain[-(NAME_BYTES // 2 - 1) :]
+    return start.decode(errors="ignore") + ".." + end.decode(errors="ignore")
 
 
 def write_result(folder: Path | str, result: Result) -> Path:

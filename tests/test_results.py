@@ -24,6 +24,14 @@ def test_name_tells_the_coordinates_and_is_unique_by_key():
     assert "/" not in a_result(checkpoint="a/../b c").file_name
 
 
+def test_names_of_any_length_and_script_make_a_file(tmp_path):
+    names = dict(checkpoint="w" * 202, task="\N{CJK UNIFIED IDEOGRAPH-6587}" * 80, protocol="p" * 90, recipe="r" * 90)
+    results = [a_result(**names), a_result(**(names | dict(checkpoint="w" * 201 + "x")))]
+    assert len({write_result(tmp_path, result).name for result in results}) == 2
+    assert read_results(tmp_path) == sorted(results, key=lambda result: result.file_name)
+    assert max(len(path.name.encode()) for path in tmp_path.iterdir()) <= 240
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

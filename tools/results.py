@@ -47,6 +47,8 @@ def main() -> int:
     args = parse_args()
     if args.command == "merge":
         merged = merge_stores(args.sources, args.into)
+        for note in merged.notes:
+            print(note)
         print(f"{merged.added} results added, {merged.replaced} replaced failed ones, {merged.kept} were there already")
         return 0
     results = Selection.parse(args.only, FILTERS).of(open_results(args.store))

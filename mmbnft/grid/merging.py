@@ -1,5 +1,6 @@
 """One store from several, for a grid that several machines have shared."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from mmbnft.grid.listing import results_folder
 from mmbnft.grid.store import ResultStore
 from mmbnft.results import Result, read_result
-from mmbnft.utils.errors import UserError
+
+OTHERS = "other_values"
 
 
 @dataclass(frozen=True)
@@ -18,24 +20,28 @@ class Merged:
         added: Results that are new in the target.
         replaced: Failed results of the target that gave way to one that is ok.
         kept: Results that were there, or came more than once.
+        notes: One sentence for each run whose results have different values.
     """
 
     added: int
     replaced: int
     kept: int
+    notes: tuple[str, ...] = ()
 
 
 def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
     """Copy results into one store; nothing is written unless everything fits together.
 
-    Of a run that several stores have, a result that is ok beats a failed one, and equal values count once.
+    Of a run that several stores have, a result that is ok beats a failed one, and equal values count once. Where values
+    differ, as between machines that add up in another order, the first counts, that of the target before those of the
+    sources; it keeps the others in its details under `other_values`.
 
     Args:
         sources: Folders of benchmarks, or results folders.
         into: The same; made if needed, and what it holds takes part.
 
     Raises:
-        UserError: A folder or a file cannot be read, or two stores have different values for the same run.
+        UserError: A folder or a file cannot be read.
     """
     target = results_folder(into) if into.is_dir() else into
     chosen = _located(target) if target.is_dir() else {}
@@ -53,8 +59,22 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
         old = before.get(key)
         if old is not None and old[0].name != path.name:
             old[0].unlink()
-    replaced = sum(key in before for key in news)
-    return Merged(len(news) - replaced, replaced, seen - len(news))
+    replaced = sum(_is_failed(before, key) and not _is_failed(chosen, key) for key in news)
+    added = sum(key not in before for key in news)
+    notes = tuple(_note(result) for _, result in chosen.values() if OTHERS in result.details)
+    return Merged(added, replaced, seen - added - replaced, notes)
+
+
+def _is_failed(located: dict[str, tuple[Path, Result]], key: str) -> bool:
+    return key in located and located[key][1].status == "failed"
+
+
+def _note(result: Result) -> str:
+    others = result.details[OTHERS]
+    listed = ", ".join(f"{other['value']!r} on {other['device'] or 'an unknown device'}" for other in others)
+    own = result.cost.get("device") or "an unknown device"
+    name = f"{result.checkpoint} {result.task} {result.protocol}"
+    return f"{name} split {result.split} seed {result.seed}: {result.value!r} on {own} counts, not {listed}"
 
 
 def _located(folder: Path) -> dict[str, tuple[Path, Result]]:
@@ -67,12 +87,13 @@ def _located(folder: Path) -> dict[str, tuple[Path, Result]]:
 
 
 def _better(first: tuple[Path, Result], second: tuple[Path, Result]) -> tuple[Path, Result]:
-    (path, result), (other_path, other) = first, second
+    (path, result), (_, other) = first, second
     if result.status != other.status:
         return first if result.status == "ok" else second
-    if result.value != other.value:
-        raise UserError(
-            f"{path} says {result.value} and {other_path} says {other.value} for the same run; nothing was merged, "
-            "delete the one that is wrong"
-        )
-    return first
+    known = [result.value, *(entry["value"] for entry in result.details.get(OTHERS, ()))]
+    found = [{"value": other.value, "device": other.cost.get("device")}, *other.details.get(OTHERS, ())]
+    fresh = [entry for entry in found if result.status == "ok" and entry["value"] not in known]
+    if not fresh:
+        return first
+    details = result.details | {OTHERS: [*result.details.get(OTHERS, ()), *fresh]}
+    return path, dataclasses.replace(result, details=details)

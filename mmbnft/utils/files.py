@@ -1,10 +1,13 @@
 """Files that are either whole or absent: atomic writes and content hashes."""
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any, BinaryIO
 
 from mmbnft.utils.errors import MachineError, UserError
 
+_DEAD, _SURELY_DEAD = 600, 86_400  # seconds without a write
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -38,6 +42,7 @@ def atomic_file(path: Path | str) -> Iterator[BinaryIO]:
         raise MachineError(f"cannot write {target}: {error.strerror}; choose a folder you may write to") from error
     try:
         with os.fdopen(handle, "wb") as stream:
+            _mark_alive(handle)
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -50,6 +55,43 @@ def atomic_file(path: Path | str) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _mark_alive(handle: int) -> None:
+    """Lock an unfinished file for as long as its writer lives; see `remove_abandoned`."""
+    with contextlib.suppress(OSError):  # file systems without locks
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_abandoned(folder: Path | str) -> int:
+    """Remove the unfinished files in `folder` whose writer was killed.
+
+    A writer locks its file, and the kernel drops the lock when the writer ends. A file that was written to within the
+    last ten minutes stays in any case, and on a file system without locks one of the last day.
+
+    Returns:
+        How many were removed.
+    """
+    removed = 0
+    for path in Path(folder).glob(".*.part"):
+        try:
+            age = time.time() - path.stat().st_mtime
+            if age > (_SURELY_DEAD if _is_locked(path) is None else _DEAD) and not _is_locked(path):
+                path.unlink()
+                removed += 1
+        except OSError:  # finished or removed meanwhile, or another user's
+            continue
+    return removed
+
+
+def _is_locked(path: Path) -> bool | None:
+    """Whether a living process has locked a file; None where the file system cannot tell."""
+    with path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return True if error.errno in (errno.EACCES, errno.EAGAIN) else None
+    return False
 
 
 def _sync_folder(folder: Path) -> None:
@@ -120,9 +162,12 @@ def sha256_json(content: Any) -> str:
 def check_writable(folder: Path | str) -> None:
     """Create `folder` if needed and make sure that files can be written in it, before hours are spent.
 
+    What writers that were killed left unfinished in it is removed.
+
     Raises:
         MachineError: They cannot.
     """
     probe = Path(folder) / f".writable-{os.getpid()}"
     write_text(probe, "")
     probe.unlink(missing_ok=True)
+    remove_abandoned(folder)

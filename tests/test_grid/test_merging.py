@@ -1,9 +1,6 @@
-import pytest
-
 from mmbnft.grid.listing import open_results
 from mmbnft.grid.merging import Merged, merge_stores
 from mmbnft.results import write_result
-from mmbnft.utils.errors import UserError
 
 
 def store(folder, *results):
@@ -36,14 +33,18 @@ def test_ok_replaces_failed_and_never_the_other_way(make_result, tmp_path):
     assert open_results(into) == [good]
 
 
-def test_a_conflict_names_both_files_and_writes_nothing(make_result, tmp_path):
-    first = store(tmp_path / "1", make_result("a", value=1.0), make_result("b", value=5.0))
-    second = store(tmp_path / "2", make_result("a", value=1.5))
-    with pytest.raises(UserError) as error:
-        merge_stores([first, second], tmp_path / "into")
-    for part in (str(tmp_path / "1"), str(tmp_path / "2"), "says 1.0 and", "says 1.5 for the same run"):
-        assert part in str(error.value)
-    assert not (tmp_path / "into").exists()
+def test_honest_results_that_differ_are_both_kept_and_the_first_counts(make_result, tmp_path):
+    first = store(tmp_path / "1", make_result("a", value=66.0, cost=dict(device="A100")), make_result("b", value=5.0))
+    second = store(tmp_path / "2", make_result("a", value=66.3, cost=dict(device="H100")))
+    merged = merge_stores([first, second], tmp_path / "into")
+    assert (merged.added, merged.replaced, merged.kept) == (2, 0, 1)
+    assert merged.notes == ("a t linear split 0 seed 0: 66.0 on A100 counts, not 66.3 on H100",)
+    a, b = open_results(tmp_path / "into")
+    assert (a.value, a.details["other_values"]) == (66.0, [{"value": 66.3, "device": "H100"}])
+    assert "other_values" not in b.details
+    again = merge_stores([second, first], tmp_path / "into")
+    assert (again.added, again.replaced, again.kept, again.notes) == (0, 0, 3, merged.notes)
+    assert open_results(tmp_path / "into") == [a, b]
 
 
 def test_a_store_merged_into_itself_stays(make_result, tmp_path):

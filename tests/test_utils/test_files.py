@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -78,3 +79,45 @@ def test_kill_during_writing_leaves_whole_files_only(tmp_path):
         process.wait()
         content = json.loads(target.read_text())
         assert content["n"] == content["again"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_stays(tmp_path):
+    writers = [_writer(tmp_path / name) for name in "ab"]
+    os.kill(writers[0], signal.SIGKILL)
+    os.waitpid(writers[0], 0)
+    unfinished = {path.name[1]: path for path in tmp_path.glob(".*.part")}
+    assert set(unfinished) == {"a", "b"}
+    assert files.remove_abandoned(tmp_path) == 0  # of a writer of now, maybe before it could lock
+    for path in unfinished.values():
+        os.utime(path, (time.time() - 3600,) * 2)
+    files.check_writable(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [unfinished["b"].name]
+    os.kill(writers[1], signal.SIGKILL)
+    os.waitpid(writers[1], 0)
+
+
+def _writer(path):
+    """The id of a process that is in the middle of writing a file."""
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with files.atomic_file(path) as stream:
+            stream.write(b"half")
+            os.write(told, b"x")
+            time.sleep(60)
+    os.read(ready, 1)
+    return child
+
+
+def test_where_files_cannot_be_locked_only_what_is_a_day_old_is_removed(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(files.fcntl, "flock", refuse)
+    part = tmp_path / ".a.json.x.part"
+    for age, removed in ((3600, 0), (2 * 86_400, 1)):
+        part.write_text("half")
+        os.utime(part, (time.time() - age,) * 2)
+        assert files.remove_abandoned(tmp_path) == removed
+    files.write_text(tmp_path / "whole", "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
