@@ -5,17 +5,17 @@ Without a configuration: python tools/benchmark.py --task data/NAME --checkpoint
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from mmbnft.grid.executors import EXECUTORS, Executor, LocalExecutor, RayExecutor
-from mmbnft.grid.grid import Part, estimate_plan, judge, open_plan, run_benchmark
-from mmbnft.grid.plan import Benchmark
+from mmbnft.grid.grid import Part, estimate_plan, judge, open_jobs, run_benchmark
+from mmbnft.grid.plan import Benchmark, plan_ready
 from mmbnft.grid.request import benchmark_from_file, benchmark_of
 from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import ResultStore
 from mmbnft.utils.command import DictAction, run_command
+from mmbnft.utils.cores import available_cores
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import DEFAULT_ROOT
 
@@ -29,7 +29,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
     parser.add_argument("--work-dir", "--work_dir", "--out", type=Path, help="default work_dirs/NAME")
     own = parser.add_argument_group("instead of a configuration")
-    own.add_argument("--task", nargs="+", default=[], metavar="FOLDER", help="folders of prepared tasks")
+    own.add_argument(
+        "--task", nargs="+", default=[], metavar="TASK", help="folders of prepared tasks, array files, or digits ..."
+    )
     own.add_argument("--checkpoints", nargs="+", default=[], help="catalogue ids, files, group:NAME, random")
     own.add_argument("--protocols", nargs="+", default=[], help="protocols and training-free scores")
     own.add_argument("--recipe", help="its name of a recipe (default: clean)")
@@ -37,11 +39,13 @@ def parse_args() -> argparse.Namespace:
     part = parser.add_argument_group("which runs")
     part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
     part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
-    part.add_argument("--retry-failed", action="store_true", help="run failed runs again")
+    part.add_argument(
+        "--retry-failed", action="store_true", help="run all failed runs again, not only those that the machine spoilt"
+    )
     part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
     where = parser.add_argument_group("where")
     where.add_argument("--executor", choices=EXECUTORS, default="local", help="local processes or a Ray cluster")
-    where.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="local processes (default: cores)")
+    where.add_argument("--workers", type=int, default=available_cores(), help="local processes (default: cores)")
     where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
     where.add_argument("--cpus-per-run", type=float, default=1, help="of a Ray cluster (default: 1)")
     where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster; 0.5 shares one (default: 0)")
@@ -64,6 +68,17 @@ def _executor(args: argparse.Namespace) -> Executor:
     return LocalExecutor(args.workers)
 
 
+def _show(benchmark: Benchmark, store: ResultStore, part: Part) -> None:
+    """Print the plan as far as data and weights are there, and what keeps the rest from it."""
+    runs, unready = plan_ready(benchmark, DEFAULT_ROOT)
+    for item in unready:
+        print(f"not ready: {item.runs} runs: {item.reason}")
+    if runs:
+        plan = open_jobs(runs, store, part)
+        print(plan.text)
+        print(f"cost: {estimate_plan(plan, store).text}")
+
+
 def main() -> int:
     """Run what is missing, then write the ranking; status 1 if a run failed."""
     args = parse_args()
@@ -71,10 +86,7 @@ def main() -> int:
     out = args.work_dir or Path("work_dirs") / (args.config.stem if args.config else benchmark.name)
     part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
     if args.dry_run:
-        store = ResultStore(out / "results")
-        plan = open_plan(benchmark, store, DEFAULT_ROOT, part)
-        print(plan.text)
-        print(f"cost: {estimate_plan(plan, store).text}")
+        _show(benchmark, ResultStore(out / "results"), part)
         return 0
     outcome = run_benchmark(benchmark, out, _executor(args), part=part, device=args.device)
     for failure in outcome.failures:

@@ -15,7 +15,7 @@ from mmbnft.evaluation.spec import RANDOM, RunSpec
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import MachineError, UserError
 from mmbnft.utils.memory_format import memory_format
 from mmbnft.zoo import load_backbone
 
@@ -64,7 +64,7 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
     """
     precision = getattr(torch, spec.recipe.precision)
     if precision != torch.float32 and device.type == "cpu":
-        raise UserError(
+        raise MachineError(
             f"precision of recipe {spec.recipe.name!r} is {spec.recipe.precision}, which is slower than float32 on a "
             "CPU; set precision='float32', or run it on a GPU with --device cuda"
         )

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmbnft.grid.plan import PlannedRun
+from mmbnft.grid.job import SAME_COST, Job
 from mmbnft.results import Result
 from mmbnft.utils.files import sha256_json
-
-# Runs that differ in nothing but these do the same work.
-_SAME_WORK = ("checkpoint", "split", "seed", "allow_partial")
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Estimate:
         return "; ".join(parts) or "nothing left to do"
 
 
-def estimate(runs: Sequence[PlannedRun], finished: Sequence[Result]) -> Estimate:
+def estimate(runs: Sequence[Job], finished: Sequence[Result]) -> Estimate:
     """Judge runs by finished ones with the same model, task, protocol and recipe.
 
     Args:
@@ -74,4 +71,4 @@ def duration(seconds: float) -> str:
 
 
 def _kind(config: dict[str, Any]) -> str:
-    return sha256_json({name: value for name, value in config.items() if name not in _SAME_WORK})
+    return sha256_json({name: value for name, value in config.items() if name not in SAME_COST})

@@ -1,15 +1,18 @@
 """Runs a benchmark: plan, skip what is done, execute the rest, export, judge."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmbnft.grid.environment import check_room
 from mmbnft.grid.estimate import Estimate, estimate
 from mmbnft.grid.executors import Executor
-from mmbnft.grid.plan import Benchmark, PlannedRun, plan_runs
+from mmbnft.grid.job import Job
+from mmbnft.grid.plan import Benchmark, plan_runs, warm_task
+from mmbnft.grid.progress import GridProgress
 from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import ResultStore, StorageError, storing
-from mmbnft.grid.worker import Done, WorkSettings, warm_task
-from mmbnft.hooks import progress_bar
+from mmbnft.grid.worker import WorkSettings, is_done
 from mmbnft.ranking import rank_results
 from mmbnft.results import Result, results_table
 from mmbnft.utils import files
@@ -24,7 +27,7 @@ class Part:
     Attributes:
         only: By coordinates.
         shard: By share, of what the coordinates leave.
-        retry_failed: Whether failed runs count as missing.
+        retry_failed: Whether failed runs count as missing, whatever the kind of their failure.
     """
 
     only: Selection = field(default_factory=Selection)
@@ -37,22 +40,33 @@ class OpenPlan:
     """A plan beside what a store has of it.
 
     Attributes:
-        runs: Every run of the benchmark.
+        jobs: Every job of the plan.
         meant: Those of the part that was asked for.
-        left: Those of them without a result.
+        left: Those of them that have to be executed.
+        failed: Keys of those left that have a failed result, which is tried again.
     """
 
-    runs: tuple[PlannedRun, ...]
-    meant: tuple[PlannedRun, ...]
-    left: tuple[PlannedRun, ...]
+    jobs: tuple[Job, ...]
+    meant: tuple[Job, ...]
+    left: tuple[Job, ...]
+    failed: frozenset[str] = frozenset()
+
+    @property
+    def counts(self) -> str:
+        """How many jobs are done, new, and tried again."""
+        again = sum(job.key in self.failed for job in self.left)
+        done, new = len(self.meant) - len(self.left), len(self.left) - again
+        return f"{len(self.meant)} runs: {done} done, {new} new, {again} tried again"
 
     @property
     def text(self) -> str:
-        """One line for each run that is meant, and their counts."""
-        missing = {run.key for run in self.left}
-        lines = [f"{'missing' if run.key in missing else 'done   '}  {run.key[:16]}  {run.label}" for run in self.meant]
-        done = len(self.meant) - len(self.left)
-        return "\n".join([*lines, f"{len(self.meant)} runs, {done} done, {len(self.left)} missing"])
+        """One line for each job that is meant, and their counts."""
+        left = {job.key for job in self.left}
+        lines = []
+        for job in self.meant:
+            state = "again" if job.key in self.failed else "new" if job.key in left else "done"
+            lines.append(f"{state:5}  {job.key[:16]}  {job.label}")
+        return "\n".join([*lines, self.counts])
 
 
 @dataclass(frozen=True)
@@ -81,16 +95,45 @@ def open_plan(benchmark: Benchmark, store: ResultStore, weights_root: Path, part
     Raises:
         UserError: The plan is wrong, or the part names what it does not have.
     """
-    runs = plan_runs(benchmark, weights_root, warm_task)
-    meant = part.shard.of(part.only.of(runs))
-    have = store.select({run.key for run in meant})
-    done = {result.key for result in have if result.status == "ok" or not part.retry_failed}
-    return OpenPlan(tuple(runs), tuple(meant), tuple(run for run in meant if run.key not in done))
+    return open_jobs(plan_runs(benchmark, weights_root, warm_task), store, part)
+
+
+def open_jobs(jobs: Sequence[Job], store: ResultStore, part: Part) -> OpenPlan:
+    """Hold planned jobs against a store.
+
+    Args:
+        jobs: The plan.
+        store: Where results are.
+        part: Which jobs are meant.
+
+    Raises:
+        UserError: The part names what the plan does not have.
+    """
+    meant = part.shard.of(part.only.of(jobs))
+    have = {result.key: result for result in store.select({job.key for job in meant})}
+    done = {key for key, result in have.items() if is_done(result, part.retry_failed)}
+    left = tuple(job for job in meant if job.key not in done)
+    return OpenPlan(tuple(jobs), tuple(meant), left, frozenset(have) - done)
 
 
 def estimate_plan(plan: OpenPlan, store: ResultStore) -> Estimate:
-    """What the runs left may cost, by whatever the store has of the same kind."""
+    """What the jobs left may cost, by whatever the store has of the same kind."""
     return estimate(plan.left, store.results())
+
+
+def check_environment(out: Path, executor: Executor, device: str) -> None:
+    """Make sure, before a plan is made, that the machine has what every job needs.
+
+    Args:
+        out: Folder of the plan's results; made if needed.
+        executor: Where jobs will be executed.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        MachineError: The folder cannot be written, the disk is full, or the device is not there.
+    """
+    check_room(out)
+    executor.check_device(device)
 
 
 def run_benchmark(
@@ -102,9 +145,7 @@ def run_benchmark(
     device: str = "cpu",
     weights_root: Path = DEFAULT_ROOT,
 ) -> Outcome:
-    """Run a benchmark to its end; a second call does what is missing.
-
-    Writes `results/*.json`, one for each run, and `results.csv` of all the plan's results there are.
+    """Run a benchmark to its end; a second call continues, tries again what the machine spoilt, or extends.
 
     Args:
         benchmark: The grid.
@@ -115,29 +156,51 @@ def run_benchmark(
         weights_root: Folder of the catalogue's weight files.
 
     Raises:
-        UserError: The plan is wrong, or `out` cannot be written.
+        MachineError: The machine lacks what every run needs, such as the device or room on the disk.
+        UserError: The plan is wrong.
     """
-    part = part or Part()
-    with storing(out):
-        files.check_writable(out)
-    store = ResultStore(out / "results")
-    plan = open_plan(benchmark, store, weights_root, part)
-    executed = 0
-    with progress_bar() as bar:
-        task = bar.add_task(benchmark.name, total=len(plan.meant), completed=len(plan.meant) - len(plan.left), note="")
+    check_environment(out, executor, device)
+    jobs = plan_runs(benchmark, weights_root, warm_task)
+    return run_jobs(benchmark.name, jobs, out, executor, part=part, device=device, weights_root=weights_root)
 
-        def finished(run: PlannedRun, done: Done) -> None:
-            nonlocal executed
-            executed += done.executed
-            result = done.result
-            value = f"{result.value:.1f} %" if result.value is not None else f"failed: {result.reason}"
-            bar.update(task, advance=1, note=f"{run.label}: {value}"[:60])
 
-        executor.execute(plan.left, store, WorkSettings(out, weights_root, device, part.retry_failed), finished)
-    results = tuple(store.select({run.key for run in plan.runs}))
+def run_jobs(
+    name: str,
+    jobs: Sequence[Job],
+    out: Path,
+    executor: Executor,
+    *,
+    part: Part | None = None,
+    device: str = "cpu",
+    weights_root: Path = DEFAULT_ROOT,
+) -> Outcome:
+    """Execute what is missing of a plan, after `check_environment`.
+
+    Writes `results/*.json`, one for each job, and `results.csv` of all the plan's results there are.
+
+    Args:
+        name: Of the plan, for the progress bar.
+        jobs: The plan.
+        out: Folder of the plan's results; several processes may share it at the same time.
+        executor: Where jobs are executed.
+        part: Which jobs; all by default.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        weights_root: Folder of the catalogue's weight files.
+
+    Raises:
+        MachineError: The machine lacks what every job needs, such as the device or room on the disk.
+        UserError: The part names what the plan does not have.
+    """
+    executor.check_device(device, jobs)
+    part, store = part or Part(), ResultStore(out / "results")
+    plan = open_jobs(jobs, store, part)
+    settings = WorkSettings(out, weights_root, device, part.retry_failed)
+    with GridProgress(name, plan) as progress:
+        executor.execute(plan.left, store, settings, progress.finished)
+    results = tuple(store.select({job.key for job in plan.jobs}))
     with storing(out):
         files.write_text(out / "results.csv", results_table(results).to_csv(index=False))
-    return Outcome(results, len(plan.meant) - executed, executed)
+    return Outcome(results, len(plan.meant) - progress.executed, progress.executed)
 
 
 def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:

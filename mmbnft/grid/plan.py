@@ -1,19 +1,24 @@
 """The plan of a benchmark: every (checkpoint, task, protocol, split, seed) as a run with its content hash."""
 
 import dataclasses
+import functools
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmcv import Config
 
+from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.grid.job import Execution
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
-from mmbnft.tasks import Task, build_task, refuse_shared_images
+from mmbnft.results import Result
+from mmbnft.tasks import TASKS, Task, build_task, refuse_shared_images
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import group
 
@@ -110,13 +115,27 @@ def expand_groups(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def task_config(task: dict[str, Any] | str) -> dict[str, Any]:
-    """A task's configuration; a bare text is the folder of a prepared task."""
-    return {"type": "list_task", "root": task} if isinstance(task, str) else task
+    """A task's configuration; a bare text is a registered type, an array file, or the folder of a prepared task."""
+    if not isinstance(task, str):
+        return task
+    if task in TASKS.module_dict:
+        return {"type": task}
+    return {"type": "array_task", "path": task} if task.endswith(".npz") else {"type": "list_task", "root": task}
+
+
+@functools.lru_cache(maxsize=8)
+def _warm_task(config: str, split: int) -> Task:
+    return build_task(json.loads(config), split)
+
+
+def warm_task(config: dict[str, Any], split: int) -> Task:
+    """A task, kept between the jobs of one process."""
+    return _warm_task(json.dumps(config, sort_keys=True), split)
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a plan.
+    """One run of a plan, as a `Job`.
 
     Attributes:
         spec: What to run.
@@ -151,6 +170,65 @@ class PlannedRun:
         text = f"{self.checkpoint} {self.task} {self.protocol}"
         return text + "".join(f" {name} {n}" for name, n in (("split", self.spec.split), ("seed", self.spec.seed)) if n)
 
+    @property
+    def group(self) -> str:
+        """The task, which a process reads once."""
+        return f"{self.task} {self.spec.split}"
+
+    @property
+    def precision(self) -> str:
+        """What its recipe says."""
+        return self.spec.recipe.precision
+
+    def execute(self, how: Execution) -> Result:
+        """Train or score, and evaluate."""
+        # No state: a run of a grid that breaks off is done again. No data-loading processes: the workers of the grid
+        # fill the cores already.
+        options = RunOptions(
+            how.work_dir,
+            how.device,
+            save_state=False,
+            weights_root=how.weights_root,
+            accumulation=how.accumulation,
+            save_memory=how.accumulation > 1,
+            cache=how.cache,
+        )
+        return execute(self.spec, options, warm_task(self.spec.task, self.spec.split))
+
+    def failed(self, kind: str, reason: str, trace: str = "") -> Result:
+        """The record of a run that did not come to an end."""
+        spec = self.spec
+        return Result(
+            checkpoint=spec.checkpoint_name,
+            task=self.task,
+            protocol=spec.protocol,
+            recipe=spec.recipe.name,
+            split=spec.split,
+            seed=spec.seed,
+            key=self.key,
+            status="failed",
+            value=None,
+            metric=self.metric,
+            scale="score" if spec.is_score else "percent",
+            evaluated_on=spec.recipe.fit_on if spec.is_score else "test",
+            reason=reason or "no reason given",
+            kind=kind,
+            details={"config": self.config} | ({"traceback": trace} if trace else {}),
+        )
+
+
+@dataclass(frozen=True)
+class Unready:
+    """Runs that cannot be planned yet.
+
+    Attributes:
+        runs: How many.
+        reason: What is missing, one sentence.
+    """
+
+    runs: int
+    reason: str
+
 
 def plan_runs(
     benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task] = build_task
@@ -166,19 +244,58 @@ def plan_runs(
         UserError: A task, a checkpoint or a protocol is wrong; nothing has run yet then.
     """
     runs = []
-    for config, split in _task_splits(benchmark):
-        task = build(config, split)
-        refuse_shared_images(task)
-        for seed, protocol, checkpoint in itertools.product(
-            benchmark.seeds, benchmark.protocols, benchmark.checkpoints
-        ):
-            recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
-            spec = RunSpec(benchmark.model, config, protocol, recipe, checkpoint, split, seed)
-            runs.append(PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric))
-    if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
-        raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
+    for item in _plan(benchmark, weights_root, build):
+        if isinstance(item, Unready):
+            raise UserError(item.reason)
+        runs.append(item)
     _check_distinct(runs)
     return runs
+
+
+def plan_ready(
+    benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task] = build_task
+) -> tuple[list[PlannedRun], list[Unready]]:
+    """What can be planned of a benchmark now, and what keeps the rest from it, each reason once.
+
+    Args:
+        benchmark: The grid.
+        weights_root: Folder of the catalogue's weight files.
+        build: Builds a task; each (task, split) is built once.
+
+    Raises:
+        UserError: The grid makes no sense, whatever data and weights there are.
+    """
+    runs: list[PlannedRun] = []
+    lacking: Counter[str] = Counter()
+    for item in _plan(benchmark, weights_root, build):
+        if isinstance(item, Unready):
+            lacking[item.reason] += item.runs
+        else:
+            runs.append(item)
+    _check_distinct(runs)
+    return runs, [Unready(count, reason) for reason, count in lacking.items()]
+
+
+def _plan(
+    benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task]
+) -> Iterator[PlannedRun | Unready]:
+    if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
+        raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
+    arms = list(itertools.product(benchmark.seeds, benchmark.protocols, benchmark.checkpoints))
+    for config, split in _task_splits(benchmark):
+        try:
+            task = build(config, split)
+            refuse_shared_images(task)
+        except UserError as error:
+            yield Unready(len(arms), str(error))
+            continue
+        for seed, protocol, checkpoint in arms:
+            try:
+                recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
+                spec = RunSpec(benchmark.model, config, protocol, recipe, checkpoint, split, seed)
+                yield PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric)
+            except UserError as error:
+                yield Unready(1, str(error))
 
 
 def _task_splits(benchmark: Benchmark) -> list[tuple[dict[str, Any], int]]:

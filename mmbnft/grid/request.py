@@ -41,7 +41,7 @@ def benchmark_of(
     """A benchmark on prepared tasks, its network found from the checkpoints.
 
     Args:
-        task: Folders of prepared tasks.
+        task: Folders of prepared tasks, array files (FILE.npz), or registered types such as `digits`.
         checkpoints: Catalogue ids, weight files, `random` or `group:NAME`.
         protocols: Protocols and training-free scores.
         recipe: Name of a recipe.
@@ -58,7 +58,8 @@ def benchmark_of(
                 f"{name} is missing; give a configuration file, or all of --task, --checkpoints, --protocols"
             )
     names = expand_groups(checkpoints)
-    grid = {"name": "-".join(Path(folder).name for folder in task), "checkpoints": list(names), "tasks": list(task),
+    name = "-".join(Path(text).name.removesuffix(".npz") for text in task)
+    grid = {"name": name, "checkpoints": list(names), "tasks": list(task),
             "protocols": list(protocols), "target": target or (TARGET if TARGET in protocols else None)}  # fmt: skip
     model = model_config(common_architecture(names, weights_root))
     config = Config({"model": model, "recipe": {"named": recipe}, "benchmark": grid})

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from mmbnft.grid.plan import PlannedRun
+from mmbnft.grid.job import Job
 from mmbnft.utils.errors import UserError, choices
 
 COORDINATES = ("checkpoint", "task", "protocol")
@@ -27,6 +27,7 @@ class Located(Protocol):
 
 
 Item = TypeVar("Item", bound=Located)
+Planned = TypeVar("Planned", bound=Job)
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Shard:
             raise UserError(f"a shard is I/N with I from 1 to N, got {text!r}")
         return cls(int(index), int(count))
 
-    def of(self, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    def of(self, runs: Sequence[Planned]) -> list[Planned]:
         """This share of the runs, in their order; who gets which depends on the keys alone."""
         mine = {run.key for run in sorted(runs, key=lambda run: run.key)[self.index - 1 :: self.count]}
         return [run for run in runs if run.key in mine]

@@ -11,10 +11,10 @@ import pytest
 
 from mmbnft.grid import claims, worker
 from mmbnft.grid.claims import Claims
-from mmbnft.grid.executors.base import RunQueue
+from mmbnft.grid.executors.base import JobQueue
 from mmbnft.grid.grid import Part, open_plan
 from mmbnft.grid.store import ResultStore
-from mmbnft.grid.worker import WorkSettings, failed_result, work
+from mmbnft.grid.worker import WorkSettings, work
 
 ROOT = Path("pretrained_models")
 KEY, OTHER = "ab" * 32, "cd" * 32
@@ -103,7 +103,7 @@ def test_a_failure_by_another_benchmark_is_tried_again_only_on_demand(
 ):
     store = ResultStore(tmp_path)
     run = open_plan(make_benchmark(), store, ROOT, Part()).left[0]
-    store.write(failed_result(run, "bug", "it broke"))
+    store.write(run.failed("bug", "it broke"))
     monkeypatch.setattr(worker, "attempt", lambda run, settings: make_result(run.checkpoint, key=run.key))
     done = work(run, store, dataclasses.replace(WorkSettings(tmp_path), retry_failed=retry_failed))
     assert (done.executed, done.result.status) == (retry_failed, "ok" if retry_failed else "failed")
@@ -114,7 +114,7 @@ def test_the_queue_asks_again_for_runs_that_were_elsewhere(monkeypatch):
 
     now = [0.0]
     monkeypatch.setattr(base.time, "monotonic", lambda: now[0])
-    queue = RunQueue(["a", "b"])
+    queue = JobQueue(["a", "b"])
     assert queue.next() == "a"
     queue.later("a")
     assert (len(queue), queue.next(), queue.next()) == (2, "b", None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmbnft.grid import plan as grid_plan
 from mmbnft.grid import worker
 from mmbnft.grid.grid import Part, open_plan
 from mmbnft.grid.store import ResultStore, StorageError
@@ -56,7 +57,7 @@ def test_a_disk_that_is_full_during_a_run_is_no_fault_of_the_run(run, tmp_path, 
     def execute(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(worker, "execute", execute)
+    monkeypatch.setattr(grid_plan, "execute", execute)
     store = ResultStore(tmp_path / "results")
     with pytest.raises(StorageError, match="No space left on device"):
         work(run, store, WorkSettings(tmp_path))
@@ -65,7 +66,7 @@ def test_a_disk_that_is_full_during_a_run_is_no_fault_of_the_run(run, tmp_path, 
 
 def test_exhausted_memory_is_tried_once_more_in_parts_and_recorded(run, tmp_path, monkeypatch):
     tried = []
-    execute = worker.execute
+    execute = grid_plan.execute
 
     def tight(spec, options, task):
         tried.append(options.accumulation)
@@ -73,7 +74,7 @@ def test_exhausted_memory_is_tried_once_more_in_parts_and_recorded(run, tmp_path
             torch.empty(10**15)
         return execute(spec, options, task)
 
-    monkeypatch.setattr(worker, "execute", tight)
+    monkeypatch.setattr(grid_plan, "execute", tight)
     result = attempt(run, WorkSettings(tmp_path))
     assert tried == [1, worker.SMALLER_STEPS]
     assert (result.status, result.key, result.details["accumulation"]) == ("ok", run.key, worker.SMALLER_STEPS)
@@ -86,7 +87,7 @@ def test_memory_that_never_suffices_fails_after_the_second_try(run, tmp_path, mo
         tried.append(options.accumulation)
         torch.empty(10**15)
 
-    monkeypatch.setattr(worker, "execute", hungry)
+    monkeypatch.setattr(grid_plan, "execute", hungry)
     result = attempt(run, WorkSettings(tmp_path))
     assert tried == [1, worker.SMALLER_STEPS]
     assert result.status == "failed"
@@ -105,7 +106,7 @@ def test_a_bug_and_a_diverged_run_are_recorded(run, make_benchmark, tmp_path, mo
     def broken(*_):
         raise ZeroDivisionError("a bug\nof two lines")
 
-    monkeypatch.setattr(worker, "execute", broken)
+    monkeypatch.setattr(grid_plan, "execute", broken)
     bug = work(run, store, WorkSettings(tmp_path)).result
     assert bug.reason == "ZeroDivisionError: a bug of two lines"
     assert "in broken" in bug.details["traceback"]

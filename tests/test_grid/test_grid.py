@@ -46,8 +46,8 @@ def test_a_failing_run_is_recorded_and_the_others_go_on(make_benchmark, tmp_path
     assert [result.status for result in results] == ["ok", "failed"]
     assert results[1].reason
     assert "\n" not in results[1].reason
-    assert len(open_plan(benchmark, store, ROOT, Part()).left) == len(plan.runs) - 2
-    assert len(open_plan(benchmark, store, ROOT, Part(retry_failed=True)).left) == len(plan.runs) - 1
+    assert len(open_plan(benchmark, store, ROOT, Part()).left) == len(plan.jobs) - 2
+    assert len(open_plan(benchmark, store, ROOT, Part(retry_failed=True)).left) == len(plan.jobs) - 1
 
 
 def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):

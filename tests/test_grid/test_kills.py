@@ -23,7 +23,7 @@ KILLS = 60
 @pytest.fixture
 def plan_of_many(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    return store, open_plan(make_benchmark(seeds=tuple(range(20))), store, ROOT, Part()).runs
+    return store, open_plan(make_benchmark(seeds=tuple(range(20))), store, ROOT, Part()).jobs
 
 
 def live(runs, store, log, make_result):

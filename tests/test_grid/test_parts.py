@@ -49,15 +49,15 @@ def test_a_part_of_a_plan_is_opened(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
     only = Selection.parse(["protocol=linear", "checkpoint=model0,random"])
     plan = open_plan(make_benchmark(), store, ROOT, Part(only))
-    assert (len(plan.runs), len(plan.meant), len(plan.left)) == (6, 2, 2)
+    assert (len(plan.jobs), len(plan.meant), len(plan.left)) == (6, 2, 2)
     store.write(finished(plan.left[0], 1.0))
     store.write(finished(plan.left[1], 1.0, status="failed", value=None, reason="it broke", kind="bug"))
     plan = open_plan(make_benchmark(), store, ROOT, Part(only))
     assert plan.left == ()
-    assert plan.text.splitlines()[-1] == "2 runs, 2 done, 0 missing"
+    assert plan.text.splitlines()[-1] == "2 runs: 2 done, 0 new, 0 tried again"
     again = open_plan(make_benchmark(), store, ROOT, Part(only, retry_failed=True))
     assert [run.checkpoint for run in again.left] == ["random"]
-    assert again.text.splitlines()[1].startswith("missing  ")
+    assert again.text.splitlines()[1].startswith("again  ")
     with pytest.raises(UserError, match="there is no checkpoint modell; there are: model0, model1, random"):
         open_plan(make_benchmark(), store, ROOT, Part(Selection.parse(["checkpoint=modell"])))
 

@@ -61,7 +61,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
 
     def assassin():
         deadline = time.monotonic() + 400
-        while time.monotonic() < deadline and len(arrived) < len(plan.runs):
+        while time.monotonic() < deadline and len(arrived) < len(plan.jobs):
             busy = set(sessions[0].busy) if sessions and arrived else set()
             time.sleep(0.5)
             # A result is there, and both nodes have been at a run for a while: the middle of the grid.
@@ -77,12 +77,12 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
     RayExecutor().execute(plan.left, store, settings, lambda run, done: arrived.append((run.key, done)))
     thread.join()
     assert killed
-    assert 1 <= killed[0] < len(plan.runs)
+    assert 1 <= killed[0] < len(plan.jobs)
     assert sum(sessions[0].losses.values()) == 1
-    assert Counter(key for key, _ in arrived) == Counter(run.key for run in plan.runs)
-    assert [done.result.status for _, done in arrived] == ["ok"] * len(plan.runs)
+    assert Counter(key for key, _ in arrived) == Counter(run.key for run in plan.jobs)
+    assert [done.result.status for _, done in arrived] == ["ok"] * len(plan.jobs)
     assert all(done.executed for _, done in arrived)
-    assert len(list(store.folder.glob("*.json"))) == len(plan.runs)
+    assert len(list(store.folder.glob("*.json"))) == len(plan.jobs)
     assert open_plan(benchmark, store, ROOT, Part()).left == ()
 
 
@@ -135,7 +135,7 @@ def test_a_run_that_is_lost_every_time_fails_and_others_go_on(make_result, tmp_p
     session = ray_executor._Session(
         Library(), submit, store, WorkSettings(tmp_path), lambda run, done: arrived.append(done.result)
     )
-    session.run(ray_executor.RunQueue([Run(name) for name in "abc"]), lambda: 2)
+    session.run(ray_executor.JobQueue([Run(name) for name in "abc"]), lambda: 2)
     assert sent == {"a": 1, "b": ray_executor.TRIES, "c": 1}
     assert sorted((r.key[0], r.status) for r in store.results()) == [("a", "ok"), ("b", "failed"), ("c", "ok")]
     (failed,) = [r for r in arrived if r.status == "failed"]

@@ -1,10 +1,11 @@
 """Runs of a grid load data in their own process whatever the recipe; a worker used to start processes and could not."""
 
 import pytest
+import torch
 
 from mmbnft.evaluation import run
-from mmbnft.grid import worker
-from mmbnft.grid.worker import WorkSettings
+from mmbnft.grid import plan
+from mmbnft.grid.job import Execution
 from mmbnft.recipes import NAMED, named_recipe
 
 
@@ -16,10 +17,10 @@ def test_no_named_recipe_says_in_how_many_processes_data_are_loaded(name):
 
 def test_a_grid_worker_loads_in_its_own_process(monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(worker, "execute", lambda spec, options, task: seen.append(options))
-    monkeypatch.setattr(worker, "warm_task", lambda *_: None)
+    monkeypatch.setattr(plan, "execute", lambda spec, options, task: seen.append(options))
+    monkeypatch.setattr(plan, "warm_task", lambda *_: None)
     spec = type("Spec", (), {"task": {}, "split": 0})
-    worker._try(type("Run", (), {"spec": spec}), WorkSettings(tmp_path), 1)
+    plan.PlannedRun.execute(type("Run", (), {"spec": spec}), Execution(tmp_path, torch.device("cpu")))
     assert [options.workers for options in seen] == [0]
 
 

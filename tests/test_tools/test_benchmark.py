@@ -58,7 +58,7 @@ def test_without_a_configuration_and_without_a_target_there_are_results_and_no_r
     command = asked(folder, out, "knn", "bn_stats")
     assert benchmark(*command, "--dry-run") == 0
     said = capsys.readouterr().out
-    assert "6 runs, 0 done, 6 missing" in said
+    assert "6 runs: 0 done, 6 new, 0 tried again" in said
     assert "cost: no estimate yet for 6 runs: bn_stats on mine (3), knn on mine (3)" in said
     assert not out.exists()
     assert benchmark(*command, "--only", "checkpoint=tiny-byol,random") == 0
@@ -70,9 +70,9 @@ def test_without_a_configuration_and_without_a_target_there_are_results_and_no_r
     assert not (out / "report.html").exists()
     assert benchmark(*command, "--dry-run") == 0
     said = capsys.readouterr().out
-    assert "6 runs, 4 done, 2 missing" in said
+    assert "6 runs: 4 done, 2 new, 0 tried again" in said
     assert "on one worker for 2 runs, by the median of finished runs of the same kind" in said
-    assert sum(line.startswith("missing") for line in said.splitlines()) == 2
+    assert sum(line.startswith("new ") for line in said.splitlines()) == 2
 
 
 @pytest.mark.parametrize(

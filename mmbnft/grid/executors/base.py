@@ -1,66 +1,75 @@
-"""What every executor is: something that takes runs to their results."""
+"""What every executor is: something that takes jobs to their results."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from mmbnft.grid.plan import PlannedRun
+from mmbnft.grid.job import Job
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import Done, WorkSettings
 
-Finished = Callable[[PlannedRun, Done], None]
+Finished = Callable[[Job, Done], None]
 POLL_SECONDS = 1.0
 
 
 class Executor(Protocol):
-    """Executes runs somewhere and leaves their results in a store."""
+    """Executes jobs somewhere and leaves their results in a store."""
 
-    def execute(
-        self, runs: Sequence[PlannedRun], store: ResultStore, settings: WorkSettings, finished: Finished
-    ) -> None:
-        """Take every run to a result; a failure is one too.
-
-        Runs that another benchmark on the same store is at are waited for, and taken over if it ends without a result.
+    def check_device(self, device: str, jobs: Sequence[Job] = ()) -> None:
+        """Make sure, before hours are spent, that jobs will find a device and precision where they are executed.
 
         Args:
-            runs: What is left to do.
-            store: Where results go.
-            settings: How runs are executed.
-            finished: Called with each run and its outcome as it arrives.
+            device: `auto`, `cpu`, `cuda` or `cuda:N`.
+            jobs: What is to be executed, as far as it is known.
 
         Raises:
-            UserError: The executor cannot work, or results can no longer be written (`StorageError`).
+            MachineError: They will not.
+        """
+
+    def execute(self, jobs: Sequence[Job], store: ResultStore, settings: WorkSettings, finished: Finished) -> None:
+        """Take every job to a result; a failure is one too.
+
+        Jobs that another benchmark on the same store is at are waited for, and taken over if it ends without a result.
+
+        Args:
+            jobs: What is left to do.
+            store: Where results go.
+            settings: How jobs are executed.
+            finished: Called with each job and its outcome as it arrives.
+
+        Raises:
+            MachineError: The executor cannot work, or the machine lacks what every job needs.
         """
 
 
-class RunQueue:
-    """Runs that wait, those claimed by other processes until it is worth asking again.
+class JobQueue:
+    """Jobs that wait, those claimed by other processes until it is worth asking again.
 
     Args:
-        runs: In the order to be executed.
+        jobs: In the order to be executed.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun]) -> None:
-        self._ready = deque(runs)
-        self._elsewhere: deque[tuple[float, PlannedRun]] = deque()
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._ready = deque(jobs)
+        self._elsewhere: deque[tuple[float, Job]] = deque()
 
     def __len__(self) -> int:
-        """Runs that wait, for whatever reason."""
+        """Jobs that wait, for whatever reason."""
         return len(self._ready) + len(self._elsewhere)
 
-    def next(self) -> PlannedRun | None:
-        """A run to be tried now, or None."""
+    def next(self) -> Job | None:
+        """A job to be tried now, or None."""
         if self._ready:
             return self._ready.popleft()
         if self._elsewhere and self._elsewhere[0][0] <= time.monotonic():
             return self._elsewhere.popleft()[1]
         return None
 
-    def again(self, run: PlannedRun) -> None:
-        """Put back a run that failed for no reason of its own."""
-        self._ready.append(run)
+    def again(self, job: Job) -> None:
+        """Put back a job that failed for no reason of its own."""
+        self._ready.append(job)
 
-    def later(self, run: PlannedRun) -> None:
-        """Put back a run that another process is at."""
-        self._elsewhere.append((time.monotonic() + POLL_SECONDS, run))
+    def later(self, job: Job) -> None:
+        """Put back a job that another process is at."""
+        self._elsewhere.append((time.monotonic() + POLL_SECONDS, job))

@@ -1,4 +1,4 @@
-"""Runs a plan on worker processes of this machine."""
+"""Executes jobs on worker processes of this machine."""
 
 import multiprocessing
 import os
@@ -11,29 +11,40 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
-from mmbnft.grid.executors.base import POLL_SECONDS, Finished, RunQueue
-from mmbnft.grid.plan import PlannedRun
-from mmbnft.grid.store import ResultStore, StorageError
-from mmbnft.grid.worker import Done, WorkSettings, failed_result, work
-from mmbnft.utils.errors import UserError
+from mmbnft.grid.environment import check_device
+from mmbnft.grid.executors.base import POLL_SECONDS, Finished, JobQueue
+from mmbnft.grid.job import Job
+from mmbnft.grid.store import ResultStore
+from mmbnft.grid.worker import TRIED_AGAIN, Done, WorkSettings, work
+from mmbnft.utils.cores import available_cores
+from mmbnft.utils.errors import MachineError, UserError
+from mmbnft.utils.lifetime import die_with_parent
 from mmbnft.utils.memory import keep_freed_memory
+
+# Workers that die one after the other, with no result between them, would die of every job.
+DEATHS_IN_A_ROW = 3
+# What workers are copies of has this imported: plan.py and with it the whole stack.
+PRELOAD = ["mmbnft.grid.plan", "mmbnft.grid.worker"]
 
 
 @dataclass
 class _Worker:
-    """A worker process, its number, the pipe to it, and what it is busy with."""
+    """A worker process, the pipe to it, and what it is busy with."""
 
-    number: int
     process: BaseProcess
     pipe: Connection
-    run: PlannedRun | None = None
+    job: Job | None = None
 
 
 class LocalExecutor:
-    """Executes runs on `workers` processes, which share one import of the stack and the cores.
+    """Executes jobs on `workers` processes, which share one import of the stack and the cores.
 
-    A worker that dies (killed, out of memory) costs the run it was busy with, which is recorded as failed; another
-    worker takes its place. Interrupting ends the workers at once; results written before stay.
+    Every worker gets an even share of the cores that this process may use, and that share depends on nothing but
+    `workers`: numbers of threads can change results in their last digits, and training can make those grow.
+
+    A worker that dies (killed, out of memory) costs the job it was busy with, which is recorded as failed and tried
+    again by the next command; another worker takes its place. Workers end with this process, however it ends; results
+    written before stay.
 
     Args:
         workers: Number of processes; on several GPUs they take turns.
@@ -47,107 +58,159 @@ class LocalExecutor:
             raise UserError(f"the number of workers must be at least 1, got {workers}")
         self.workers = workers
 
-    def execute(
-        self, runs: Sequence[PlannedRun], store: ResultStore, settings: WorkSettings, finished: Finished
-    ) -> None:
+    @property
+    def threads(self) -> int:
+        """Threads of one worker."""
+        return max(1, available_cores() // self.workers)
+
+    def check_device(self, device: str, jobs: Sequence[Job] = ()) -> None:
+        """As `Executor.check_device` says."""
+        check_device(device, jobs)
+
+    def execute(self, jobs: Sequence[Job], store: ResultStore, settings: WorkSettings, finished: Finished) -> None:
         """As `Executor.execute` says."""
-        queue = RunQueue(runs)
-        count = min(self.workers, len(runs))
-        threads = max(1, (os.cpu_count() or 1) // max(count, 1))
-        crew = [_start(number, store, settings, threads) for number in range(count)]
+        queue, crew = JobQueue(jobs), _Crew(store, settings, self.threads)
         try:
-            while queue or any(worker.run for worker in crew):
-                _hand_out(queue, crew)
-                for number in _answered(crew, waiting=bool(queue)):
-                    worker = crew[number]
-                    assert worker.run is not None
-                    done = _receive(worker, store, settings)
+            crew.hire(min(self.workers, len(jobs)))
+            while queue or crew.is_busy:
+                crew.hand_out(queue)
+                for number in crew.answered(waiting=bool(queue)):
+                    job, done = crew.receive(number)
                     if done is None:
-                        queue.later(worker.run)
+                        queue.later(job)
                     else:
-                        finished(worker.run, done)
-                    worker.run = None
-                    if not worker.process.is_alive():
-                        crew[number] = _start(number, store, settings, threads)
+                        finished(job, done)
         finally:
-            for worker in crew:
-                worker.process.terminate()
-            for worker in crew:
-                worker.process.join()
+            crew.end()
 
 
-def _start(number: int, store: ResultStore, settings: WorkSettings, threads: int) -> _Worker:
-    # One server imports the stack once; every worker is a copy of it, so starting (and replacing) one costs nothing.
-    # The server itself never computes, which makes copying it safe.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([work.__module__])
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, number, store, settings, threads), daemon=True)
-    process.start()
-    theirs.close()
-    return _Worker(number, process, ours)
+class _Crew:
+    """The worker processes of one execution.
 
+    Args:
+        store: Where results go.
+        settings: How jobs are executed.
+        threads: Threads of each worker.
+    """
 
-def _hand_out(queue: RunQueue, crew: Sequence[_Worker]) -> None:
-    for worker in crew:
-        if worker.run is None and (run := queue.next()) is not None:
-            worker.run = run
-            try:
-                worker.pipe.send(run)
-            except OSError:  # the worker is gone; `_receive` finds that out and records it
-                continue
+    def __init__(self, store: ResultStore, settings: WorkSettings, threads: int) -> None:
+        self.store, self.settings, self.threads = store, settings, threads
+        self.workers: list[_Worker] = []
+        self.deaths = 0
 
+    def hire(self, count: int) -> None:
+        """Start workers."""
+        for number in range(count):
+            self.workers.append(self._start(number))
 
-def _answered(crew: Sequence[_Worker], waiting: bool) -> list[int]:
-    """Numbers of the workers that have something to say; waits for one, but not for long if runs wait."""
-    busy = {worker.pipe: worker.number for worker in crew if worker.run}
-    if not busy:
-        time.sleep(POLL_SECONDS / 10)
-        return []
-    return [busy[pipe] for pipe in wait(list(busy), POLL_SECONDS if waiting else None) if isinstance(pipe, Connection)]
+    def _start(self, number: int) -> _Worker:
+        # One server imports the stack once; every worker is a copy of it, so starting (and replacing) one costs
+        # nothing. The server itself never computes, which makes copying it safe.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOAD)
+        ours, theirs = context.Pipe()
+        # No daemon: those may not start processes, which a job may do. `die_with_parent` sees to its end instead.
+        process = context.Process(target=_serve, args=(theirs, number, self.store, self.settings, self.threads))
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a worker has a job."""
+        return any(worker.job is not None for worker in self.workers)
 
-def _receive(worker: _Worker, store: ResultStore, settings: WorkSettings) -> Done | None:
-    """The outcome of the worker's run, None if another benchmark is at it; a failed one if the worker died."""
-    assert worker.run is not None
-    try:
-        answer = worker.pipe.recv()
-    except (EOFError, OSError):
-        worker.process.join()
-    else:
-        if isinstance(answer, StorageError):
+    def hand_out(self, queue: JobQueue) -> None:
+        """Give a job to every worker without one, as far as there are any."""
+        for worker in self.workers:
+            if worker.job is None and (job := queue.next()) is not None:
+                worker.job = job
+                try:
+                    worker.pipe.send(job)
+                except OSError:  # the worker is gone; `receive` finds that out and records it
+                    continue
+
+    def answered(self, waiting: bool) -> list[int]:
+        """Numbers of the workers that have something to say; waits for one, but not for long if jobs wait."""
+        busy = {worker.pipe: number for number, worker in enumerate(self.workers) if worker.job is not None}
+        if not busy:
+            time.sleep(POLL_SECONDS / 10)
+            return []
+        ready = wait(list(busy), POLL_SECONDS if waiting else None)
+        return [busy[pipe] for pipe in ready if isinstance(pipe, Connection)]
+
+    def receive(self, number: int) -> tuple[Job, Done | None]:
+        """The job of a worker and its outcome; None if another benchmark is at it.
+
+        Raises:
+            MachineError: The machine lacks what every job needs.
+        """
+        worker = self.workers[number]
+        assert worker.job is not None
+        job, worker.job = worker.job, None
+        try:
+            answer = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join()
+            done = self._bury(job, worker.process.exitcode or 0)
+            self.workers[number] = self._start(number)
+            return job, done
+        if isinstance(answer, MachineError):
             raise answer
-        return answer
-    # Its claim died with it, and another benchmark may have taken the run over at once.
-    with store.claims.claim(worker.run.key) as granted:
-        if not granted:
-            return None
-        written = store.find(worker.run.key)
-        if written is not None and settings.is_done(written):
-            return Done(written, executed=True)
-        code = worker.process.exitcode or 0
+        self.deaths = 0
+        if answer is not None and answer.executed and answer.result.kind in TRIED_AGAIN:
+            # What spoilt this job (a broken CUDA context, memory in pieces) would spoil the process's next one.
+            _end([worker])
+            self.workers[number] = self._start(number)
+        return job, answer
+
+    def _bury(self, job: Job, code: int) -> Done | None:
+        """What became of the job of a worker that died."""
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        result = failed_result(
-            worker.run,
-            "environment",
-            f"the worker process died ({cause}); retry, with fewer workers if memory ran out",
-        )
-        store.write(result)
-        return Done(result, executed=True)
+        self.deaths += 1
+        if self.deaths >= DEATHS_IN_A_ROW:
+            raise MachineError(
+                f"{self.deaths} worker processes died one after the other (the last one: {cause}, at {job.label}), so "
+                "the others are not tried; give the same command again with fewer --workers if memory ran out"
+            )
+        # Its claim died with it, and another benchmark may have taken the job over at once.
+        with self.store.claims.claim(job.key) as granted:
+            if not granted:
+                return None
+            written = self.store.find(job.key)
+            if written is not None and self.settings.is_done(written):
+                return Done(written, executed=True)
+            advice = "the same command tries it again; give fewer --workers if memory ran out"
+            result = job.failed("environment", f"the worker process died ({cause}); {advice}")
+            self.store.write(result)
+            return Done(result, executed=True)
+
+    def end(self) -> None:
+        """End all workers at once."""
+        _end(self.workers)
+
+
+def _end(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.process.terminate()
+        worker.pipe.close()
+    for worker in workers:
+        worker.process.join()
 
 
 def _serve(pipe: Connection, number: int, store: ResultStore, settings: WorkSettings, threads: int) -> None:
-    """A worker's life: take runs from the pipe until it closes."""
+    """A worker's life: take jobs from the pipe until it closes."""
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     torch.set_num_threads(threads)
     keep_freed_memory()
     os.environ["LOCAL_RANK"] = str(number % max(1, torch.cuda.device_count()))  # which GPU `auto` means here
     while True:
         try:
-            run = pipe.recv()
+            job = pipe.recv()
             try:
-                answer: Done | StorageError | None = work(run, store, settings)
-            except StorageError as error:
+                answer: Done | MachineError | None = work(job, store, settings)
+            except MachineError as error:
                 answer = error
             pipe.send(answer)
         except (EOFError, OSError):  # the parent is gone; what was finished is on the disk

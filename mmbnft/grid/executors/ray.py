@@ -10,12 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mmbnft.grid.executors.base import POLL_SECONDS, Finished, RunQueue
-from mmbnft.grid.plan import PlannedRun
+import torch
+
+from mmbnft.grid.executors.base import POLL_SECONDS, Finished, JobQueue
+from mmbnft.grid.job import Job
 from mmbnft.grid.store import ResultStore, storing
-from mmbnft.grid.worker import Done, WorkSettings, attempt, failed_result
+from mmbnft.grid.worker import Done, WorkSettings, attempt
 from mmbnft.results import Result
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import MachineError, UserError
 
 TRIES = 3  # a node may be lost under a run; a run that loses every node it meets is the reason itself
 
@@ -48,18 +50,28 @@ class RayExecutor:
             raise UserError(f"a run needs more than 0 CPUs and at least 0 GPUs, got {self.cpus} and {self.gpus}")
         _import_ray()
 
-    def execute(
-        self, runs: Sequence[PlannedRun], store: ResultStore, settings: WorkSettings, finished: Finished
-    ) -> None:
+    def check_device(self, device: str, jobs: Sequence[Job] = ()) -> None:
+        """Refuse what no node could give a run; which devices the nodes have, only the cluster knows.
+
+        Raises:
+            MachineError: A GPU is wanted and none is asked of the cluster.
+        """
+        if device.startswith("cuda") and not self.gpus:
+            raise MachineError(f"device {device!r} needs a GPU for each run; add --gpus-per-run 1, or use --device cpu")
+
+    def execute(self, jobs: Sequence[Job], store: ResultStore, settings: WorkSettings, finished: Finished) -> None:
         """As `Executor.execute` says."""
         ray = _import_ray()
         connect = not ray.is_initialized()
         if connect:
             self._connect(ray)
+        threads = max(1, int(self.cpus))
         remote = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)(_attempt_there)
-        session = _Session(ray, lambda run: remote.remote(run, settings, Path.cwd()), store, settings, finished)
+        session = _Session(
+            ray, lambda job: remote.remote(job, settings, Path.cwd(), threads), store, settings, finished
+        )
         try:
-            session.run(RunQueue(runs), lambda: self._slots(ray))
+            session.run(JobQueue(jobs), lambda: self._slots(ray))
         except ray.exceptions.RayError as error:
             raise UserError(f"the Ray cluster is gone ({_one_line(error)}); the same command continues") from error
         finally:
@@ -91,7 +103,7 @@ class _Session:
 
     Attributes:
         ray: The library.
-        submit: Sends a run to the cluster and gives back the reference of its result.
+        submit: Sends a job to the cluster and gives back the reference of its result.
         store: Where results go.
         settings: How runs are executed.
         finished: Called with each outcome.
@@ -100,15 +112,15 @@ class _Session:
     """
 
     ray: ModuleType
-    submit: Callable[[PlannedRun], Any]
+    submit: Callable[[Job], Any]
     store: ResultStore
     settings: WorkSettings
     finished: Finished
-    busy: dict[Any, PlannedRun] = field(default_factory=dict)
+    busy: dict[Any, Job] = field(default_factory=dict)
     losses: dict[str, int] = field(default_factory=dict)
 
-    def run(self, queue: RunQueue, slots: Callable[[], int]) -> None:
-        """Take every run to a result."""
+    def run(self, queue: JobQueue, slots: Callable[[], int]) -> None:
+        """Take every job to a result."""
         while queue or self.busy:
             self._hand_out(queue, slots())
             if not self.busy:
@@ -120,57 +132,68 @@ class _Session:
 
     def cancel(self) -> None:
         """End what is still on the cluster and give its claims back."""
-        for reference, run in self.busy.items():
+        for reference, job in self.busy.items():
             if self.ray.is_initialized():
                 self.ray.cancel(reference, force=True)
-            self.store.claims.release(run.key)
+            self.store.claims.release(job.key)
         self.busy.clear()
 
-    def _hand_out(self, queue: RunQueue, slots: int) -> None:
-        while len(self.busy) < slots and (run := queue.next()) is not None:
+    def _hand_out(self, queue: JobQueue, slots: int) -> None:
+        while len(self.busy) < slots and (job := queue.next()) is not None:
             with storing(self.store.folder):
-                granted = self.store.claims.take(run.key)
+                granted = self.store.claims.take(job.key)
             if not granted:
-                queue.later(run)
+                queue.later(job)
                 continue
-            written = self.store.find(run.key)
+            written = self.store.find(job.key)
             if written is not None and self.settings.is_done(written):
-                self.store.claims.release(run.key)
-                self.finished(run, Done(written, executed=False))
+                self.store.claims.release(job.key)
+                self.finished(job, Done(written, executed=False))
             else:
-                self.busy[self.submit(run)] = run
+                self.busy[self.submit(job)] = job
 
-    def _collect(self, reference: Any, queue: RunQueue) -> None:
-        run = self.busy[reference]
-        result = self._result(reference, run)
+    def _collect(self, reference: Any, queue: JobQueue) -> None:
+        job = self.busy[reference]
+        result = self._result(reference, job)
         if result is not None:
             self.store.write(result)
         del self.busy[reference]
-        self.store.claims.release(run.key)
+        self.store.claims.release(job.key)
         if result is None:
-            queue.again(run)
+            queue.again(job)
         else:
-            self.finished(run, Done(result, executed=True))
+            self.finished(job, Done(result, executed=True))
 
-    def _result(self, reference: Any, run: PlannedRun) -> Result | None:
-        """The run's result; None if it shall be tried again."""
+    def _result(self, reference: Any, job: Job) -> Result | None:
+        """The run's result; None if it shall be tried again.
+
+        Raises:
+            MachineError: The node lacks what every job needs.
+        """
         try:
-            return self.ray.get(reference)
+            found: Result | MachineError = self.ray.get(reference)
         except self.ray.exceptions.RayTaskError as error:  # not of the run's own making, e.g. a node with a full disk
             reason = f"a node of the cluster could not execute it: {_one_line(error.cause)}"
-            return failed_result(run, "environment", reason)
+            return job.failed("environment", reason)
         except self.ray.exceptions.RayError as error:
-            self.losses[run.key] = self.losses.get(run.key, 0) + 1
-            if self.losses[run.key] < TRIES:
+            self.losses[job.key] = self.losses.get(job.key, 0) + 1
+            if self.losses[job.key] < TRIES:
                 return None
             reason = f"its node or worker was lost {TRIES} times; the last time: {_one_line(error)}"
-            return failed_result(run, "environment", reason)
+            return job.failed("environment", reason)
+        if isinstance(found, MachineError):
+            raise found
+        return found
 
 
-def _attempt_there(run: PlannedRun, settings: WorkSettings, folder: Path) -> Result:
-    """`attempt` on a node, in the driver's working folder."""
+def _attempt_there(job: Job, settings: WorkSettings, folder: Path, threads: int) -> Result | MachineError:
+    """`attempt` on a node, in the driver's working folder; what every job lacks is handed back, not raised."""
     os.chdir(folder)
-    return attempt(run, settings)
+    torch.set_num_threads(threads)
+    try:
+        return attempt(job, settings)
+    except MachineError as error:
+        return error
 
 
 def _one_line(error: BaseException) -> str:

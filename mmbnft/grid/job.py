@@ -1,0 +1,93 @@
+"""What the grid knows of the work it plans: a job, and how it is to be executed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from mmbnft.results import Result
+from mmbnft.zoo import DEFAULT_ROOT
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a job is executed; results do not depend on it (but see `accumulation`).
+
+    Attributes:
+        work_dir: Folder of the grid: for what hooks write.
+        device: Where to compute.
+        weights_root: Folder of the catalogue's weight files.
+        accumulation: Parts in which a batch is computed, above 1 where memory has not held a whole one; the result says
+            so.
+    """
+
+    work_dir: Path
+    device: torch.device
+    weights_root: Path = DEFAULT_ROOT
+    accumulation: int = 1
+
+    @property
+    def cache(self) -> Path:
+        """Folder for decoded images and features, which jobs share."""
+        return self.work_dir / "cache"
+
+
+class Job(Protocol):
+    """One planned run, or one planned set of episodes; pickled on its way to a worker.
+
+    It holds all that is needed to execute it, and nothing that was read to plan it: a worker reads tasks and weights
+    for itself, and keeps them between the jobs of one `group`.
+    """
+
+    @property
+    def key(self) -> str:
+        """Hex content hash of everything that determines its result."""
+
+    @property
+    def checkpoint(self) -> str:
+        """The checkpoint as results name it."""
+
+    @property
+    def task(self) -> str:
+        """Name of its task."""
+
+    @property
+    def protocol(self) -> str:
+        """Name of its protocol, as results have it."""
+
+    @property
+    def label(self) -> str:
+        """Short text for progress and tables; unique within a plan."""
+
+    @property
+    def group(self) -> str:
+        """Jobs of one group share work that a process does once; a worker takes them one after the other."""
+
+    @property
+    def precision(self) -> str:
+        """`float32`, or `bfloat16` where it needs a GPU."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything it is made of, as results hold it; jobs that differ in nothing but `SAME_COST` cost the same."""
+
+    def execute(self, how: Execution) -> Result:
+        """Compute the result.
+
+        Raises:
+            UserError: Something asked for is wrong, or the machine lacks something (`MachineError`).
+        """
+
+    def failed(self, kind: str, reason: str, trace: str = "") -> Result:
+        """The record of a job that did not come to an end.
+
+        Args:
+            kind: One of `FAILURE_KINDS`.
+            reason: One sentence.
+            trace: Traceback of an unexpected error.
+        """
+
+
+# Settings in which jobs may differ that cost the same.
+SAME_COST = ("checkpoint", "split", "seed", "allow_partial")
