@@ -32,6 +32,7 @@ from mmbnft.grid.plan import Benchmark
 from mmbnft.recipes import named_recipe
 from mmbnft.tasks import build_task
 from mmbnft.tasks.preparers import PREPARERS, eurosat
+from mmbnft.utils.errors import UserError
 
 PROTOCOLS = ("linear", "bn", "bn_paper", "finetune")
 # Task: classes, metric, number of official splits, and the test case whose miniature archives stand for the real ones.
@@ -60,6 +61,7 @@ SHARED = ("_base_", "benchmarks", "few_shot", "pretrain")
 RUNS = sorted(str(p) for p in Path("configs").glob("*/*.py") if p.parent.name not in SHARED)
 LEAVES = [path for path in RUNS if "mmselfsup" not in path]
 PUBLIC = [path for path in LEAVES if Path(path).parent.name in TASKS]
+ARMS = [(path, protocol) for path in PUBLIC for protocol in PROTOCOLS]
 BENCHMARKS = sorted(str(path) for path in Path("configs/benchmarks").glob("*.py"))
 
 
@@ -87,34 +89,37 @@ def prepared(tmp_path_factory):
         yield prepare
 
 
-def leaf(path, prepared):
+def leaf(path, prepared, protocol="bn"):
     """The run of a leaf on the miniature of its task."""
     root = str(prepared(Path(path).parent.name))
-    return spec_from_config(settings(path) | {"task": settings(path)["task"] | {"root": root}})
+    return spec_from_config(settings(path) | {"task": settings(path)["task"] | {"root": root}, "protocol": protocol})
 
 
-def test_every_public_task_has_a_leaf_for_each_protocol():
+def test_every_public_task_has_one_leaf():
     assert set(TASKS) == set(PREPARERS)
-    assert set(PUBLIC) == {f"configs/{task}/resnet50_{protocol}.py" for task in TASKS for protocol in PROTOCOLS}
+    assert set(PUBLIC) == {f"configs/{task}/resnet50.py" for task in TASKS}
     assert {Path(path).parent.name for path in LEAVES} - set(TASKS) == {"digits", "own"}
 
 
 @pytest.mark.parametrize("path", LEAVES)
 def test_run_configurations_follow_their_names(path):
-    spec = spec_from_config(settings(path))
-    model, protocol = Path(path).stem.split("_", 1)
-    assert spec.protocol == protocol
-    assert spec.model["backbone"]["depth"] == {"tiny18": 18, "resnet50": 50}[model]
+    spec = spec_from_config(settings(path) | {"protocol": "bn"})
+    assert spec.model["backbone"]["depth"] == {"tiny18": 18, "resnet50": 50}[Path(path).stem]
     assert spec.recipe.name == ("small" if "/digits/" in path else "clean")
     assert len(Path(path).read_text().splitlines()) < 15
 
 
-@pytest.mark.parametrize("path", PUBLIC)
-def test_leaves_of_public_tasks_build_on_prepared_folders(path, prepared):
+def test_a_leaf_without_a_protocol_says_how_to_give_one():
+    with pytest.raises(UserError, match="the configuration lacks protocol; give --protocol NAME"):
+        spec_from_config(settings("configs/own/resnet50.py"))
+
+
+@pytest.mark.parametrize(("path", "protocol"), ARMS)
+def test_leaves_of_public_tasks_build_on_prepared_folders(path, protocol, prepared):
     name = Path(path).parent.name
     classes, metric, splits, case = TASKS[name]
     assert settings(path)["task"] == dict(type="list_task", root=f"data/{name}")
-    spec = leaf(path, prepared)
+    spec = leaf(path, prepared, protocol)
     task = build_task(spec.task, spec.split)
     assert (task.name, task.metric, task.classes) == (name, metric, case.classes)
     assert task.multi_label is (metric == "map11")
@@ -129,7 +134,7 @@ def test_leaves_of_public_tasks_build_on_prepared_folders(path, prepared):
 @pytest.mark.parametrize("name", TASKS)
 def test_clean_images_are_photographs_of_224_pixels(name, prepared):
     """Also where the files are smaller: 32 pixels in CIFAR, 64 in EuroSAT."""
-    spec = leaf(f"configs/{name}/resnet50_bn.py", prepared)
+    spec = leaf(f"configs/{name}/resnet50.py", prepared)
     task = build_task(spec.task, spec.split)
     certificate = {"normalisation": None}
     for seed in (None, 0):
@@ -142,8 +147,8 @@ def test_clean_images_are_photographs_of_224_pixels(name, prepared):
     ("name", "protocol", "recipe"), [("voc2007", "bn", "clean"), ("plant_disease", "linear", "vpulab")]
 )
 def test_networks_of_leaves_have_the_tasks_head(name, protocol, recipe, prepared):
-    path = f"configs/{name}/resnet50_{protocol}.py"
-    spec = spec_from_config(load_config(path, {"task.root": str(prepared(name))}, recipe))
+    changes = {"task.root": str(prepared(name)), "protocol": protocol}
+    spec = spec_from_config(load_config(f"configs/{name}/resnet50.py", changes, recipe))
     task = build_task(spec.task, spec.split)
     head = build_network(spec, task, torch.device("cpu"), Path("pretrained_models")).model.head
     assert head.fc_cls.weight.shape == (len(TASKS[name][3].classes), 2048)
@@ -153,8 +158,8 @@ def test_networks_of_leaves_have_the_tasks_head(name, protocol, recipe, prepared
 
 @pytest.mark.parametrize("recipe", ["vpulab", "ericsson", "cdfsl"])
 def test_a_leaf_takes_every_published_recipe_by_name(recipe):
-    for path in PUBLIC:
-        spec = spec_from_config(settings(path) | {"recipe": {"named": recipe}})
+    for path, protocol in ARMS:
+        spec = spec_from_config(settings(path) | {"recipe": {"named": recipe}, "protocol": protocol})
         assert spec.recipe == named_recipe(recipe, Path(path).parent.name, spec.protocol)
     base = load_config(f"configs/_base_/schedules/{recipe}.py")
     assert base.recipe == dict(named=recipe)
@@ -169,17 +174,16 @@ def test_benchmark_configurations_are_grids(path):
 
 def test_arms_of_one_task_differ_in_nothing_but_the_protocol():
     for folder in ("digits", "own", *TASKS):
-        paths = [path for path in LEAVES if f"/{folder}/" in path]
-        specs = [spec_from_config(settings(path)) for path in paths]
-        assert len({spec.protocol for spec in specs}) == len(specs) == 4
+        (path,) = (path for path in LEAVES if f"/{folder}/" in path)
+        specs = [spec_from_config(settings(path) | {"protocol": protocol}) for protocol in PROTOCOLS]
         assert all(spec.recipe == specs[0].recipe and spec.model == specs[0].model for spec in specs)
         assert all(spec.task == specs[0].task for spec in specs)
 
 
 def test_description_names_layers_and_totals():
-    text = describe_run(spec_from_config(load_config("configs/own/resnet50_bn_paper.py")))
+    text = describe_run(spec_from_config(load_config("configs/own/resnet50.py", {"protocol": "bn_paper"})))
     assert "vpulab/bn_finetuning" in text
     assert "the recipe's 30 epochs" in text
     assert "values that train: 37,888 of 23,508,032 (0.1612 % of the backbone)" in text
-    text = describe_run(spec_from_config(load_config("configs/own/resnet50_finetune.py", recipe="ericsson")))
+    text = describe_run(spec_from_config(load_config("configs/own/resnet50.py", {"protocol": "finetune"}, "ericsson")))
     assert "the recipe's 5,000 steps" in text

@@ -13,7 +13,7 @@ def main() -> int:
     """Print one table for each phase."""
     parser = argparse.ArgumentParser(description="Print which layers of a configuration's backbone train.")
     parser.add_argument("config", type=Path, help="configuration file")
-    parser.add_argument("--protocol", help="protocol name instead of the configuration's")
+    parser.add_argument("--protocol", help="protocol, e.g. bn_paper")
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
     args = parser.parse_args()
     config = load_config(args.config, args.cfg_options)

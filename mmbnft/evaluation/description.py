@@ -4,7 +4,7 @@ from mmselfsup.models.builder import build_backbone
 
 from mmbnft.evaluation.network import built
 from mmbnft.evaluation.spec import RunSpec
-from mmbnft.protocols import describe, format_table, get_protocol
+from mmbnft.protocols import describe, format_table
 
 
 def describe_run(spec: RunSpec) -> str:
@@ -14,7 +14,7 @@ def describe_run(spec: RunSpec) -> str:
         UserError: The backbone cannot be built or the protocol has no meaning for it.
     """
     backbone = built(build_backbone, spec.model["backbone"])
-    protocol = get_protocol(spec.protocol)
+    protocol = spec.adaptation
     parts = []
     for number, phase in enumerate(protocol.phases, start=1):
         own = f"{spec.recipe.epochs} epochs" if spec.recipe.epochs else f"{spec.recipe.steps:,} steps"

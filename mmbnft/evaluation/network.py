@@ -69,7 +69,7 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
             "CPU; set precision='float32', or run it on a GPU with --device cuda"
         )
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
-    wrapped = ProtocolBackbone(backbone, spec.protocol)
+    wrapped = ProtocolBackbone(backbone, spec.adaptation)
     sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
     head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
     if spec.recipe.norm_before_classifier:
@@ -78,7 +78,7 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
     # The head must not depend on how many numbers the backbone's initialisation drew.
     torch.manual_seed(spec.seed)
     model = built(build_algorithm, dict(spec.model, backbone={"type": "ProtocolBackbone", "backbone": backbone,
-                                                               "protocol": spec.protocol}, head=head))  # fmt: skip
+                                                               "protocol": spec.adaptation}, head=head))  # fmt: skip
     model.head.init_weights()
     model.backbone.precision = precision
     model = model.to(device=device, memory_format=memory_format(model, device))

@@ -9,7 +9,7 @@ import torchvision
 from mmcv import Config
 
 from mmbnft.evaluation.proxies import SCORES
-from mmbnft.protocols import Protocol, get_protocol
+from mmbnft.protocols import PRESETS, Phase, Protocol, get_protocol
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.recipes.settings import Images, Probe, Search, Training, names_of, stated
@@ -46,6 +46,7 @@ class RunSpec:
         split: Number of the official split.
         seed: Seed of head, order, augmentation, and of the weights of `random`.
         allow_partial: Whether a checkpoint that does not fill the backbone may be used; recorded in the result.
+        phases: Phases of a protocol that a configuration defines; empty for one that is known by its name.
     """
 
     model: dict[str, Any]
@@ -56,11 +57,12 @@ class RunSpec:
     split: int = 0
     seed: int = 0
     allow_partial: bool = False
+    phases: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what would fail later."""
         if not self.is_score:
-            _check_protocol(self.protocol)
+            object.__setattr__(self, "protocol", known_protocol(self.adaptation).name)
         for name in ("split", "seed"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -73,6 +75,11 @@ class RunSpec:
     def is_score(self) -> bool:
         """Whether the run is a training-free score and not a protocol."""
         return self.protocol in SCORES
+
+    @property
+    def adaptation(self) -> Protocol:
+        """The protocol by which the checkpoint is adapted; a training-free score has none and is refused."""
+        return Protocol(self.protocol, self.phases) if self.phases else known_protocol(self.protocol)
 
     @property
     def checkpoint_name(self) -> str:
@@ -94,7 +101,7 @@ class RunSpec:
         return files.sha256_json(
             {
                 "arm": self.arm,
-                "adaptation": self._adaptation,
+                "adaptation": self._adapted_by,
                 "checkpoint": checkpoint_facts(self.checkpoint, weights_root, "normalisation" not in recipe),
                 "task": task.content_hash,
                 "libraries": image_libraries(task, [*self.recipe.test_pipeline, *recipe.get("train_pipeline", [])]),
@@ -112,13 +119,13 @@ class RunSpec:
         """How the run makes its result, a key of `ARMS`."""
         if self.is_score:
             return "scored"
-        return "probed" if self.recipe.probe is not None and is_frozen(get_protocol(self.protocol)) else "trained"
+        return "probed" if self.recipe.probe is not None and is_frozen(self.adaptation) else "trained"
 
     @property
-    def _adaptation(self) -> Any:
+    def _adapted_by(self) -> Any:
         """What the name of the protocol or score stands for; a probe is the same under every protocol that has one."""
         if self.arm == "trained":
-            return [stated(phase) for phase in get_protocol(self.protocol).phases]
+            return [stated(phase) for phase in self.adaptation.phases]
         return self.protocol if self.arm == "scored" else None
 
 
@@ -158,11 +165,27 @@ def image_libraries(task: Task, pipeline: list[dict[str, Any]]) -> dict[str, Any
     return decoded | transformed
 
 
-def _check_protocol(name: str) -> None:
+def known_protocol(protocol: str | dict[str, Any] | Protocol) -> Protocol:
+    """A protocol by its name, or as a configuration defines it.
+
+    Args:
+        protocol: Its name, `dict(name=..., phases=[...])`, or a protocol.
+
+    Raises:
+        UserError: There is no such protocol, or a defined one takes the name of another or of a score.
+    """
+    if not isinstance(protocol, str | dict | Protocol):
+        raise UserError(f"protocol must be a name or dict(name=..., phases=[...]), got {protocol!r}")
     try:
-        get_protocol(name)
+        found = get_protocol(protocol)
     except UserError as error:
+        if not isinstance(protocol, str):
+            raise
         raise UserError(f"{error}, or a training-free score: {choices(SCORES)}") from error
+    taken = found.name in SCORES or (found.name in PRESETS and PRESETS[found.name].phases != found.phases)
+    if taken or (found.name.startswith("partial:") and get_protocol(found.name).phases != found.phases):
+        raise UserError(f"{found.name!r} is the name of a protocol or score there is; give the defined one another")
+    return found
 
 
 def load_config(path: Path | str, overrides: dict[str, Any] | None = None, recipe: str | None = None) -> Config:
@@ -210,12 +233,32 @@ def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
     _unwrap_backbone(settings)
     missing = {"model", "task", "protocol", "recipe"} - set(settings)
     if missing:
-        raise UserError(f"the configuration lacks {choices(missing)}; add them, or the _base_ files that hold them")
-    for name, kind in (("task", dict), ("protocol", str)):
-        if not isinstance(settings[name], kind):
-            raise UserError(f"{name} must be a {kind.__name__}, got {settings[name]!r}")
-    settings["recipe"] = resolve_recipe(settings["recipe"], task_name(settings["task"]), settings["protocol"])
-    return RunSpec(**settings)
+        where = "add them, or the _base_ files that hold them"
+        if "protocol" in missing:
+            where = "give --protocol NAME" if missing == {"protocol"} else f"{where}, and give --protocol NAME"
+        raise UserError(f"the configuration lacks {choices(missing)}; {where}")
+    if not isinstance(settings["task"], dict):
+        raise UserError(f"task must be a dict, got {settings['task']!r}")
+    protocol = settings["protocol"] = adapted_by(settings["protocol"])
+    settings["recipe"] = resolve_recipe(settings["recipe"], task_name(settings["task"]), protocol)
+    return RunSpec(**settings | named_protocol(protocol))
+
+
+def adapted_by(protocol: Any) -> str | Protocol:
+    """What a configuration means by `protocol`: the name of a training-free score, or a protocol.
+
+    Raises:
+        UserError: There is neither.
+    """
+    return protocol if isinstance(protocol, str) and protocol in SCORES else known_protocol(protocol)
+
+
+def named_protocol(protocol: str | Protocol) -> dict[str, Any]:
+    """`protocol` and `phases` of a spec that is adapted by a protocol, or by a score of this name."""
+    if isinstance(protocol, str):
+        return {"protocol": protocol}
+    known = protocol.name in PRESETS or protocol.name.startswith("partial:")
+    return {"protocol": protocol.name} | ({} if known else {"phases": protocol.phases})
 
 
 def task_name(task: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ class ProtocolBackbone(nn.Module):
 
     Args:
         backbone: Configuration of the backbone, or a built one.
-        protocol: Name of a protocol, e.g. `bn`.
+        protocol: A protocol: its name, e.g. `bn`, `dict(name=..., phases=[...])`, or one that is built already.
         phase: Which phase of the protocol to start in, counting from 0. A training loop with a single optimiser, as in
             the host's own train.py, can run one phase only; run it once for each phase of a longer protocol.
 
@@ -43,7 +43,9 @@ class ProtocolBackbone(nn.Module):
         `dict(type="ProtocolBackbone", protocol="bn", backbone=dict(type="ResNet", depth=50))`
     """
 
-    def __init__(self, backbone: dict[str, Any] | nn.Module, protocol: str, phase: int = 0) -> None:
+    def __init__(
+        self, backbone: dict[str, Any] | nn.Module, protocol: str | dict[str, Any] | Protocol, phase: int = 0
+    ) -> None:
         super().__init__()
         wrapped = backbone if isinstance(backbone, nn.Module) else build_backbone(backbone)
         if getattr(wrapped, "frozen_stages", -1) >= 0:

@@ -4,7 +4,7 @@ from mmbnft.protocols.apply import AppliedPhase, Counts, apply_phase
 from mmbnft.protocols.audit import AuditReport, Snapshot, audit, snapshot
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
 from mmbnft.protocols.plan import PhasePlan, plan_phase
-from mmbnft.protocols.presets import PRESETS, get_protocol
+from mmbnft.protocols.presets import PRESETS, get_protocol, name_of
 from mmbnft.protocols.selection import select_norm_layers
 from mmbnft.protocols.spec import Phase, Protocol
 from mmbnft.protocols.stages import Stages, find_stages
@@ -30,6 +30,7 @@ __all__ = [
     "find_stages",
     "format_table",
     "get_protocol",
+    "name_of",
     "plan_phase",
     "recalibrate_statistics",
     "select_norm_layers",

@@ -1,6 +1,8 @@
 """The protocols of the literature, by name."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from mmbnft.protocols.spec import Phase, Protocol
 from mmbnft.utils.errors import UserError, choices
@@ -46,19 +48,30 @@ _ALL_PRESETS = (
 PRESETS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL_PRESETS}
 
 
-def get_protocol(name: str) -> Protocol:
-    """Look up a protocol by name.
+def get_protocol(name: str | Mapping[str, Any] | Protocol) -> Protocol:
+    """Look up a protocol by name, or build the one that a configuration defines.
 
     Args:
-        name: A key of `PRESETS`, or `partial:K` for everything from stage K up (`partial` alone is `partial:4`).
+        name: A key of `PRESETS`, or `partial:K` for everything from stage K up (`partial` alone is `partial:4`, and its
+            name is that of both); `dict(name=..., phases=[...])`; or a protocol, which is passed on.
 
     Raises:
         UserError: There is no such protocol; the message lists those there are.
     """
+    if isinstance(name, Protocol):
+        return name
+    if isinstance(name, Mapping):
+        return Protocol.from_config(name)
     if isinstance(name, str):
+        name = "partial" if name == f"partial:{_LAST_OF_FOUR}" else name
         if name in PRESETS:
             return PRESETS[name]
         match = re.fullmatch(r"partial:([1-9][0-9]*)", name)
         if match:
             return _partial(name, int(match.group(1)))
     raise UserError(f"unknown protocol {name!r}; choose one of {choices(set(PRESETS))}, or partial:K with K from 1")
+
+
+def name_of(protocol: str | Protocol) -> str:
+    """Name of a protocol, or of what is called by a name already."""
+    return protocol.name if isinstance(protocol, Protocol) else protocol

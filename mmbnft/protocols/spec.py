@@ -2,9 +2,11 @@
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import UserError, choices
 
 _TRAIN = ("head", "norm", "all")
 NORM_LAYERS = ("all", "paper")
@@ -85,3 +87,27 @@ class Protocol:
             raise UserError(f"phases of protocol {self.name!r} must be a tuple of Phase, got {self.phases!r}")
         if not self.phases:
             raise UserError(f"protocol {self.name!r} has no phase; give it at least one")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Protocol":
+        """Build a protocol from `dict(name=..., phases=[dict(train=...), ...])`, as a configuration defines one.
+
+        Raises:
+            UserError: Something is missing, unknown or not one of the allowed values.
+        """
+        phases = config.get("phases")
+        known = {entry.name for entry in fields(cls)}
+        if not isinstance(config.get("name"), str) or not isinstance(phases, list | tuple) or set(config) - known:
+            raise UserError(f"a protocol must be a name or dict(name=..., phases=[...]), got {dict(config)!r}")
+        return cls(**{**config, "phases": tuple(_phase(phase) for phase in phases)})
+
+
+def _phase(config: object) -> Phase:
+    if isinstance(config, Phase):
+        return config
+    known = {entry.name for entry in fields(Phase)}
+    if not isinstance(config, Mapping) or "train" not in config or set(config) - known:
+        raise UserError(
+            f"a phase must be dict(train=...), with or without {choices(known - {'train'})}, got {config!r}"
+        )
+    return Phase(**config)

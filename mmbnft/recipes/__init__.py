@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from mmbnft.protocols import Protocol
 from mmbnft.recipes.cdfsl import cdfsl
 from mmbnft.recipes.clean import clean
 from mmbnft.recipes.ericsson import ericsson
@@ -10,7 +11,7 @@ from mmbnft.recipes.recipe import Recipe
 from mmbnft.recipes.vpulab import vpulab
 from mmbnft.utils.errors import UserError, choices
 
-NAMED: dict[str, Callable[[str, str], Recipe]] = {
+NAMED: dict[str, Callable[[str, str | Protocol], Recipe]] = {
     "clean": clean,
     "vpulab": vpulab,
     "ericsson": ericsson,
@@ -18,13 +19,13 @@ NAMED: dict[str, Callable[[str, str], Recipe]] = {
 }
 
 
-def named_recipe(name: str, task: str, protocol: str) -> Recipe:
+def named_recipe(name: str, task: str, protocol: str | Protocol) -> Recipe:
     """The recipe of a name for one task and one protocol; several of them differ from task to task.
 
     Args:
         name: A key of `NAMED`.
         task: Name of the task.
-        protocol: Name of the protocol, or of a training-free score.
+        protocol: The protocol or its name, or the name of a training-free score.
 
     Raises:
         UserError: There is no such recipe or protocol.
@@ -34,14 +35,14 @@ def named_recipe(name: str, task: str, protocol: str) -> Recipe:
     return NAMED[name](task, protocol)
 
 
-def resolve_recipe(recipe: Recipe | dict[str, Any], task: str, protocol: str) -> Recipe:
+def resolve_recipe(recipe: Recipe | dict[str, Any], task: str, protocol: str | Protocol) -> Recipe:
     """The recipe a configuration means for one task and one protocol.
 
     Args:
         recipe: Settings spelt out, or `dict(named=NAME)` with settings that replace those of the named recipe; a
             recipe is passed on.
         task: Name of the task.
-        protocol: Name of the protocol, or of a training-free score.
+        protocol: The protocol or its name, or the name of a training-free score.
 
     Raises:
         UserError: There is no such recipe, or a setting is unknown, missing or out of range.

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from mmbnft.protocols import Protocol, name_of
 from mmbnft.recipes.recipe import Recipe
 
 # The sides are not kept in proportion; 257 is int(224 * 1.15).
@@ -18,13 +19,14 @@ CLASSIFIER = Recipe(
 )
 
 
-def cdfsl(_task: str, protocol: str) -> Recipe:
+def cdfsl(_task: str, protocol: str | Protocol) -> Recipe:
     """The settings of an episode's classifier, the backbone frozen or trained at the same rate.
 
     Meant for tasks as small as an episode (a few hundred images). Every protocol but `linear` and `finetune` takes the
     same settings under the name `cdfsl-derived`.
     """
-    if protocol in ("linear", "finetune"):
+    name = name_of(protocol)
+    if name in ("linear", "finetune"):
         return CLASSIFIER
-    remark = f"nothing was published for {protocol}: the settings of the other protocols"
+    remark = f"nothing was published for {name}: the settings of the other protocols"
     return dataclasses.replace(CLASSIFIER, name="cdfsl-derived", remark=remark)

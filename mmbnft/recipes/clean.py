@@ -1,9 +1,10 @@
 """The recipe this project compares protocols by."""
 
+from mmbnft.protocols import Protocol
 from mmbnft.recipes.recipe import Recipe
 
 
-def clean(_task: str, _protocol: str) -> Recipe:
+def clean(_task: str, _protocol: str | Protocol) -> Recipe:
     """One recipe for every task and every arm, at 224 pixels, normalised as the checkpoint was pre-trained.
 
     Equal length, images and search budget for all protocols, so that a difference between two arms is one between

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from mmbnft.protocols import Protocol, name_of
 from mmbnft.recipes.recipe import Recipe
-from mmbnft.tasks.preparers.published import BICUBIC
+from mmbnft.recipes.vpulab_tables import BICUBIC
 
 CENTRE: list[dict[str, Any]] = [
     dict(type="Resize", size=224, interpolation=BICUBIC),
@@ -29,16 +30,17 @@ FINETUNE = Recipe(
 )
 
 
-def ericsson(_task: str, protocol: str) -> Recipe:
+def ericsson(_task: str, protocol: str | Protocol) -> Recipe:
     """Linear: logistic regression over 45 weight decays; fine-tuning: 5,000 steps, 20 combinations tried on val.
 
     Both are one setting for all tasks. Nothing else was published: every other protocol takes the settings of
     fine-tuning, under the name `ericsson-derived`.
     """
-    if protocol == "linear":
+    name = name_of(protocol)
+    if name == "linear":
         probe = dict(solver="sklearn", weight_decays=np.logspace(-6, 5, 45).tolist())
         return dataclasses.replace(FINETUNE, train_pipeline=CENTRE, search={}, probe=probe)
-    if protocol == "finetune":
+    if name == "finetune":
         return FINETUNE
-    remark = f"nothing was published for {protocol}: the settings of fine-tuning"
+    remark = f"nothing was published for {name}: the settings of fine-tuning"
     return dataclasses.replace(FINETUNE, name="ericsson-derived", remark=remark)

@@ -7,9 +7,9 @@ not weighted by test counts.
 from typing import Any
 
 from mmbnft.evaluation.proxies import SCORES
-from mmbnft.protocols import get_protocol
+from mmbnft.protocols import Protocol, get_protocol, name_of
 from mmbnft.recipes.recipe import Recipe
-from mmbnft.tasks.preparers.published import CENTRE, CROP_AND_FLIP, VPULAB, Schedule
+from mmbnft.recipes.vpulab_tables import CENTRE, CROP_AND_FLIP, VPULAB, Schedule
 
 # Published under another name: the pool of episodes is the training list of plant_disease.
 SAME_IMAGES = {"cropdiseases": "plant_disease"}
@@ -24,16 +24,16 @@ WHOLE_CIFAR = Schedule(128, 0.1, 350, weight_decay=5e-4)
 CIFAR = ("cifar10", "cifar100")
 
 
-def vpulab(task: str, protocol: str) -> Recipe:
+def vpulab(task: str, protocol: str | Protocol) -> Recipe:
     """The published recipe of a task and a protocol.
 
     Valid files were published for `linear` and `bn_paper` of some tasks. Everything else is derived, is called
     `vpulab-derived`, and says in its remark from what: the schedule of the nearest published file of its kind (linear
     where nothing of the backbone trains, otherwise BN tuning), on the task's own images where they were published.
     """
-    trains = "head" if protocol in SCORES else get_protocol(protocol).phases[-1].train
+    trains = "head" if isinstance(protocol, str) and protocol in SCORES else get_protocol(protocol).phases[-1].train
     kind = "linear" if trains == "head" else "bn"
-    schedule, note = _schedule(task, protocol, kind, whole=trains not in ("head", "norm"))
+    schedule, note = _schedule(task, name_of(protocol), kind, whole=trains not in ("head", "norm"))
     images, image_note = _images(task, kind)
     derived = [part for part in (note, image_note) if part]
     published = [f"published for {task}: {VPULAB[task].remark}"] if task in VPULAB and VPULAB[task].remark else []

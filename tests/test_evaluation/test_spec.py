@@ -9,7 +9,8 @@ from mmbnft.tasks import build_task
 from mmbnft.utils.errors import UserError
 
 ROOT = Path("pretrained_models")
-CONFIG = "configs/digits/tiny18_bn.py"
+CONFIG = "configs/digits/tiny18.py"
+BN = {"protocol": "bn"}
 
 
 def key(spec):
@@ -46,7 +47,7 @@ def test_key_changes_with_everything_that_determines_the_result(make_spec, make_
 
 
 def test_configuration_overrides_and_published_spellings():
-    config = load_config(CONFIG, {"recipe.epochs": 3, "load_from": "weights/x.pth"})
+    config = load_config(CONFIG, BN | {"recipe.epochs": 3, "load_from": "weights/x.pth"})
     spec = spec_from_config(config)
     assert spec.recipe.epochs == 3
     assert spec.checkpoint == "weights/x.pth"
@@ -55,11 +56,28 @@ def test_configuration_overrides_and_published_spellings():
 
 
 def test_a_named_recipe_takes_the_place_of_the_files():
-    spec = spec_from_config(load_config(CONFIG, recipe="vpulab"))
+    spec = spec_from_config(load_config(CONFIG, BN, recipe="vpulab"))
     assert spec.recipe == named_recipe("vpulab", "digits", "bn")
     linear = spec_from_config(load_config(CONFIG, {"protocol": "linear", "recipe.epochs": 3}, recipe="vpulab"))
     assert (linear.recipe.name, linear.recipe.epochs, linear.recipe.batch_size) == ("vpulab-derived", 3, 8)
     assert "changed: epochs" in linear.recipe.remark
+
+
+def test_a_configuration_may_define_a_protocol():
+    phases = [dict(train="norm", norm_stats="batch", epochs=1), dict(train="stage:4", lr_scale=0.1)]
+    spec = spec_from_config(load_config(CONFIG, {"protocol": dict(name="norm_then_last", phases=phases)}))
+    assert spec.protocol == "norm_then_last"
+    assert [phase.train for phase in spec.adaptation.phases] == ["norm", "stage:4"]
+    assert spec.recipe.name == "small"
+    same = spec_from_config(load_config(CONFIG, {"protocol": dict(name="other_name", phases=phases)}))
+    assert key(same) == key(spec)
+    assert key(spec) != key(spec_from_config(load_config(CONFIG, BN)))
+    last = dict(name="mine", phases=[dict(train="norm", norm_stats="batch")])
+    named = spec_from_config(load_config(CONFIG, {"protocol": last}))
+    assert key(named) == key(spec_from_config(load_config(CONFIG, BN)))
+    published = spec_from_config(load_config(CONFIG, {"protocol": last}, "vpulab"))
+    assert published.recipe == named_recipe("vpulab", "digits", published.adaptation)
+    assert "nothing valid was published for mine on digits: schedule of the bn file" in published.recipe.remark
 
 
 def test_the_name_of_a_task_is_that_of_its_folder(tmp_path):
@@ -72,7 +90,7 @@ def test_the_name_of_a_task_is_that_of_its_folder(tmp_path):
 
 
 def test_a_wrapped_backbone_is_understood():
-    config = load_config(CONFIG)
+    config = load_config(CONFIG, BN)
     plain = spec_from_config(config)
     inner = config.model.backbone
     config.model.backbone = None
@@ -92,13 +110,21 @@ def test_a_wrapped_backbone_is_understood():
         ({"seed": -1}, "seed must be a whole number from 0, got -1"),
         ({"model.head": "linear"}, "model must have a head"),
         ({"task": "data/dtd"}, "task must be a dict, got 'data/dtd'"),
-        ({"protocol": ["bn"]}, "protocol must be a str, got"),
+        ({"protocol": ["bn"]}, "protocol must be a name or dict\\(name=..., phases=\\[...\\]\\), got"),
+        ({"protocol": dict(name="mine")}, "protocol must be a name or dict"),
+        ({"protocol": dict(name="mine", phases=[])}, "protocol 'mine' has no phase"),
+        ({"protocol": dict(name="mine", phases=[dict(train="bn")])}, "train of a phase must be head, norm"),
+        ({"protocol": dict(name="mine", phases=[dict(trains="head")])}, "a phase must be dict"),
+        (
+            {"protocol": dict(name="bn", phases=[dict(train="head")])},
+            "'bn' is the name of a protocol or score there is",
+        ),
         ({"recipe.named": "clean"}, "the recipe is both named='clean' and spelt out as 'small'"),
     ],
 )
 def test_wrong_settings_are_refused(overrides, message):
     with pytest.raises(UserError, match=message):
-        spec_from_config(load_config(CONFIG, overrides))
+        spec_from_config(load_config(CONFIG, BN | overrides))
 
 
 def test_missing_parts_are_named():

@@ -85,4 +85,4 @@ def test_unknown_settings_are_named():
     with pytest.raises(UserError, match="unknown benchmark settings protocol; allowed: checkpoints"):
         Benchmark.from_config(config)
     with pytest.raises(UserError, match="is no configuration of a benchmark: it lacks benchmark"):
-        Benchmark.from_config(load_config("configs/digits/tiny18_bn.py"))
+        Benchmark.from_config(load_config("configs/digits/tiny18.py"))

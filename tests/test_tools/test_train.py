@@ -38,7 +38,7 @@ def test_a_shipped_checkpoint_is_run_in_the_published_spelling(tmp_path):
     options = [*SMALL, "load_from=tiny-rotation"]
     arguments = ["--protocol", "bn_paper", "--seed", "3", "--wandb", "off"]
     arguments += ["--wandb_project", "p", "--wandb_run_name", "n"]
-    command = [sys.executable, "tools/train.py", "configs/digits/tiny18_bn.py", "--work_dir", str(tmp_path), *arguments]
+    command = [sys.executable, "tools/train.py", "configs/digits/tiny18.py", "--work_dir", str(tmp_path), *arguments]
     done = subprocess.run([*command, "--cfg-options", *options], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     (result,) = read_results(tmp_path / "results")
@@ -53,7 +53,7 @@ def test_a_shipped_checkpoint_is_run_in_the_published_spelling(tmp_path):
 
 def test_a_published_recipe_is_one_option(tmp_path):
     options = [*SMALL[:3], "recipe.epochs=1"]
-    done = train("configs/digits/tiny18_linear.py", tmp_path, "--recipe", "vpulab", options=options)
+    done = train("configs/digits/tiny18.py", tmp_path, "--protocol", "linear", "--recipe", "vpulab", options=options)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "recipe vpulab-derived: nothing valid was published for linear on digits" in done.stdout
     (result,) = read_results(tmp_path / "results")
@@ -62,7 +62,7 @@ def test_a_published_recipe_is_one_option(tmp_path):
 
 
 def test_a_killed_run_resumes_to_the_uninterrupted_result(tmp_path):
-    config, options = "configs/digits/tiny18_bn.py", [*SMALL, "recipe.epochs=6"]
+    config, options = "configs/digits/tiny18.py", [*SMALL, "protocol=bn", "recipe.epochs=6"]
     whole = train(config, tmp_path / "whole", options=options)
     assert whole.returncode == 0, whole.stderr[-2000:]
     command = [sys.executable, "tools/train.py", config, "--work-dir", str(tmp_path / "killed"), "--wandb", "off"]
@@ -98,9 +98,9 @@ def folder(tmp_path):
     config = tmp_path / "mine.py"
     base = Path.cwd() / "configs" / "_base_"
     config.write_text(
-        f"_base_ = ['{base}/models/tiny18.py', '{base}/protocols/bn.py', '{base}/schedules/small.py']\n"
+        f"_base_ = ['{base}/models/tiny18.py', '{base}/schedules/small.py']\n"
         f"task = dict(type='list_task', root='{root}')\n"
-        "recipe = dict(epochs=1, batch_size=4)\n"
+        "protocol = 'bn'\nrecipe = dict(epochs=1, batch_size=4)\n"
     )
     return root, config
 
@@ -152,18 +152,18 @@ def test_wrong_data_is_one_sentence_before_anything_is_written(folder, tmp_path,
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path, arguments, options, expected):
-    done = train("configs/digits/tiny18_bn.py", tmp_path / "out", *arguments, options=[*SMALL, *options])
+    done = train("configs/digits/tiny18.py", tmp_path / "out", *arguments, options=[*SMALL, "protocol=bn", *options])
     assert expected in sentence(done)
     assert not (tmp_path / "out" / "results").exists()
 
 
 def test_unwritable_work_dir_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    done = train("configs/digits/tiny18_bn.py", tmp_path / "file" / "out", options=SMALL)
+    done = train("configs/digits/tiny18.py", tmp_path / "file" / "out", "--protocol", "bn", options=SMALL)
     assert "choose a folder you may write to" in sentence(done)
 
 
 def test_tensorboard_files_are_written_when_asked(tmp_path):
-    done = train("configs/digits/tiny18_linear.py", tmp_path, "--tensorboard", options=SMALL)
+    done = train("configs/digits/tiny18.py", tmp_path, "--protocol", "linear", "--tensorboard", options=SMALL)
     assert done.returncode == 0, done.stderr[-2000:]
     assert list(tmp_path.glob("tensorboard/events.out.tfevents.*"))

@@ -20,7 +20,6 @@ from mmbnft.tasks.preparers.own import OwnData, prepare_own
 from mmbnft.tasks.preparers.pets import Pets
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
 from mmbnft.tasks.preparers.preparation import Prepared, prepare
-from mmbnft.tasks.preparers.published import VPULAB, Published, published_settings
 from mmbnft.tasks.preparers.sun397 import Sun397
 from mmbnft.tasks.preparers.voc2007 import Voc2007
 from mmbnft.utils.errors import UserError, choices
@@ -63,7 +62,6 @@ def build_preparer(name: str) -> Preparer:
 
 __all__ = [
     "PREPARERS",
-    "VPULAB",
     "Archive",
     "Counts",
     "Entry",
@@ -72,10 +70,8 @@ __all__ = [
     "OwnData",
     "Prepared",
     "Preparer",
-    "Published",
     "Reading",
     "build_preparer",
     "prepare",
     "prepare_own",
-    "published_settings",
 ]

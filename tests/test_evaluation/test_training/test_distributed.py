@@ -53,7 +53,7 @@ def run_train(work_dir, launcher, protocol):
     options = ["--work-dir", str(work_dir), "--wandb", "off", "--device", "cpu", "--protocol", protocol]
     sizes = ["task.train_size=70", "task.val_size=30", "task.test_size=51"]
     recipe = ["recipe.epochs=2", "recipe.batch_size=16", "recipe.search.lr=[0.01,0.05]"]
-    command = [*launcher, "tools/train.py", "configs/digits/tiny18_bn.py", *options, "--cfg-options", *sizes, *recipe]
+    command = [*launcher, "tools/train.py", "configs/digits/tiny18.py", *options, "--cfg-options", *sizes, *recipe]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     (result,) = read_results(work_dir / "results")

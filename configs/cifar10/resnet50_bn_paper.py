@@ -1,6 +1,0 @@
-_base_ = [
-    "../_base_/models/resnet50.py",
-    "../_base_/tasks/cifar10.py",
-    "../_base_/protocols/bn_paper.py",
-    "../_base_/schedules/clean.py",
-]

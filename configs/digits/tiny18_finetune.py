@@ -1,7 +1,0 @@
-_base_ = [
-    "../_base_/models/tiny18.py",
-    "../_base_/tasks/digits.py",
-    "../_base_/protocols/finetune.py",
-    "../_base_/schedules/small.py",
-]
-checkpoint = "random"

@@ -1,6 +1,0 @@
-_base_ = [
-    "../_base_/models/resnet50.py",
-    "../_base_/tasks/isic2018.py",
-    "../_base_/protocols/bn.py",
-    "../_base_/schedules/clean.py",
-]

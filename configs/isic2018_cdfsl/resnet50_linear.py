@@ -1,6 +1,0 @@
-_base_ = [
-    "../_base_/models/resnet50.py",
-    "../_base_/tasks/isic2018_cdfsl.py",
-    "../_base_/protocols/linear.py",
-    "../_base_/schedules/clean.py",
-]

@@ -1,3 +1,0 @@
-# Your own task: prepare the folder data/mine first, or set task.root.
-_base_ = ["../_base_/models/resnet50.py", "../_base_/protocols/bn_paper.py", "../_base_/schedules/clean.py"]
-task = dict(type="list_task", root="data/mine")
