@@ -12,7 +12,6 @@ import pandas as pd
 from mmbnft.ranking import RankingReport, rank
 from mmbnft.ranking.catalogue import catalogue_facts
 from mmbnft.ranking.controls import other_tasks
-from mmbnft.ranking.sources import with_names
 from mmbnft.ranking.table import score_table
 from mmbnft.utils.command import run_command
 
@@ -32,7 +31,7 @@ def ssl(out: Path, resamples: int) -> RankingReport:
     The table has no cheap protocol, so the proxy is minus the mean rank over the other ten tasks.
     """
     facts = catalogue_facts()
-    table = with_names(pd.read_csv(PUBLISHED / "sfda2022_ssl_finetune.csv"), facts.aliases)
+    table = pd.read_csv(PUBLISHED / "sfda2022_ssl_finetune.csv")
     placeholder = pd.concat([table, table.assign(protocol="fixed_order", value=0.0)])
     scores = score_table(placeholder, "finetune", ["fixed_order"])
     rows = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbnft.ranking.resampling import checkpoint_draws, drawn_values, jackknife
+from mmbnft.ranking.resampling import checkpoint_draws, jackknife
 from mmbnft.ranking.statistics import STATISTICS, Array, correlations
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS, ScoreTable, TaskScores
 
@@ -60,13 +60,6 @@ class Bootstrap:
         """A generator of its own for each purpose, so that adding a proxy never changes another's figures."""
         return np.random.default_rng([self.seed, *purpose])
 
-    def sample(self, task: TaskScores, protocol: str, among: tuple[str, ...]) -> tuple[Array, Array]:
-        """Values of `protocol` on the checkpoints that have all of `among`: (n,) and resampled (resamples, n)."""
-        rows = task.complete(among)
-        draws = checkpoint_draws(self.uniform, len(rows))
-        rng = self.generator(1, *_letters(task.name), 0, *_letters(protocol))
-        return task.means(protocol)[rows], drawn_values(task.repeats[protocol][rows], draws, rng)
-
     def cell(self, task: TaskScores, proxy: str, among: tuple[str, ...] = ()) -> Cell:
         """Sample and resamples of one proxy on one task, on the checkpoints that also have all of `among`."""
         needed = (proxy, self.table.target, *among)
@@ -77,8 +70,9 @@ class Bootstrap:
             sample, truth = task.means(proxy)[rows], task.means(self.table.target)[rows]
             nothing = [dict.fromkeys(STATISTICS, np.full(size, np.nan)) for size in (self.resamples, len(rows))]
             return Cell(names, sample, truth, empty, empty, dict.fromkeys(STATISTICS, np.nan), *nothing)
-        sample, drawn = self.sample(task, proxy, needed)
-        truth, drawn_truth = self.sample(task, self.table.target, needed)
+        sample, truth = (task.means(name)[rows] for name in (proxy, self.table.target))
+        draws = checkpoint_draws(self.uniform, len(rows))
+        drawn, drawn_truth = sample[draws], truth[draws]
         value, boot = correlations(sample, truth), correlations(drawn, drawn_truth)
         left_out = jackknife(correlations, sample, truth)
         return Cell(names, sample, truth, drawn, drawn_truth, _named(value), _named(boot), _named(left_out))
@@ -87,7 +81,3 @@ class Bootstrap:
 def _named(values: Array) -> dict[str, Any]:
     """(statistics, ...) values by the name of the statistic; plain numbers where there is one each."""
     return dict(zip(STATISTICS, values if values.ndim > 1 else values.tolist(), strict=True))
-
-
-def _letters(name: str) -> list[int]:
-    return list(name.encode("utf-8"))

@@ -112,7 +112,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def verdict(difference: float, low: float, high: float, p_adjusted: float) -> str:
     """Who is better: only if the adjusted p-value is below 5 % and the interval leaves out 0."""
-    if math.isnan(difference) or math.isnan(p_adjusted) or math.isnan(low) or math.isnan(high):
+    if math.isnan(difference) or math.isnan(p_adjusted):
+        return NO_VERDICT
+    if p_adjusted > SIGNIFICANT:
+        return NOT_SEPARABLE
+    if math.isnan(low) or math.isnan(high):
         return NO_VERDICT
     if p_adjusted <= SIGNIFICANT and low > 0:
         return A_BETTER

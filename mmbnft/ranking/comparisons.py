@@ -88,7 +88,7 @@ class PairTest:
         if statistic == "pearson":
             interval = comparison.zou_interval(a.proxy, b.proxy, a.target)
             return difference, *interval, comparison.williams_p(a.proxy, b.proxy, a.target)
-        return difference, *_interval_and_p(a.boot[statistic] - b.boot[statistic], swapped)
+        return difference, *_interval_and_p(difference, a.boot[statistic] - b.boot[statistic], swapped)
 
     def _mean(
         self, statistic: str, pairs: Sequence[tuple[Cell, Cell]], swapped: Sequence[Array]
@@ -99,7 +99,7 @@ class PairTest:
         difference = float(np.mean([swapped[i][0] for i in known]))
         boots = [pairs[i][0].boot[statistic] - pairs[i][1].boot[statistic] for i in known]
         boot = mean_over_tasks(boots, self.bootstrap.generator(3))
-        return difference, *_interval_and_p(boot, np.mean([swapped[i] for i in known], axis=0))
+        return difference, *_interval_and_p(difference, boot, np.mean([swapped[i] for i in known], axis=0))
 
 
 def comparison_table(
@@ -120,13 +120,13 @@ def comparison_table(
     return table
 
 
-def _interval_and_p(boot: Array, swapped: Array) -> tuple[float, float, float]:
+def _interval_and_p(difference: float, boot: Array, swapped: Array) -> tuple[float, float, float]:
     """Paired bootstrap interval and the larger of the two p-values.
 
     Exchanging ranks one checkpoint at a time is only nearly exact and alone rejects a little too often at n = 12;
     asking that the bootstrap agrees keeps true nulls below 6 % (benchmarks/ranking_calibration.py).
     """
-    return *summary(boot), max(comparison.swap_p(swapped), comparison.bootstrap_p(boot))
+    return *summary(boot, value=difference), max(comparison.swap_p(swapped), comparison.bootstrap_p(boot))
 
 
 def _ranked(values: Array) -> Array:

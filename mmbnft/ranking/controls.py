@@ -1,11 +1,12 @@
 """Control rankers: orders that cost nothing. A proxy that does not beat them is not worth its seconds."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mmbnft.ranking.names import identities
 from mmbnft.ranking.statistics import STATISTICS, Array, correlations, midranks
 from mmbnft.ranking.table import ScoreTable, TaskScores
 
@@ -29,6 +30,15 @@ class Facts:
     imagenet_linear_top1: Mapping[str, float] = dataclasses.field(default_factory=dict)
     parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
+    def of(self, checkpoints: Sequence[str]) -> "Facts":
+        """The same figures by the names that a table uses, as far as these name one entry each."""
+        entries = identities(checkpoints, self.aliases)
+        return dataclasses.replace(
+            self,
+            imagenet_linear_top1=_renamed(self.imagenet_linear_top1, entries),
+            parameters=_renamed(self.parameters, entries),
+        )
+
 
 def with_controls(table: ScoreTable, facts: Facts) -> tuple[ScoreTable, tuple[str, ...]]:
     """Add the control rankers to every task as if they were protocols, and name the ones that are known.
@@ -36,6 +46,7 @@ def with_controls(table: ScoreTable, facts: Facts) -> tuple[ScoreTable, tuple[st
     A control whose figures are missing for all but two checkpoints is left out; where a few are missing its own n
     says so.
     """
+    facts = facts.of(table.checkpoints)
     columns = {IMAGENET: facts.imagenet_linear_top1, PARAMETERS: facts.parameters}
     tasks = []
     for task in table.tasks:
@@ -72,6 +83,10 @@ def random_bands(n: int, resamples: int, rng: np.random.Generator) -> dict[str, 
     values = correlations(orders, np.arange(float(n)))
     low, high = np.quantile(values, [0.025, 0.975], axis=-1)
     return dict(zip(STATISTICS, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+
+def _renamed(figures: Mapping[str, float], entries: Mapping[str, str]) -> dict[str, float]:
+    return {**figures, **{name: figures[entry] for name, entry in entries.items() if entry in figures}}
 
 
 def _column(values: "list[float] | Array") -> Array:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.bootstrap import Bootstrap, Cell
-from mmbnft.ranking.controls import CONTROL, RANDOM, random_bands
+from mmbnft.ranking.controls import RANDOM, random_bands
 from mmbnft.ranking.pooled import drawn_tasks, moments, pooled_correlation, two_way, within_task_moments
-from mmbnft.ranking.resampling import bca, interval, percentile, permutation_p, summary
+from mmbnft.ranking.resampling import MOST_UNDEFINED, bca, interval, percentile, permutation_p, summary
 from mmbnft.ranking.statistics import STATISTICS, Array, correlations
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS
 
@@ -18,8 +18,6 @@ DETAILS = (*COLUMNS, "percentile_low", "percentile_high", "bca_low", "bca_high",
 # Names in the column `task` for figures over several tasks.
 MEAN, WITHIN, NAIVE = "all tasks (mean)", "all tasks (within task, logit)", "all tasks (pooled, misleading)"
 OVERALL = (MEAN, WITHIN, NAIVE)
-# The naive figure gets a warning of its own when it overstates the within-task one by more than this.
-_MISLEADING = 0.1
 
 Cells = Mapping[tuple[str, str], Cell]
 
@@ -64,22 +62,6 @@ def random_rows(bootstrap: Bootstrap, cells: Cells) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(DETAILS))
 
 
-def pooling_warnings(table: pd.DataFrame) -> list[str]:
-    """One sentence per proxy whose naive pooled correlation overstates the one within tasks."""
-    found = []
-    table = table[~table["proxy"].str.startswith(CONTROL)]
-    for proxy, part in table[table["statistic"] == "pearson"].groupby("proxy", sort=False):
-        by_task = part.set_index("task")["value"]
-        naive, within = by_task.get(NAIVE, math.nan), by_task.get(WITHIN, math.nan)
-        if naive - within > _MISLEADING:
-            n = int(part.set_index("task")["n"][NAIVE])
-            found.append(
-                f"{proxy}: over all {n} cells Pearson's r is {naive:.2f}, but {within:.2f} within tasks on the logit "
-                "scale; the first mostly says which tasks are hard, do not quote it for choosing a checkpoint"
-            )
-    return found
-
-
 def _rows(cell: Cell, rng: np.random.Generator, resamples: int) -> list[tuple[object, ...]]:
     """Rows (statistic, value, ...) of one task and proxy."""
     if all(math.isnan(value) for value in cell.values.values()):
@@ -93,9 +75,16 @@ def _figures(cell: Cell, name: str, p_value: float) -> tuple[object, ...]:
     if math.isnan(value):
         return (*[math.nan] * 3, cell.n, *[math.nan] * 5, _why(cell))
     low, high = interval(name, value, boot, left_out)
-    others = summary(boot), summary(boot, lambda known: bca(known, value, left_out))
-    note = "" if math.isfinite(low) else "too few checkpoints for an interval"
+    others = summary(boot, value=value), summary(boot, lambda known: bca(known, value, left_out), value)
+    note = "" if math.isfinite(low) else no_interval(boot)
     return value, low, high, cell.n, *others[0], *others[1], p_value, note
+
+
+def no_interval(boot: Array) -> str:
+    """Why `summary` gives no interval for these resamples."""
+    if np.mean(~np.isfinite(boot)) > MOST_UNDEFINED:
+        return "too few checkpoints for an interval"
+    return "no interval: every resample gives the same value"
 
 
 def _why(cell: Cell) -> str:
@@ -114,7 +103,7 @@ def _over_tasks(bootstrap: Bootstrap, proxy: str, cells: Sequence[Cell]) -> list
         value = float(np.mean(values[np.isfinite(values)])) if known else math.nan
         boot = mean_over_tasks([cell.boot[name] for cell in known], rng)
         gap = f"{len(cells) - len(known)} of {len(cells)} tasks have no value" if len(known) < len(cells) else ""
-        rows.append((MEAN, name, value, *summary(boot), sum(c.n for c in known), *[math.nan] * 5, gap))
+        rows.append((MEAN, name, value, *summary(boot, value=value), sum(c.n for c in known), *[math.nan] * 5, gap))
     return rows + _pooled_rows(bootstrap, proxy, cells)
 
 
@@ -141,6 +130,6 @@ def _pooled_rows(bootstrap: Bootstrap, proxy: str, cells: Sequence[Cell]) -> lis
     for task, sums in ((WITHIN, within_task_moments), (NAIVE, moments)):
         value = float(pooled_correlation([sums(cell.proxy, cell.target) for cell in usable]))
         boots = [sums(cell.drawn_proxy, cell.drawn_target) for cell in usable]
-        low, high = summary(pooled_correlation(drawn_tasks(boots, draws)), percentile)
+        low, high = summary(pooled_correlation(drawn_tasks(boots, draws)), percentile, value)
         rows.append((task, "pearson", value, low, high, sum(cell.n for cell in usable), *blank, ""))
     return rows

@@ -9,11 +9,15 @@ from typing import Any
 import pandas as pd
 
 from mmbnft.ranking.catalogue import catalogue_facts
+from mmbnft.ranking.checks import Finding, reported
 from mmbnft.ranking.controls import Facts
+from mmbnft.ranking.cost import MARGIN
+from mmbnft.ranking.names import joined_names
 from mmbnft.ranking.report import write_report
-from mmbnft.ranking.sources import Source, read_source, read_sources, results_source, with_names, with_targets
+from mmbnft.ranking.scales import AUTO
+from mmbnft.ranking.sources import Source, read_source, read_sources, results_source, with_targets
 from mmbnft.ranking.study import Study, study
-from mmbnft.ranking.table import score_table
+from mmbnft.ranking.table import DEFAULT_TARGET, score_table
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
 
@@ -33,30 +37,36 @@ class RankingReport:
 
 def rank(
     table: pd.DataFrame,
-    target: str = "finetune",
+    target: str | None = None,
     proxies: Sequence[str] | None = None,
     out: Path | str = "ranking",
     *,
-    metric_scale: str = "percent",
+    metric_scale: str = AUTO,
+    lower_is_better: Sequence[str] = (),
+    margin: float = MARGIN,
+    ignore: Sequence[str] = (),
     seed: int = 0,
     resamples: int = 10_000,
     facts: Facts | None = None,
     provenance: Mapping[str, Any] | None = None,
-    doubts: Sequence[str] = (),
+    findings: Sequence[Finding] = (),
 ) -> RankingReport:
     """Judge every proxy of a long table and write the report.
 
     Args:
-        table: Columns `checkpoint,task,protocol,value`, optionally `split,seed` and costs.
-        target: Protocol the proxies should predict.
+        table: Columns `checkpoint,task,protocol,value`, optionally `split,seed`, `scale` and costs.
+        target: Protocol the proxies should predict; if None `finetune`, which the table then need not have.
         proxies: Protocols that predict; all others in the table if None.
         out: Folder for the outputs, created if needed.
-        metric_scale: `percent` or `fraction`, the scale of the values in `table`.
+        metric_scale: `auto`, `percent` or `fraction`, the scale of values whose row states none.
+        lower_is_better: Protocols such as losses and error rates.
+        margin: How much of the best proxy's tau a cheaper one may lose and still be recommended, 0 to 1.
+        ignore: Codes of checks that are not reported.
         seed: Seed of every resample; the same input and seed give the same files.
         resamples: Number of bootstrap resamples.
         facts: What control rankers may know of the checkpoints, e.g. `mmbnft.ranking.catalogue.catalogue_facts()`.
         provenance: What is known of the results, shown in the report.
-        doubts: Further warnings to show in the report.
+        findings: Further checks that fired, to be reported.
 
     Returns:
         The tables, and the folder that holds them as CSV, HTML, Markdown and JSON.
@@ -66,77 +76,62 @@ def rank(
     """
     if resamples < 100:
         raise UserError(f"resamples must be at least 100, got {resamples}; 10,000 is a good number")
-    scores = score_table(table, target, proxies, metric_scale)
-    found = study(scores, facts or Facts(), seed, resamples, provenance or {}, doubts)
+    if not 0 <= margin <= 1:
+        raise UserError(f"margin must lie between 0 and 1 of Kendall's tau, got {margin:g}; {MARGIN} is the default")
+    reported([], ignore)
+    scores = score_table(table, target, proxies, metric_scale, lower_is_better)
+    found = study(scores, facts or Facts(), seed, resamples, provenance or {}, findings, margin=margin, ignore=ignore)
     write_report(found, Path(out))
     return RankingReport(Path(out), found)
 
 
 def rank_results(
-    results: Sequence[Result], target: str = "finetune", out: Path | str = "ranking", *, resamples: int = 10_000
+    results: Sequence[Result], target: str = DEFAULT_TARGET, out: Path | str = "ranking", *, resamples: int = 10_000
 ) -> RankingReport:
     """`rank` for results at hand, with what they and the catalogue tell beyond the values.
 
     Args:
-        results: Results of runs; failed ones leave gaps.
+        results: Results of runs; failed ones leave gaps. None of them need have the target yet.
         target: Protocol the proxies should predict.
         out: Folder for the outputs.
         resamples: Number of bootstrap resamples.
 
     Raises:
-        UserError: The results cannot be judged; the sentence says why.
+        UserError: The results cannot be ranked; the sentence says why.
     """
-    return _rank_source(results_source(results), catalogue_facts(), target, out=out, resamples=resamples)
+    source = results_source(results)
+    present = target if target in set(source.table["protocol"]) else None
+    return rank(source.table, present, out=out, resamples=resamples, **_known(source, catalogue_facts()))
 
 
-def _rank_source(
-    source: Source,
-    facts: Facts,
-    target: str,
-    proxies: Sequence[str] | None = None,
-    *,
-    out: Path | str,
-    metric_scale: str = "percent",
-    seed: int = 0,
-    resamples: int,
-) -> RankingReport:
-    return rank(
-        source.table,
-        target,
-        proxies,
-        out,
-        metric_scale=metric_scale,
-        seed=seed,
-        resamples=resamples,
-        facts=dataclasses.replace(facts, parameters={**source.parameters, **facts.parameters}),
-        provenance=source.provenance,
-        doubts=source.doubts,
-    )
+def _known(source: Source, facts: Facts) -> dict[str, Any]:
+    """What a source tells beyond its values, as arguments of `rank`."""
+    return {
+        "facts": dataclasses.replace(facts, parameters={**source.parameters, **facts.parameters}),
+        "provenance": source.provenance,
+        "findings": source.findings,
+    }
 
 
 def rank_sources(
     sources: Sequence[Path | str],
-    target: str = "finetune",
+    target: str | None = None,
     proxies: Sequence[str] | None = None,
     target_from: Path | str | None = None,
     wide: str | None = None,
     out: Path | str = "ranking",
-    metric_scale: str = "percent",
-    seed: int = 0,
-    resamples: int = 10_000,
+    **settings: Any,
 ) -> RankingReport:
     """Read results folders or CSV files, join published targets, and `rank`.
 
     Args:
-        sources: Results folders or CSV files.
-        target: Protocol the proxies should predict.
+        sources: Results folders, folders of grids, or CSV files.
+        target: Protocol the proxies should predict; if None `finetune`, which the sources then need not have.
         proxies: Protocols that predict; all others in the table if None.
         target_from: CSV file with published values of the target for checkpoints and tasks of the sources.
         wide: Protocol of CSV files with one column per task.
         out: Folder for the outputs.
-        metric_scale: `percent` or `fraction`.
-        seed: Seed of every resample.
-        resamples: Number of bootstrap resamples.
+        **settings: `metric_scale`, `lower_is_better`, `margin`, `ignore`, `seed` and `resamples` of `rank`.
 
     Raises:
         UserError: A source cannot be read or judged.
@@ -144,9 +139,9 @@ def rank_sources(
     facts = catalogue_facts()
     source = read_sources(sources, facts.aliases, wide)
     if target_from is not None:
-        targets = with_names(read_source(target_from).table, facts.aliases)
-        table, unmatched = with_targets(source.table, targets, target)
-        source = dataclasses.replace(source, table=table, doubts=(*source.doubts, *unmatched))
-    return _rank_source(
-        source, facts, target, proxies, out=out, metric_scale=metric_scale, seed=seed, resamples=resamples
-    )
+        published = read_source(target_from)
+        (ours, theirs), joined = joined_names([source.table, published.table], facts.aliases)
+        table, unmatched = with_targets(ours, theirs, target or DEFAULT_TARGET)
+        findings = (*source.findings, *published.findings, *joined, *unmatched)
+        source = dataclasses.replace(source, table=table, findings=findings)
+    return rank(source.table, target, proxies, out, **_known(source, facts), **settings)

@@ -1,4 +1,9 @@
-"""Resampling of checkpoints and of their repeats, and the intervals and p-values read off the resamples."""
+"""Resampling of checkpoints, and the intervals and p-values read off the resamples.
+
+Only checkpoints are resampled; a drawn one keeps all of its repeats. Drawing repeats again inside the drawn checkpoints
+adds their noise a second time: it pulls every correlation down, below its own estimate (Davison & Hinkley, Bootstrap
+Methods and their Application, 1997, section 3.8).
+"""
 
 import itertools
 import math
@@ -18,34 +23,12 @@ MOST_UNDEFINED = 0.05
 LARGEST_EXACT = 8
 # The interval each statistic is reported with: the one whose coverage at n = 12 came nearest to 95 % in simulation
 # (benchmarks/ranking_calibration.py).
-INTERVALS = {"pearson": "expanded", "spearman": "bca", "kendall": "percentile", "weighted_tau": "percentile"}
+INTERVALS = {"pearson": "expanded", "spearman": "percentile", "kendall": "percentile", "weighted_tau": "percentile"}
 
 
 def checkpoint_draws(uniform: Array, n: int) -> Draws:
     """(resamples, n) indices of drawn checkpoints; tasks with the same n checkpoints get the same draws."""
     return (uniform[:, :n] * n).astype(np.intp)
-
-
-def drawn_values(repeats: Array, draws: Draws, rng: np.random.Generator) -> Array:
-    """Values of the drawn checkpoints, with their repeats drawn again (hierarchical bootstrap).
-
-    Args:
-        repeats: (n, m) repeats, NaN-padded on the right; every row has at least one.
-        draws: (resamples, k) indices of checkpoints.
-        rng: Source of the draws of repeats.
-
-    Returns:
-        (resamples, k) means over the redrawn repeats; simply the drawn values where there is one repeat each.
-    """
-    counts = np.isfinite(repeats).sum(axis=1)
-    if counts.max() == 1:
-        return repeats[draws, 0]
-    drawn = counts[draws]
-    total = np.zeros(draws.shape)
-    for position in range(int(counts.max())):
-        chosen = (rng.random(draws.shape) * drawn).astype(np.intp)
-        total += np.where(position < drawn, repeats[draws, chosen], 0.0)
-    return total / drawn
 
 
 def percentile(boot: Array, level: float = 0.95) -> tuple[float, float]:
@@ -96,21 +79,16 @@ def jackknife(statistic: Statistic, proxy: Array, target: Array) -> Array:
 def interval(name: str, value: float, boot: Array, left_out: Array) -> tuple[float, float]:
     """The reported 95 % interval of statistic `name` (see `INTERVALS`); NaN where it means nothing.
 
-    A resample in which a side is constant has no value and is left out; with more than `MOST_UNDEFINED` of them
-    there is no interval.
-
     Args:
         name: Key of `STATISTICS`.
         value: The statistic of the sample.
         boot: (resamples,) resampled values.
         left_out: (n,) the statistic without each checkpoint in turn.
     """
-    if np.mean(~np.isfinite(boot)) > MOST_UNDEFINED:
-        return math.nan, math.nan
     kind = INTERVALS[name]
     if kind == "expanded":
-        return expanded(boot, len(left_out))
-    return bca(boot, value, left_out) if kind == "bca" else percentile(boot)
+        return summary(boot, lambda known: expanded(known, len(left_out)), value)
+    return summary(boot, percentile, value)
 
 
 def permutation_p(
@@ -142,11 +120,25 @@ def permutation_p(
     return np.where(np.isnan(value), np.nan, share)
 
 
-def summary(boot: Array, read: Callable[[Array], tuple[float, float]] = percentile) -> tuple[float, float]:
-    """An interval of resampled values, or NaN when too many of them are undefined."""
-    if not boot.size or np.mean(~np.isfinite(boot)) > MOST_UNDEFINED:
+def summary(
+    boot: Array, read: Callable[[Array], tuple[float, float]] = percentile, value: float = math.nan
+) -> tuple[float, float]:
+    """An interval of resampled values, or NaN where they cannot give one.
+
+    A resample in which a side is constant has no value and is left out; with more than `MOST_UNDEFINED` of them there
+    is no interval. Nor is there one where all resamples give one value: a handful of checkpoints in perfect order says
+    nothing of how far the next ones may be out of order.
+
+    Args:
+        boot: (resamples,) resampled values, NaN where undefined.
+        read: What reads an interval off the values.
+        value: The estimate; the interval is widened to hold it where the bootstrap's bias has left it outside.
+    """
+    known = boot[np.isfinite(boot)]
+    if not known.size or known.size < (1 - MOST_UNDEFINED) * boot.size or np.ptp(known) <= ROUNDING:
         return math.nan, math.nan
-    return read(boot)
+    low, high = read(known)
+    return float(np.fmin(low, value)), float(np.fmax(high, value))
 
 
 def _quantiles(boot: Array, low: float, high: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.statistics import Array, midranks
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS, ScoreTable, TaskScores
 
-COLUMNS = ("task", "checkpoint", "proxy", "value", "rank", "rank_low", "rank_high", "p_best", "tier")
+COLUMNS = ("task", "checkpoint", "proxy", "value", "rank", "rank_low", "rank_high", "p_best", "tier", "spread")
 # Fewer tasks than this give neither a bootstrap over tasks nor Friedman's test any meaning.
 FEWEST_TASKS = 3
 
@@ -23,7 +23,8 @@ def standings_table(bootstrap: Bootstrap, protocols: Sequence[str]) -> pd.DataFr
 
     Within a task the uncertainty is that of another set of repeats, so a protocol with one run per cell has a rank
     but no interval, chance or tier. Over tasks (`value` is the mean rank) it is that of another set of tasks, with
-    Nemenyi's critical difference for the tiers.
+    Nemenyi's critical difference for the tiers. `spread` is the standard deviation of the repeats, or what the table
+    states beside a value.
     """
     rows: Rows = []
     for protocol in protocols:
@@ -52,21 +53,22 @@ def critical_differences(table: ScoreTable, protocols: Sequence[str]) -> dict[st
 
 def _task_rows(bootstrap: Bootstrap, task: TaskScores, protocol: str) -> Rows:
     rows = task.complete([protocol])
+    missing = (*[np.nan] * 5, None, np.nan)
     if not len(rows):
-        return [(task.name, name, protocol, *[np.nan] * 5, None) for name in task.checkpoints]
-    values, repeats = task.means(protocol)[rows], task.repeats[protocol][rows]
-    residuals = tiers.noise(repeats, protocol in task.aligned)
-    blank = np.full((3, len(rows)), np.nan)
-    places, tier = (blank[0], blank[1], blank[2]), [None] * len(rows)
-    if residuals is not None and len(rows) >= 2:
+        return [(task.name, name, protocol, *missing) for name in task.checkpoints]
+    values, spread = task.means(protocol)[rows], task.spread(protocol)[rows]
+    ranks, sample = midranks(values), tiers.repeated(task.repeats[protocol][rows], protocol in task.aligned)
+    blank = np.full(len(rows), np.nan)
+    places, tier = (blank, blank, blank), [None] * len(rows)
+    if sample is not None and len(rows) >= 2:
         rng = bootstrap.generator(6, *f"{task.name}/{protocol}".encode())
-        draws = tiers.redrawn(repeats, residuals, bootstrap.resamples, rng)
-        places, tier = tiers.standings(draws), tiers.paired_tiers(values, draws).tolist()
+        found = tiers.tukey_tiers(sample)
+        draws = tiers.likely_values(sample, found == 1, bootstrap.resamples, rng)
+        places, tier = tiers.standings(draws, ranks), found.tolist()
     by_row = {
-        int(row): (values[i], rank, *(float(column[i]) for column in places), tier[i])
-        for i, (row, rank) in enumerate(zip(rows, midranks(values), strict=True))
+        int(row): (values[i], ranks[i], *(float(column[i]) for column in places), tier[i], spread[i])
+        for i, row in enumerate(rows)
     }
-    missing = (*[np.nan] * 5, None)
     return [(task.name, name, protocol, *by_row.get(i, missing)) for i, name in enumerate(task.checkpoints)]
 
 
@@ -77,12 +79,14 @@ def _overall_rows(bootstrap: Bootstrap, protocol: str) -> Rows:
         return []
     result = tiers.critical_difference(values)
     tier = tiers.nemenyi_tiers(result)
-    rng = bootstrap.generator(7)
-    drawn = rng.integers(0, len(values), (bootstrap.resamples, len(values)))
-    low, high, best = tiers.standings(-midranks(values)[drawn].mean(axis=1))
     overall = midranks(-result.mean_ranks)
+    # Tasks stand in for repeats: the ranks of one task are one column, the same for all checkpoints.
+    sample = tiers.repeated(-midranks(values).T, aligned=True)
+    assert sample is not None  # there are `FEWEST_TASKS` tasks or more
+    draws = tiers.likely_values(sample, tier == 1, bootstrap.resamples, bootstrap.generator(7))
+    low, high, best = tiers.standings(draws, overall)
     return [
-        (MEAN, name, protocol, result.mean_ranks[i], overall[i], low[i], high[i], best[i], int(tier[i]))
+        (MEAN, name, protocol, result.mean_ranks[i], overall[i], low[i], high[i], best[i], int(tier[i]), np.nan)
         for i, name in enumerate(names)
     ]
 

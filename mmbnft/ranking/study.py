@@ -7,16 +7,17 @@ from typing import Any
 import pandas as pd
 
 from mmbnft.ranking.bootstrap import Bootstrap
+from mmbnft.ranking.checks import Finding, reported
 from mmbnft.ranking.comparisons import comparison_table
 from mmbnft.ranking.controls import RANDOM, Facts, with_controls
-from mmbnft.ranking.correlations import correlation_table, pooling_warnings, random_rows, resampled_cells
-from mmbnft.ranking.cost import cheapest_sentence, cost_table
+from mmbnft.ranking.correlations import correlation_table, random_rows, resampled_cells
+from mmbnft.ranking.cost import MARGIN, advice_sentence, cost_table
+from mmbnft.ranking.leaderboard import Leaderboard, leaderboard
 from mmbnft.ranking.selection import selection_table
 from mmbnft.ranking.standings import critical_differences, standings_table
 from mmbnft.ranking.table import ScoreTable
+from mmbnft.ranking.table_checks import table_findings
 from mmbnft.ranking.verdicts import verdicts
-
-_FEW = 15
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Study:
     Attributes:
         scores: The values that were judged.
         controls: Names of the control rankers in the tables.
+        leaderboard: The checkpoints in order, and which to take.
         correlations: One row per (task, proxy, statistic).
         comparisons: One row per (task, pair, statistic).
         selection: One row per (task, proxy, k).
@@ -33,8 +35,9 @@ class Study:
         costs: One row per proxy.
         critical_differences: Friedman and Nemenyi per protocol.
         verdicts: One sentence per task.
-        cheapest: A sentence on the cheapest good proxy; empty without costs.
-        warnings: One sentence each.
+        advice: A sentence on the proxy to use; empty where none was judged.
+        findings: Checks that fired, in the order of their codes.
+        margin: Tau that a cheaper proxy may lose and still be recommended.
         seed: Seed of the resamples.
         resamples: Number of resamples.
         provenance: What is known of the results.
@@ -42,6 +45,7 @@ class Study:
 
     scores: ScoreTable
     controls: tuple[str, ...]
+    leaderboard: Leaderboard
     correlations: pd.DataFrame
     comparisons: pd.DataFrame
     selection: pd.DataFrame
@@ -49,8 +53,9 @@ class Study:
     costs: pd.DataFrame
     critical_differences: Mapping[str, Mapping[str, object]]
     verdicts: Mapping[str, str]
-    cheapest: str
-    warnings: tuple[str, ...]
+    advice: str
+    findings: tuple[Finding, ...]
+    margin: float
     seed: int
     resamples: int
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +67,10 @@ def study(
     seed: int,
     resamples: int,
     provenance: Mapping[str, Any],
-    doubts: Sequence[str] = (),
+    findings: Sequence[Finding] = (),
+    *,
+    margin: float = MARGIN,
+    ignore: Sequence[str] = (),
 ) -> Study:
     """Judge every proxy of `table` and every control; pure computation, nothing is written.
 
@@ -72,7 +80,9 @@ def study(
         seed: Seed of every resample.
         resamples: Number of resamples.
         provenance: What is known of the results.
-        doubts: Further warnings to show.
+        findings: Checks that fired before.
+        margin: Tau that a cheaper proxy may lose and still be recommended.
+        ignore: Codes of checks that are not reported.
     """
     with_added, controls = with_controls(table, facts)
     bootstrap = Bootstrap(with_added, resamples, seed)
@@ -80,31 +90,23 @@ def study(
     correlations = correlation_table(bootstrap, cells)
     correlations = pd.concat([correlations, random_rows(bootstrap, cells)], ignore_index=True)
     comparisons = comparison_table(bootstrap, cells, table.proxies, controls)
-    costs = cost_table(table, correlations, comparisons)
-    protocols = (table.target, *table.proxies)
+    costs = cost_table(table, correlations, comparisons, controls)
+    standings = standings_table(bootstrap, table.protocols)
     return Study(
         scores=table,
         controls=(*controls, RANDOM),
+        leaderboard=leaderboard(table, standings, costs),
         correlations=correlations,
         comparisons=comparisons,
         selection=selection_table(bootstrap, cells, RANDOM),
-        standings=standings_table(bootstrap, protocols),
+        standings=standings,
         costs=costs,
-        critical_differences=critical_differences(table, protocols),
-        verdicts=verdicts(correlations, comparisons, table.target),
-        cheapest=cheapest_sentence(costs, table.target),
-        warnings=(*table.warnings, *pooling_warnings(correlations), *few_warnings(table), *doubts),
+        critical_differences=critical_differences(table, table.protocols),
+        verdicts=verdicts(correlations, comparisons, table.target) if table.is_judged else {},
+        advice=advice_sentence(costs, table.target, margin) if table.is_judged else "",
+        findings=reported((*table.findings, *findings, *table_findings(table, correlations)), ignore),
+        margin=margin,
         seed=seed,
         resamples=resamples,
         provenance=dict(provenance),
     )
-
-
-def few_warnings(table: ScoreTable) -> list[str]:
-    """A sentence if so few checkpoints are judged that a correlation has to be large to be more than noise."""
-    n = len(table.checkpoints)
-    if n > _FEW:
-        return []
-    # Two-sided 5 % point of tau under independence, by its normal approximation.
-    noise = min(1.0, 1.96 * (2 * (2 * n + 5) / (9 * n * (n - 1))) ** 0.5)
-    return [f"only {n} checkpoints: a Kendall tau below about {noise:.2f} on one task is no more than noise"]

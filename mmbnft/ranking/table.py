@@ -1,5 +1,6 @@
 """The long table of values, checked once at the door and then held per task as arrays."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,13 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmbnft.ranking.checks import Finding
+from mmbnft.ranking.scales import AUTO, on_one_scale, turned
 from mmbnft.utils.errors import UserError, choices
 
 COORDINATES = ("checkpoint", "task", "protocol")
 REQUIRED = (*COORDINATES, "value")
-COSTS = ("cost_seconds", "cost_images", "cost_memory_bytes")
+COSTS = ("cost_seconds", "cost_shared_seconds", "cost_images", "cost_memory_bytes")
 # No interval, test or tier means anything below this many checkpoints.
 FEWEST_CHECKPOINTS = 3
+DEFAULT_TARGET = "finetune"
+# Tasks named in one finding about missing values.
+_NAMED = 3
 
 Array = npt.NDArray[np.float64]
 
@@ -27,12 +33,15 @@ class TaskScores:
         checkpoints: Sorted names of the n checkpoints.
         repeats: Per protocol the values (n, repeats), padded with NaN; a row of NaN is a missing cell.
         aligned: Protocols in which column j is the same split and seed for every checkpoint.
+        spreads: Per protocol the spread (n,) that the table states beside its values, of a kind it does not state; only
+            where it states one.
     """
 
     name: str
     checkpoints: tuple[str, ...]
     repeats: Mapping[str, Array]
     aligned: frozenset[str] = frozenset()
+    spreads: Mapping[str, Array] = field(default_factory=dict)
 
     def means(self, protocol: str) -> Array:
         """(n,) mean over the repeats of each checkpoint; NaN for a missing cell."""
@@ -41,6 +50,14 @@ class TaskScores:
         total = np.where(known, values, 0.0).sum(axis=1)
         # Rounded so that equal repeats tie: a mean's last bit must not decide a rank.
         return np.where(known.any(axis=1), np.round(total / np.maximum(known.sum(axis=1), 1), 9), np.nan)
+
+    def spread(self, protocol: str) -> Array:
+        """(n,) standard deviation of the repeats of each checkpoint, or what the table states; NaN where unknown."""
+        values = self.repeats.get(protocol, np.full((len(self.checkpoints), 1), np.nan))
+        stated = self.spreads.get(protocol, np.full(len(self.checkpoints), np.nan))
+        counts = np.isfinite(values).sum(axis=1)
+        deviations = [np.nanstd(row, ddof=1) if m > 1 else s for row, m, s in zip(values, counts, stated, strict=True)]
+        return np.array(deviations, float)
 
     def complete(self, protocols: Sequence[str]) -> npt.NDArray[np.intp]:
         """Indices of the checkpoints that have a value under every one of `protocols`."""
@@ -57,7 +74,7 @@ class ScoreTable:
         proxies: Proxies in the order asked for.
         bounded: Protocols measured in percent (0-100); the others are scores without a scale.
         costs: Mean cost of one run per (protocol, kind of cost), kinds as in `COSTS`.
-        warnings: One sentence per gap or doubt.
+        findings: What the reader must be told.
     """
 
     tasks: tuple[TaskScores, ...]
@@ -65,46 +82,60 @@ class ScoreTable:
     proxies: tuple[str, ...]
     bounded: frozenset[str]
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """Sorted names of all checkpoints."""
         return tuple(sorted({name for task in self.tasks for name in task.checkpoints}))
 
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """The target, if it has any value, and the proxies."""
+        has_target = any(len(task.complete([self.target])) for task in self.tasks)
+        return (*((self.target,) if has_target else ()), *self.proxies)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether proxies can be held against the target: a task has `FEWEST_CHECKPOINTS` with the target."""
+        return any(len(task.complete([self.target])) >= FEWEST_CHECKPOINTS for task in self.tasks)
+
 
 def score_table(
     table: pd.DataFrame,
-    target: str = "finetune",
+    target: str | None = None,
     proxies: Sequence[str] | None = None,
-    metric_scale: str = "percent",
+    metric_scale: str = AUTO,
+    lower_is_better: Sequence[str] = (),
 ) -> ScoreTable:
     """Check a long table and arrange it.
 
     Args:
-        table: Columns `checkpoint,task,protocol,value`, optionally `split,seed` (they tell repeats apart) and costs.
-        target: Protocol to be predicted.
+        table: Columns `checkpoint,task,protocol,value`, optionally `split,seed` (they tell repeats apart), `scale`
+            (`percent`, `fraction` or `score`), `spread` and costs.
+        target: Protocol to be predicted; if None `finetune`, which the table then need not have.
         proxies: Protocols that predict; all others in the table if None.
-        metric_scale: `percent`, or `fraction` if values lie in 0-1; a fraction is turned into percent here.
+        metric_scale: `auto`, `percent` or `fraction`: the scale of values whose row states none.
+        lower_is_better: Protocols such as losses and error rates, turned so that larger is better.
 
     Raises:
-        UserError: A column is missing, a value is no number, a cell stands twice, percentages and fractions are
-            mixed, a name is unknown, or no task has three checkpoints with a target.
+        UserError: A column is missing, a value is no number, a cell stands twice, the target is no percentage, a name
+            is unknown, or no task has two checkpoints to rank.
     """
-    frame = _numbers(_columns(table))
+    frame = _numbers(_columns(table.reset_index(drop=True)))
     target, proxies = _names(frame, target, proxies)
     frame = frame[frame["protocol"].isin([target, *proxies])]
-    warnings = [
-        f"{task}: {protocol} of {checkpoint} is not a number and counts as missing"
+    findings = [
+        Finding("MB202", f"{task}: {protocol} of {checkpoint} is not a number and counts as missing")
         for checkpoint, task, protocol in frame.loc[frame["value"].isna(), list(COORDINATES)].itertuples(index=False)
     ]
     frame = frame.dropna(subset=["value"])
     _refuse_duplicates(frame)
-    bounded = _bounded(frame)
-    frame = _to_percent(frame, target, bounded, metric_scale)
+    frame, bounded, guesses = on_one_scale(frame, target, metric_scale)
+    frame = turned(frame, lower_is_better, bounded)
     tasks = tuple(_task(str(name), part) for name, part in frame.groupby("task", sort=True))
-    result = ScoreTable(tasks, target, tuple(proxies), frozenset(bounded), _costs(frame), tuple(warnings))
-    return _with_gaps(result)
+    found = ScoreTable(tasks, target, tuple(proxies), bounded, _costs(frame), (*findings, *guesses))
+    return _with_gaps(found)
 
 
 def _columns(table: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +147,7 @@ def _columns(table: pd.DataFrame) -> pd.DataFrame:
         )
     if table.empty:
         raise UserError("the table has no rows; there is nothing to rank until a run has succeeded")
-    frame = table[[c for c in (*REQUIRED, "split", "seed", *COSTS) if c in table.columns]].copy()
+    frame = table[[c for c in (*REQUIRED, "split", "seed", "scale", "spread", *COSTS) if c in table.columns]].copy()
     for name in COORDINATES:
         if frame[name].isna().any() or (frame[name].astype(str).str.strip() == "").any():
             raise UserError(f"the column {name} has an empty cell; every row needs a {name}")
@@ -130,7 +161,7 @@ def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
             continue
         numbers = pd.to_numeric(frame[name], errors="coerce")
         words = frame[name].astype(str).str.strip().str.lower()
-        wrong = numbers.isna() & frame[name].notna() & ~words.isin(["", "nan", "none"])
+        wrong = numbers.isna() & frame[name].notna() & ~words.isin(["", "nan", "none", "<na>"])
         wrong |= np.isinf(numbers)
         if wrong.any():
             raise UserError(f"{name} {str(frame.loc[wrong, name].iloc[0])!r} is not a finite number; write e.g. 81.2")
@@ -138,10 +169,11 @@ def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _names(frame: pd.DataFrame, target: str, proxies: Sequence[str] | None) -> tuple[str, list[str]]:
+def _names(frame: pd.DataFrame, target: str | None, proxies: Sequence[str] | None) -> tuple[str, list[str]]:
     known = list(dict.fromkeys(sorted(frame["protocol"])))
-    if target not in known:
+    if target is not None and target not in known:
         raise UserError(f"target {target!r} is not in the table; it has the protocols {choices(known)}")
+    target = target or DEFAULT_TARGET
     wanted = [name for name in known if name != target] if proxies is None else list(dict.fromkeys(proxies))
     unknown = [name for name in wanted if name not in known]
     if unknown:
@@ -164,49 +196,6 @@ def _refuse_duplicates(frame: pd.DataFrame) -> None:
         )
 
 
-def _bounded(frame: pd.DataFrame) -> set[str]:
-    extremes = frame.groupby("protocol")["value"].agg(["min", "max"])
-    return {str(name) for name, low, high in extremes.itertuples() if low >= 0 and high <= 100}
-
-
-def _to_percent(frame: pd.DataFrame, target: str, bounded: set[str], metric_scale: str) -> pd.DataFrame:
-    """Bring every percentage to 0-100 and refuse what cannot be one scale."""
-    if metric_scale not in ("percent", "fraction"):
-        raise UserError(f"metric scale must be percent or fraction, got {metric_scale!r}")
-    if target not in bounded:
-        raise UserError(f"values of the target {target!r} must lie in 0-100 percent or 0-1, as an accuracy does")
-    for protocol in sorted(bounded):
-        _refuse_mixture(frame[frame["protocol"] == protocol], protocol, metric_scale, protocol == target)
-    if metric_scale == "percent":
-        return frame
-    largest = frame.groupby("protocol")["value"].max()
-    fractions = {name for name in bounded if largest[name] <= 1}
-    bounded.intersection_update(fractions)
-    scale = np.where(frame["protocol"].isin(fractions), 100.0, 1.0)
-    return frame.assign(value=frame["value"] * scale)
-
-
-def _refuse_mixture(part: pd.DataFrame, protocol: str, metric_scale: str, is_target: bool) -> None:
-    small = part[(part["value"] > 0) & (part["value"] <= 1)]
-    large = part[part["value"] > 20]
-    if len(small) and len(large):
-        a, b = small.iloc[0], large.iloc[0]
-        raise UserError(
-            f"{protocol} mixes percent and fractions: {b['value']:g} for {b['checkpoint']} on {b['task']} but "
-            f"{a['value']:g} for {a['checkpoint']} on {a['task']}; write all values on one scale (a true value below "
-            "1 percent needs the whole table as fractions and metric scale fraction)"
-        )
-    if is_target and metric_scale == "fraction" and part["value"].max() > 1:
-        raise UserError(
-            f"metric scale is fraction but {protocol} reaches {part['value'].max():g}; choose metric scale percent"
-        )
-    if is_target and metric_scale == "percent" and part["value"].max() <= 1:
-        raise UserError(
-            f"metric scale is percent but {protocol} never exceeds {part['value'].max():g}; "
-            "choose metric scale fraction"
-        )
-
-
 def _task(name: str, part: pd.DataFrame) -> TaskScores:
     checkpoints = tuple(sorted(part["checkpoint"].unique()))
     repeats, aligned = {}, set()
@@ -220,7 +209,15 @@ def _task(name: str, part: pd.DataFrame) -> TaskScores:
             values = by_checkpoint.get(checkpoint, np.empty(0))
             block[row, : len(values)] = values
         repeats[str(protocol)] = block
-    return TaskScores(name, checkpoints, repeats, frozenset(aligned))
+    return TaskScores(name, checkpoints, repeats, frozenset(aligned), _spreads(part, checkpoints))
+
+
+def _spreads(part: pd.DataFrame, checkpoints: Sequence[str]) -> dict[str, Array]:
+    if "spread" not in part or part["spread"].isna().all():
+        return {}
+    means = part.groupby(["protocol", "checkpoint"])["spread"].mean()
+    names = [str(name) for name in means.index.unique(0)]
+    return {name: means[name].reindex(checkpoints).to_numpy(float) for name in names if means[name].notna().any()}
 
 
 def _numbers_of(rows: pd.DataFrame) -> list[list[object]]:
@@ -244,20 +241,27 @@ def _costs(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _with_gaps(table: ScoreTable) -> ScoreTable:
-    """Add a sentence for every missing cell and refuse a table on which nothing can be said."""
-    warnings = list(table.warnings)
-    for task in table.tasks:
-        for protocol in (table.target, *table.proxies):
-            absent = [c for c, v in zip(task.checkpoints, task.means(protocol), strict=True) if np.isnan(v)]
-            if absent:
-                n = len(task.complete([protocol, table.target]))
-                warnings.append(f"{task.name}: {protocol} is missing for {', '.join(absent)}, so n = {n} there")
-        n = len(task.complete([table.target]))
-        if n < FEWEST_CHECKPOINTS:
-            warnings.append(f"{task.name}: only {n} checkpoints have a target, so nothing is concluded from this task")
-    if all(len(task.complete([table.target])) < FEWEST_CHECKPOINTS for task in table.tasks):
+    """Add a finding for each protocol with missing cells and refuse a table on which nothing can be ranked."""
+    if all(len(task.complete([name])) < 2 for task in table.tasks for name in table.proxies):
         raise UserError(
-            f"no task has {FEWEST_CHECKPOINTS} checkpoints with the target {table.target!r}; a ranking cannot be "
-            "judged on fewer; add checkpoints or fine-tune more of them"
+            "no task has two checkpoints under one proxy, so there is nothing to rank; add checkpoints to the table"
         )
-    return ScoreTable(table.tasks, table.target, table.proxies, table.bounded, table.costs, tuple(warnings))
+    gaps = [found for name in (table.target, *table.proxies) for found in _gaps(table, name)]
+    return dataclasses.replace(table, findings=(*table.findings, *gaps))
+
+
+def _gaps(table: ScoreTable, protocol: str) -> list[Finding]:
+    absent = {
+        task.name: [c for c, v in zip(task.checkpoints, task.means(protocol), strict=True) if np.isnan(v)]
+        for task in table.tasks
+    }
+    missing, total = sum(map(len, absent.values())), sum(len(task.checkpoints) for task in table.tasks)
+    if not missing:
+        return []
+    code = "MB308" if protocol == table.target else "MB201"
+    if missing == total:
+        return [Finding(code, f"{protocol} has no value at all")]
+    named = [f"{task}: {', '.join(names)}" for task, names in absent.items() if names]
+    more = f"; and {len(named) - _NAMED} more tasks" if len(named) > _NAMED else ""
+    sentence = f"{protocol} is missing for {missing} of {total} pairs of checkpoint and task"
+    return [Finding(code, f"{sentence} ({'; '.join(named[:_NAMED])}{more})")]

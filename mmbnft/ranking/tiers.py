@@ -1,6 +1,6 @@
 """Which checkpoints can be told apart: rank intervals, chances of being the best, and tiers."""
 
-import itertools
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mmbnft.ranking.comparison import SIGNIFICANT, holm
+from mmbnft.ranking.comparison import SIGNIFICANT
 from mmbnft.ranking.statistics import Array, midranks
+
+# Shrunk values keep at least this share of their distance, so that two of them are never exactly equal.
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,23 @@ class CriticalDifference:
     tasks: int
 
 
+@dataclass(frozen=True)
+class Repeated:
+    """Means of repeats with the standard deviation that they share.
+
+    Attributes:
+        means: (n,) mean of each checkpoint.
+        counts: (n,) number of repeats of each.
+        deviation: Standard deviation of one repeat, pooled over the checkpoints.
+        freedom: Degrees of freedom of `deviation`.
+    """
+
+    means: Array
+    counts: npt.NDArray[np.intp]
+    deviation: float
+    freedom: int
+
+
 def critical_difference(values: Array, level: float = 0.95) -> CriticalDifference:
     """Friedman and Nemenyi on (tasks, n) values, larger is better; needs 2 tasks and 3 checkpoints."""
     tasks, n = values.shape
@@ -39,62 +59,87 @@ def critical_difference(values: Array, level: float = 0.95) -> CriticalDifferenc
     return CriticalDifference(midranks(values).mean(axis=0), p_value, difference, tasks)
 
 
-def noise(repeats: Array, aligned: bool) -> Array | None:
-    """Residuals of repeats, inflated so that their spread is that of one repeat; None without a second repeat.
+def repeated(repeats: Array, aligned: bool) -> Repeated | None:
+    """Means and pooled deviation of (n, m) repeats, NaN-padded; None without a second repeat of any checkpoint.
 
     Args:
-        repeats: (n, m) repeats, NaN-padded.
+        repeats: (n, m) repeats; every row has at least one.
         aligned: Whether column j is the same split and seed for every checkpoint; what a split does to all of them
             alike then does not blur their order, and is taken off (a paired comparison).
-
-    Returns:
-        Residuals pooled over the checkpoints, any number of them.
     """
     counts = np.isfinite(repeats).sum(axis=1)
     if counts.max(initial=0) < 2:
         return None
-    rows = repeats[counts >= 2]
-    left = rows - np.nanmean(rows, axis=1, keepdims=True)
-    freedom = int((counts[counts >= 2] - 1).sum())
-    if aligned and len(rows) == len(repeats) >= 2 and np.isfinite(rows).all():
-        left = left - left.mean(axis=0, keepdims=True)
-        freedom = (rows.shape[0] - 1) * (rows.shape[1] - 1)
-    left = left[np.isfinite(left)]
-    return left * math.sqrt(len(left) / freedom)
+    # Rounded so that equal repeats tie.
+    means = np.asarray(np.round(np.nanmean(repeats, axis=1), 9), float)
+    left, freedom = repeats - means[:, None], int((counts - 1).sum())
+    if aligned and len(repeats) >= 2 and np.isfinite(repeats).all():
+        left = left - left.mean(axis=0)
+        freedom = (repeats.shape[0] - 1) * (repeats.shape[1] - 1)
+    return Repeated(means, counts, math.sqrt(float(np.nansum(left**2)) / freedom), freedom)
 
 
-def redrawn(repeats: Array, residuals: Array, resamples: int, rng: np.random.Generator) -> Array:
-    """(resamples, n) means as another set of repeats might have given them: mean plus the mean of m residuals."""
-    counts = np.isfinite(repeats).sum(axis=1)
-    drawn = np.stack(
-        [rng.choice(residuals, (resamples, int(m))).mean(axis=1) if m else np.full(resamples, np.nan) for m in counts],
-        axis=1,
-    )
-    return np.nanmean(np.where(counts[:, None] > 0, repeats, 0.0), axis=1) + drawn
+def tukey_tiers(sample: Repeated) -> npt.NDArray[np.intp]:
+    """(n,) tiers from 1: a tier holds whatever cannot be told apart from its best member.
+
+    Two checkpoints are told apart by Tukey's studentised range with Kramer's change for unequal numbers of repeats, so
+    that with no difference between any of them a second tier appears in 5 % of data sets, whatever their number.
+    """
+    q = critical_range(len(sample.means), sample.freedom)
+
+    def separable(i: int, j: int) -> bool:
+        error = sample.deviation * math.sqrt((1 / sample.counts[i] + 1 / sample.counts[j]) / 2)
+        return bool(abs(sample.means[i] - sample.means[j]) > q * error)
+
+    return _tiers(sample.means, separable)
 
 
-def standings(draws: Array) -> tuple[Array, Array, Array]:
-    """Rank interval (95 %) and chance of being best from (resamples, n) values; ties share the chance."""
-    ranks = midranks(draws)
-    best = draws == draws.max(axis=1, keepdims=True)
-    low, high = np.quantile(ranks, [0.025, 0.975], axis=0)
-    return np.floor(low), np.ceil(high), (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
+@functools.lru_cache(maxsize=512)
+def critical_range(n: int, freedom: int) -> float:
+    """Studentised range of n means that chance exceeds in 5 % of data sets."""
+    return float(stats.studentized_range.ppf(1 - SIGNIFICANT, n, freedom))
 
 
-def paired_tiers(values: Array, draws: Array) -> npt.NDArray[np.intp]:
-    """(n,) tiers from 1: a tier holds whatever cannot be told apart from its best member (Holm over all pairs).
+def likely_values(sample: Repeated, group: npt.NDArray[np.bool_], resamples: int, rng: np.random.Generator) -> Array:
+    """(resamples, n) true values as the data leave them likely, from a random-effects model.
+
+    The observed leader of a close group owes part of its lead to luck, so the members of `group` are shrunk towards
+    their common mean by as much as their spread is noise (Box & Tiao, Bayesian Inference in Statistical Analysis, 1973,
+    chapter 5); the deviation is drawn from its scaled inverse chi-squared posterior.
 
     Args:
-        values: (n,) values, larger is better.
-        draws: (resamples, n) paired resamples of the values.
+        sample: Means of the repeats.
+        group: (n,) which checkpoints are shrunk together: those that cannot be told from the best.
+        resamples: Number of draws.
+        rng: Their source.
     """
-    pairs = list(itertools.combinations(range(len(values)), 2))
-    p_values = []
-    for i, j in pairs:
-        gap = draws[:, i] - draws[:, j]
-        p_values.append(min(1.0, 2 * (1 + min(int((gap <= 0).sum()), int((gap >= 0).sum()))) / (1 + len(gap))))
-    adjusted = dict(zip(pairs, holm(p_values), strict=True))
-    return _tiers(values, lambda i, j: adjusted[min(i, j), max(i, j)] <= SIGNIFICANT)
+    means, size = sample.means, int(group.sum())
+    variance = sample.deviation**2 * sample.freedom / rng.chisquare(sample.freedom, resamples)
+    errors = variance[:, None] / sample.counts
+    kept, centre = np.ones((resamples, len(means))), np.zeros(resamples)
+    if size >= 3:
+        error = errors[:, group].mean(axis=1)
+        total = float(((means[group] - means[group].mean()) ** 2).sum()) / rng.chisquare(size - 1, resamples)
+        between = np.maximum(total - error, _LEAST * error)
+        shares = between[:, None] / np.maximum(between[:, None] + errors[:, group], np.finfo(float).tiny)
+        kept[:, group] = np.maximum(shares, _LEAST)
+        centre = means[group].mean() + np.sqrt((between + error) / size) * rng.standard_normal(resamples)
+    noise = np.sqrt(kept * errors) * rng.standard_normal(kept.shape)
+    return centre[:, None] * (1 - kept) + kept * means + noise
+
+
+def standings(draws: Array, ranks: Array) -> tuple[Array, Array, Array]:
+    """Rank interval (95 %) and chance of being best; ties share the chance.
+
+    Args:
+        draws: (resamples, n) values.
+        ranks: (n,) observed ranks; an interval is widened to hold its own.
+    """
+    drawn = midranks(draws)
+    best = draws == draws.max(axis=1, keepdims=True)
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    chance = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
+    return np.minimum(np.floor(low), ranks), np.maximum(np.ceil(high), ranks), chance
 
 
 def nemenyi_tiers(result: CriticalDifference) -> npt.NDArray[np.intp]:

@@ -1,12 +1,14 @@
 """One sentence per task, for people who will read nothing else."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
-from mmbnft.ranking.comparison import NO_VERDICT, NOT_SEPARABLE
+from mmbnft.ranking.comparison import NO_VERDICT, NOT_SEPARABLE, SIGNIFICANT
 from mmbnft.ranking.correlations import MEAN, NAIVE, WITHIN
 from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.statistics import ROUNDING
 
 
 def verdicts(correlations: pd.DataFrame, comparisons: pd.DataFrame, target: str) -> dict[str, str]:
@@ -26,28 +28,46 @@ def _sentence(task: str, rows: pd.DataFrame, pairs: pd.DataFrame, target: str) -
     if known.empty:
         return f"{where} nothing can be said: {rows['note'].iloc[0]} (n = {rows['n'].max()})."
     best = known.loc[known["value"].idxmax()]
-    trust = f"tau {_figure(best)}, n = {best['n']}{' cells' if task == MEAN else ''}"
+    tied = [str(p) for p in known.loc[known["value"] >= best["value"] - ROUNDING, "proxy"]]
+    cells = " pairs of checkpoint and task" if task == MEAN else ""
+    trust = f"tau {_figure(best)}, n = {best['n']}{cells}"
     doubt = _doubt(best)
     if len(known) == 1:
         return f"{where} {best['proxy']} predicts {target} with {trust}{doubt}."
-    beaten, equal = _against(str(best["proxy"]), pairs)
-    if equal:
-        names = " and ".join([", ".join(equal[:-1]), equal[-1]] if len(equal) > 1 else equal)
-        return f"{where} {best['proxy']} is not separable from {names} as a predictor of {target} ({trust}){doubt}."
-    if beaten:
-        return f"{where} {best['proxy']} predicts {target} better than {', '.join(beaten)} ({trust}){doubt}."
-    return f"{where} {best['proxy']} has the highest correlation with {target} ({trust}), without a verdict{doubt}."
+    if len(tied) > 1:
+        beaten, _ = _against(tied[0], pairs)
+        return f"{where} {_and(tied)} predict {target} equally well ({trust}){_better(beaten)}{doubt}."
+    beaten, equal = _against(tied[0], pairs)
+    if beaten and equal:
+        found = f"predicts {target} better than {_and(beaten)}; it is not separable from {_and(equal)}"
+    elif beaten:
+        found = f"predicts {target} better than {_and(beaten)}"
+    elif equal:
+        found = f"is not separable from {_and(equal)} as a predictor of {target}"
+    else:
+        found = f"has the highest correlation with {target}, without a verdict"
+    return f"{where} {tied[0]} {found} ({trust}){doubt}."
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _better(beaten: Sequence[str]) -> str:
+    return f", better than {_and(beaten)}" if beaten else ""
 
 
 def _figure(row: pd.Series) -> str:
     if math.isnan(row["ci_low"]):
         return f"{row['value']:.2f} (no interval)"
-    return f"{row['value']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+    low, high = (round(row[name], 2) + 0.0 for name in ("ci_low", "ci_high"))  # + 0.0: no "-0.00"
+    return f"{row['value']:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _doubt(row: pd.Series) -> str:
-    if math.isnan(row["ci_low"]) or row["ci_low"] <= 0 <= row["ci_high"]:
-        return "; even its own correlation cannot be told from 0"
+    """What is to be said of a correlation that chance may explain: by its interval, or by its p-value without one."""
+    if row["ci_low"] <= 0 <= row["ci_high"] or (math.isnan(row["ci_low"]) and row["p_value"] > SIGNIFICANT):
+        return "; even this correlation is not significantly different from 0"
     return ""
 
 

@@ -94,6 +94,8 @@ def test_holm_by_hand():
         ((0.3, 0.1, 0.5, 0.06), "not separable"),
         ((0.3, -0.1, 0.5, 0.01), "not separable"),
         ((0.3, np.nan, np.nan, 0.01), "no verdict"),
+        ((0.0, np.nan, np.nan, 1.0), "not separable"),
+        ((np.nan, 0.1, 0.5, 0.01), "no verdict"),
     ],
 )
 def test_verdict_needs_p_and_interval(figures, expected):

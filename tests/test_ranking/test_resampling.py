@@ -73,17 +73,6 @@ def test_sampled_p_is_near_the_exact_one_and_never_0(pair):
     assert resampling.permutation_p(kendall, target, target, np.random.default_rng(0)) > 0
 
 
-def test_repeats_are_redrawn_within_their_checkpoint():
-    repeats = np.array([[0.0, 1.0, np.nan], [10.0, np.nan, np.nan], [20.0, 22.0, 27.0]])
-    draws = np.tile([0, 1, 2, 2], (40_000, 1))
-    drawn = resampling.drawn_values(repeats, draws, np.random.default_rng(0))
-    np.testing.assert_allclose(drawn.mean(axis=0), [0.5, 10, 23, 23], atol=0.03)
-    # The mean of m draws with replacement has the (biased) variance over m.
-    np.testing.assert_allclose(drawn.var(axis=0), [0.125, 0, *[np.var([20, 22, 27]) / 3] * 2], atol=0.06)
-    assert set(np.unique(drawn[:, 0])) == {0, 0.5, 1}
-    assert abs(np.corrcoef(drawn[:, 2], drawn[:, 3])[0, 1]) < 0.02  # drawn twice, redrawn twice
-
-
 def test_a_constant_resample_is_left_out_and_too_many_mean_no_interval():
     boot = np.r_[np.full(4, np.nan), np.linspace(0, 1, 96)]
     assert resampling.summary(boot) == pytest.approx((0.025, 0.975))
@@ -93,3 +82,21 @@ def test_a_constant_resample_is_left_out_and_too_many_mean_no_interval():
     for name, statistic in STATISTICS.items():
         boot = statistic(three[draws], three[draws])
         assert np.isnan(resampling.interval(name, 1.0, boot, resampling.jackknife(statistic, three, three))).all()
+
+
+@pytest.mark.parametrize("n", [4, 5, 12])
+def test_perfect_order_gives_no_interval_of_rank_statistics(n):
+    proxy = np.arange(float(n))
+    draws = np.random.default_rng(0).integers(0, n, (2000, n))
+    for name in ("spearman", "kendall", "weighted_tau"):
+        boot = STATISTICS[name](proxy[draws], proxy[draws])
+        left_out = resampling.jackknife(STATISTICS[name], proxy, proxy)
+        assert np.isnan(resampling.interval(name, 1.0, boot, left_out)).all()
+
+
+def test_an_interval_holds_its_own_estimate():
+    boot = np.linspace(0.5, 0.9, 100)
+    assert resampling.summary(boot, value=0.95)[1] == 0.95
+    assert resampling.summary(boot, value=0.4)[0] == 0.4
+    assert resampling.summary(boot, value=0.7) == resampling.percentile(boot)
+    assert resampling.summary(boot) == resampling.percentile(boot)

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from mmbnft.ranking.catalogue import facts
+from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.sources import read_source, read_sources, with_targets
 from mmbnft.results import Result, write_result
 from mmbnft.utils.errors import UserError
@@ -25,16 +26,18 @@ def test_a_results_folder_keeps_costs_provenance_and_names_failures(tmp_path):
     assert source.provenance["checkpoints"] == {"a": "c0ffee"}
     assert source.provenance["versions"] == [{"torch": "2"}]
     assert source.parameters == {"a": 25}
-    assert source.doubts == ("dtd: linear of b (split 1, seed 0) failed: out of memory",)
+    (finding,) = source.findings
+    assert finding.code == "MB104"
+    assert finding.sentence == "1 of 2 runs failed (memory): linear of b on dtd (split 1, seed 0): out of memory"
 
 
-def test_arms_with_different_recipes_are_a_doubt(tmp_path):
+def test_one_protocol_under_two_recipes_is_a_finding(tmp_path):
     write_result(tmp_path, result())
     write_result(tmp_path, result("b", recipe="r2"))
-    assert "linear was run with different recipes (r1, r2)" in read_source(tmp_path).doubts[0]
+    assert "linear was run with different recipes (r1, r2)" in read_source(tmp_path).findings[0].sentence
 
 
-def test_the_search_over_val_and_batches_in_parts_are_told(tmp_path):
+def test_the_search_over_val_and_micro_batches_are_told(tmp_path):
     searches = [[40.0, 60.0, 50.0], [10.0, 70.0, None]]
     for name, vals, parts in zip("ab", searches, (1, 4), strict=True):
         search = [dict(lr=lr, val=val) for lr, val in enumerate(vals)]
@@ -42,8 +45,9 @@ def test_the_search_over_val_and_batches_in_parts_are_told(tmp_path):
     source = read_source(tmp_path)
     told = source.provenance["val over the search grid, mean over runs (%)"]
     assert told == {"linear": {"best": 65.0, "median": 45.0, "mean": 45.0}}
-    (doubt,) = source.doubts
-    assert doubt.startswith("dtd: linear of b (split 1, seed 0) took every batch in 4 parts for lack of memory")
+    (finding,) = source.findings
+    assert finding.code == "MB107"
+    assert "micro-batches for lack of memory: linear of b on dtd" in finding.sentence
 
 
 def test_wide_tables_are_melted(tmp_path):
@@ -53,15 +57,21 @@ def test_wide_tables_are_melted(tmp_path):
     assert set(table["protocol"]) == {"linear"}
 
 
-def test_aliases_join_two_spellings(tmp_path):
+def test_aliases_join_the_spellings_of_two_sources_and_say_so(tmp_path):
     class Entry:
         aliases = ("MoCo_v2", "mocov2")
         imagenet_linear_top1 = 71.1
 
     known = facts({"moco-v2": Entry(), "other": object()})
     assert known.imagenet_linear_top1 == {"moco-v2": 71.1}
-    (tmp_path / "a.csv").write_text("checkpoint,task,protocol,value\nMOCO-V2,dtd,linear,5\nmine,dtd,linear,6\n")
-    assert read_sources([tmp_path / "a.csv"], known.aliases).table["checkpoint"].tolist() == ["moco-v2", "mine"]
+    (tmp_path / "a.csv").write_text("checkpoint,task,protocol,value\nMOCO_V2,dtd,linear,50\nmine,dtd,linear,60\n")
+    (tmp_path / "b.csv").write_text("checkpoint,task,protocol,value\nmocov2,dtd,finetune,70\nmine,dtd,finetune,80\n")
+    alone = read_sources([tmp_path / "a.csv"], known.aliases)
+    assert alone.table["checkpoint"].tolist() == ["MOCO_V2", "mine"]
+    assert alone.findings == ()
+    both = read_sources([tmp_path / "a.csv", tmp_path / "b.csv"], known.aliases)
+    assert both.table["checkpoint"].tolist() == ["moco-v2", "mine"] * 2
+    assert both.findings == (Finding("MB206", "MOCO_V2, mocov2 are taken as one checkpoint, moco-v2"),)
 
 
 def test_published_targets_join_and_what_has_no_partner_is_said():
@@ -69,9 +79,10 @@ def test_published_targets_join_and_what_has_no_partner_is_said():
     theirs = pd.DataFrame(
         {"checkpoint": ["A", "b", "z"], "task": ["DTD", "dtd", "dtd"], "protocol": "finetune", "value": [3.0, 4.0, 5.0]}
     )
-    table, doubts = with_targets(ours, theirs, "finetune")
+    table, findings = with_targets(ours, theirs, "finetune")
     assert table[table["protocol"] == "finetune"]["value"].tolist() == [3, 4]
-    assert doubts == ("only the published targets have the checkpoint z; nothing can be judged there",)
+    assert [finding.code for finding in findings] == ["MB208"]
+    assert findings[0].sentence == "only the published targets have the checkpoint z; nothing can be judged there"
     with pytest.raises(UserError, match="no published target matches"):
         with_targets(ours, theirs.assign(task="pets"), "finetune")
     with pytest.raises(UserError, match="it has finetune"):

@@ -22,7 +22,7 @@ def test_values_land_where_they_belong_whatever_the_order_of_rows(table):
     assert task.checkpoints == ("a", "b", "c", "d")
     np.testing.assert_array_equal(task.means("linear"), [50, 60, 75, 65])
     assert scores.proxies == ("linear",)
-    assert scores.warnings == ()
+    assert scores.findings == ()
 
 
 def test_fractions_become_percent(table):
@@ -39,14 +39,15 @@ def test_a_score_without_a_scale_stays_as_it_is(table):
 
 def test_missing_cell_is_a_named_gap_with_its_true_n(table):
     scores = score_table(table[~((table["checkpoint"] == "b") & (table["protocol"] == "linear"))])
-    assert scores.warnings == ("dtd: linear is missing for b, so n = 3 there",)
+    (finding,) = scores.findings
+    assert str(finding) == "MB201 linear is missing for 1 of 4 pairs of checkpoint and task (dtd: b)"
     assert len(scores.tasks[0].complete(["linear", "finetune"])) == 3
 
 
 def test_nan_is_a_named_gap(table):
     table.loc[5, "value"] = np.nan
-    warnings = score_table(table).warnings
-    assert "dtd: linear of b is not a number and counts as missing" in warnings
+    sentences = [finding.sentence for finding in score_table(table).findings]
+    assert "dtd: linear of b is not a number and counts as missing" in sentences
 
 
 def test_repeats_are_told_apart_and_averaged(table):
@@ -72,9 +73,7 @@ def test_equal_repeats_tie_to_the_last_bit(table):
         (lambda t: pd.concat([t, t.iloc[:1]]), "2 rows share their coordinates, e.g. checkpoint a"),
         (lambda t: t.assign(value=t["value"].astype(object).where(t.index != 0, "high")), "'high' is not a finite"),
         (lambda t: t.assign(value=t["value"].astype(float).where(t.index != 0, np.inf)), "'inf' is not a finite"),
-        (lambda t: t.assign(value=t["value"].where(t.index != 1, 0.8)), "mixes percent and fractions"),
-        (lambda t: t.assign(value=t["value"] / 100), "choose metric scale fraction"),
-        (lambda t: t[t["checkpoint"] < "c"], "no task has 3 checkpoints"),
+        (lambda t: t[t["checkpoint"] < "b"], "no task has two checkpoints under one proxy"),
         (lambda t: t.assign(value=t["value"] + 50), "must lie in 0-100"),
         (lambda t: t[t["protocol"] == "finetune"], "has only the target"),
         (lambda t: t.assign(checkpoint=t["checkpoint"].where(t.index != 0)), "empty cell"),
@@ -92,8 +91,9 @@ def test_what_cannot_be_judged_is_refused_in_a_sentence(table, change, message):
         ({"target": "fine"}, "target 'fine' is not in the table; it has the protocols finetune, linear"),
         ({"proxies": ["bn"]}, "proxy 'bn' is not in the table"),
         ({"proxies": ["finetune"]}, "cannot be its own proxy"),
-        ({"metric_scale": "permille"}, "percent or fraction, got 'permille'"),
-        ({"metric_scale": "fraction"}, "choose metric scale percent"),
+        ({"metric_scale": "permille"}, "auto, percent or fraction, got 'permille'"),
+        ({"metric_scale": "fraction"}, "choose --metric-scale percent or auto"),
+        ({"lower_is_better": ["loss"]}, "'loss', in which lower is better, is not in the table"),
     ],
 )
 def test_wrong_options_are_refused_in_a_sentence(table, options, message):
@@ -101,7 +101,15 @@ def test_wrong_options_are_refused_in_a_sentence(table, options, message):
         score_table(table, **options)
 
 
-def test_one_task_too_small_is_a_warning_not_an_error(table):
+def test_one_task_too_small_is_ranked_but_not_judged(table):
     small = long([(c, "pets", p, v) for c, v in (("a", 60.0), ("b", 70.0)) for p in ("linear", "finetune")])
-    scores = score_table(pd.concat([table, small]))
-    assert "pets: only 2 checkpoints have a target, so nothing is concluded from this task" in scores.warnings
+    assert score_table(pd.concat([table, small])).is_judged
+    assert not score_table(small).is_judged
+
+
+def test_what_repeats_and_files_say_of_spread_is_kept(table):
+    told = score_table(table.assign(spread=0.5)).tasks[0]
+    np.testing.assert_array_equal(told.spread("linear"), [0.5] * 4)
+    again = pd.concat([table.assign(seed=0), table.assign(seed=1, value=table["value"] + 2)])
+    np.testing.assert_allclose(score_table(again).tasks[0].spread("linear"), np.std([0, 2], ddof=1))
+    assert np.isnan(score_table(table).tasks[0].spread("linear")).all()

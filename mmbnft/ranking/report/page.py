@@ -65,12 +65,12 @@ def _summary(study: Study, title: str) -> str:
     per_task = "".join(
         f"<dt>{_text(task)}</dt><dd>{_text(sentence)}</dd>" for task, sentence in study.verdicts.items() if task != MEAN
     )
-    warnings = "".join(f"<li>{_text(sentence)}</li>" for sentence in study.warnings)
+    warnings = "".join(f"<li>{_text(sentence)}</li>" for sentence in study.findings)
     return (
         f'<h1>{_text(title)}</h1><p class="quiet">{len(scores.checkpoints)} checkpoints, {len(scores.tasks)} tasks, '
         f"{len(scores.proxies)} proxies; {study.resamples:,} resamples, seed {study.seed}</p>"
         f'<p class="lead">{_text(head)}</p>'
-        + (f"<p>{_text(study.cheapest)}</p>" if study.cheapest else "")
+        + (f"<p>{_text(study.advice)}</p>" if study.advice else "")
         + (f'<h2>Warnings</h2><ul class="warnings">{warnings}</ul>' if warnings else "")
         + f'<h2>Verdict per task</h2><dl class="verdicts">{per_task}</dl>\n'
     )
