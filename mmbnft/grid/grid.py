@@ -212,7 +212,7 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
         out: Folder of the report.
 
     Returns:
-        Sentences: a verdict for each task and where the report is, or why there is none.
+        Sentences: which checkpoint to take, a verdict for each task, and where the report is, or why there is none.
 
     Raises:
         StorageError: The report cannot be written.
@@ -230,4 +230,4 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
     except UserError as error:  # results that cannot be judged, or not yet, are results all the same
         return [f"no report: {error}"]
     verdicts = [f"{task}: {verdict}" for task, verdict in report.study.verdicts.items()]
-    return [*verdicts, f"report: {out / 'report.html'}"]
+    return [report.study.leaderboard.sentence, *verdicts, f"report: {out / 'report.html'}"]
