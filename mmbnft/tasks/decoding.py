@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import PIL
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 
 from mmbnft.utils.errors import UserError
 
-DECODING_VERSION = 1  # raise it when a change here gives other pixels, so that kept ones count as stale
+DECODING_VERSION = 2  # raise it when a change here gives other pixels, so that kept ones count as stale
+EDGES = 0.1  # of the pixels of a picture, at most, that transparency shows in part
 ORIENTATION = 274  # number of the EXIF tag
 # How a stored picture has to be turned for each value of the tag. PIL's own function also writes the other tags anew,
 # which can fail on odd ones and leave the picture unturned.
@@ -57,6 +58,9 @@ def decode_rgb(path: Path | str, where: str = "") -> np.ndarray:
             return np.asarray(rgb if turn is None else rgb.transpose(turn), dtype=np.uint8)
     except FileNotFoundError as error:
         raise UserError(f"image {path}{origin} does not exist; prepare the task again or correct the list") from error
+    except UnidentifiedImageError as error:
+        error.args = ("it is of no known image format",)
+        raise UserError(f"image {path}{origin} cannot be decoded ({error}); replace the file") from error
     except Exception as error:  # PIL's readers raise whatever a damaged file makes them stumble over
         raise UserError(f"image {path}{origin} cannot be decoded ({error}); replace the file") from error
 
@@ -75,9 +79,24 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return _from_integers(image).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
+        if image.format == "TIFF":
+            _check_transparency(rgba)
         ground = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(ground, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _check_transparency(image: Image.Image) -> None:
+    """Refuse a TIFF whose last band may be no transparency: near infrared is kept there, with the same tag.
+
+    Transparency hides a pixel or shows it, but for the edges between.
+    """
+    alpha = np.asarray(image)[..., 3]
+    if np.mean((alpha > 0) & (alpha < 255)) > EDGES:
+        raise ValueError(
+            "its last band takes all values, so it may be another channel and not transparency; keep the three bands "
+            "of the picture, or save it as PNG if it is transparency"
+        )
 
 
 def _from_integers(image: Image.Image) -> Image.Image:

@@ -48,7 +48,7 @@ def unpack(source: Path, target: Path) -> int:
         for member in progress(_members(source), f"unpacking {source.name}"):
             place = _place(member.name, source, target)
             if place is not None:
-                _write(place, member.read())
+                write_file(place, member.read())
                 count += 1
     except DAMAGE as error:
         raise UserError(f"{source} is truncated or damaged ({error}); download it again") from error
@@ -110,7 +110,8 @@ def _place(name: str, source: Path, target: Path) -> Path | None:
     return place
 
 
-def _write(place: Path, content: bytes) -> None:
+def write_file(place: Path, content: bytes) -> None:
+    """Write a file that is whole or absent; an equal one is left alone."""
     if place.is_file() and place.stat().st_size == len(content) and place.read_bytes() == content:
         return
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -136,11 +137,12 @@ def _take_folder(source: Path, target: Path) -> int:
             place = _place(path.relative_to(root).as_posix(), source, target)
             if place is not None:
                 count += 1
-                _link_or_copy(inside, place)
+                link_or_copy(inside, place)
     return count
 
 
-def _link_or_copy(path: Path, place: Path) -> None:
+def link_or_copy(path: Path, place: Path) -> None:
+    """Make `place` a hard link to a file, or a copy where the disk has no such links; an equal file is left alone."""
     if place.is_file() and (place.samefile(path) or place.read_bytes() == path.read_bytes()):
         return
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Whether what was read is what was published: counts, labels, disjoint lists, decodable images."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmbnft.tasks.decoding import decode_rgb
@@ -18,12 +18,12 @@ class DamagedImagesError(UserError):
     """Listed images are missing or do not decode.
 
     Attributes:
-        paths: Their files.
+        reasons: What is wrong with each, by its file.
     """
 
-    def __init__(self, message: str, paths: Sequence[Path]) -> None:
+    def __init__(self, message: str, reasons: Mapping[Path, str]) -> None:
         super().__init__(message)
-        self.paths = tuple(paths)
+        self.reasons = dict(reasons)
 
 
 def check_reading(facts: Facts, reading: Reading) -> None:
@@ -115,7 +115,7 @@ def check_images(folder: Path, names: Sequence[str], state: State) -> int:
         Number of images decoded in this call.
 
     Raises:
-        DamagedImagesError: Images are missing or damaged; the message gives their number and the first one.
+        DamagedImagesError: Images are missing or damaged; the message lists all of them.
     """
     todo = [name for name in names if not state.is_known(folder, name)]
     failures: dict[Path, str] = {}
@@ -131,9 +131,8 @@ def check_images(folder: Path, names: Sequence[str], state: State) -> int:
     finally:
         state.save()
     if failures:
-        first = next(iter(failures.values()))
-        message = f"{len(failures)} of {len(names)} images are missing or damaged, the first: {first}"
-        raise DamagedImagesError(message, list(failures))
+        listed = "; ".join(f"{path} {reason}" for path, reason in failures.items())
+        raise DamagedImagesError(f"{len(failures)} of {len(names)} images are missing or damaged: {listed}", failures)
     return len(todo)
 
 
@@ -142,7 +141,8 @@ def _failure(path: Path) -> str:
     try:
         decode_rgb(path)
     except UserError as error:
-        return str(error)
+        missing = isinstance(error.__cause__, FileNotFoundError)
+        return "does not exist" if missing else f"cannot be decoded ({error.__cause__})"
     return ""
 
 

@@ -53,6 +53,7 @@ class Facts:
         images: Distinct images over all lists; None if not published.
         multi_label: Whether an image may carry several classes.
         unverified: Which reading was taken where the sources leave a point open.
+        remarks: What was understood of own data, and what was left out and why.
     """
 
     name: str
@@ -69,3 +70,4 @@ class Facts:
     images: int | None = None
     multi_label: bool = False
     unverified: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = field(default=())

@@ -75,7 +75,7 @@ def prepare(
         if fresh or not given:
             raise
         # The archives are here and were unpacked by an earlier call: what was damaged since can be put back.
-        for path in error.paths if isinstance(error, DamagedImagesError) else ():
+        for path in error.reasons if isinstance(error, DamagedImagesError) else ():
             path.unlink(missing_ok=True)
     _unpack_all(facts, given, folder, state, again=True)
     return finish(preparer, folder, state, check)
@@ -197,6 +197,7 @@ def _write_description(facts: Facts, folder: Path, reading: Reading, state: Stat
         "licence": facts.licence,
         "registration": facts.registration,
         "unverified": list(facts.unverified),
+        "remarks": list(facts.remarks),
         "metric": facts.metric,
         "multi_label": facts.multi_label,
         "classes": list(reading.classes),

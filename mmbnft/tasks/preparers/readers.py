@@ -12,19 +12,27 @@ from mmbnft.tasks.preparers.base import Entry
 from mmbnft.utils.errors import UserError, choices
 
 
+def text_of(path: Path) -> str:
+    """The content of a text file.
+
+    Raises:
+        UserError: The file is missing or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); correct the path or give all files") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
+
+
 def lines_of(path: Path) -> list[str]:
     """The lines of a text file that are not blank, without outer white space.
 
     Raises:
         UserError: The file is missing, empty or not UTF-8.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); give the whole official archive") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text ({error.reason}); expected the official list") from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text_of(path).splitlines() if line.strip()]
     if not lines:
         raise UserError(f"{path} is empty; expected the official list")
     return lines

@@ -3,7 +3,6 @@
 from typing import Any
 
 from mmbnft.tasks.preparers.checks import class_balance
-from mmbnft.tasks.preparers.own import OwnData, ignored_files
 from mmbnft.tasks.preparers.preparation import Prepared
 from mmbnft.utils import files
 
@@ -24,13 +23,6 @@ def summary_lines(prepared: Prepared) -> list[str]:
         sizes = ", ".join(f"{part} {len(entries):,}" for part, entries in lists._asdict().items())
         lines.append(f"  split {number} ({name}): {sizes}")
     return lines + [f"  not verified: {point}" for point in facts["unverified"]]
-
-
-def own_lines(data: OwnData, prepared: Prepared) -> list[str]:
-    """Files that were left out, and the images of every class in train, val and test."""
-    ignored = ignored_files(data, prepared.reading)
-    lines = [f"  {len(ignored):,} files of {data.images} are in no list, the first: {ignored[0]}"] if ignored else []
-    return lines + balance_lines(prepared)
 
 
 def balance_lines(prepared: Prepared) -> list[str]:

@@ -4,9 +4,9 @@ from preparer_case import picture, text
 
 from mmbnft.tasks import list_task
 from mmbnft.tasks.preparers import OwnData, prepare_own
-from mmbnft.tasks.preparers.own import ignored_files
 from mmbnft.tasks.preparers.summary import balance_lines
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.files import read_json
 
 
 @pytest.fixture
@@ -40,7 +40,9 @@ def test_class_folders(tmp_path, images):
     assert task.classes == ("healthy leaf", "rusty leaf")
     counts = {part: np.bincount(task.images(part).labels).tolist() for part in ("train", "val", "test")}
     assert counts == {"train": [12, 6], "val": [4, 2], "test": [4, 2]}
-    assert [path.name for path in ignored_files(data, prepared.reading)] == ["x.jpg", "notes.txt"]
+    remarks = read_json(prepared.folder / "task.json")["remarks"]
+    assert "left out, hidden or a system's own: 1 (.cache/x.jpg)" in remarks
+    assert "left out, no suffix of an image: 1 (healthy leaf/notes.txt)" in remarks
     assert balance_lines(prepared)[-1].endswith("2.0 times the images of the smallest")
 
 
@@ -100,13 +102,15 @@ def test_three_lists_are_kept_and_numbers_sort_as_numbers(tmp_path, images):
 def test_image_in_two_lists(tmp_path, images):
     rows = rows_of(images)
     paths = tuple(write_rows(tmp_path / f"{k}.txt", rows) for k in range(3))
-    with pytest.raises(UserError, match="is in train and again in val"):
+    with pytest.raises(
+        UserError, match=r"1\.txt:1: .*JPG is listed already at .*0\.txt:1; every image belongs to one list"
+    ):
         prepare_own(OwnData(images, "leaves", paths), tmp_path / "data")
 
 
 def test_listed_image_that_does_not_exist(tmp_path, images):
     path = write_rows(tmp_path / "all.txt", [*rows_of(images), ("rusty leaf/none.JPG", "rusty")])
-    with pytest.raises(UserError, match=r"1 of 31 images are missing or damaged, the first: .*none.JPG does not exist"):
+    with pytest.raises(UserError, match=r"1 of 31 images are missing or damaged: rusty leaf/none.JPG does not exist"):
         prepare_own(OwnData(images, "leaves", (path,)), tmp_path / "data")
 
 
@@ -136,10 +140,11 @@ def test_image_without_a_group(tmp_path, images):
         prepare_own(OwnData(images, "leaves", groups=path), tmp_path / "data")
 
 
-def test_empty_class_folder(tmp_path, images):
+def test_empty_class_folder_is_named_and_left_out(tmp_path, images):
     (images / "empty").mkdir()
-    with pytest.raises(UserError, match="empty"):
-        prepare_own(OwnData(images, "leaves"), tmp_path / "data")
+    prepared = prepare_own(OwnData(images, "leaves"), tmp_path / "data")
+    assert prepared.reading.classes == ("healthy leaf", "rusty leaf")
+    assert "left out, a class folder without an image: 1 (empty)" in read_json(prepared.folder / "task.json")["remarks"]
 
 
 def test_one_class_is_no_task(tmp_path, images):
@@ -165,6 +170,6 @@ def test_other_mistakes(tmp_path, images):
         OwnData(images, "x", metric="f1")
     with pytest.raises(UserError, match="would lie in your image folder"):
         prepare_own(OwnData(images, "x"), images)
-    with pytest.raises(UserError, match="line 1 that is not blank: expected 'NAME CLASS', got 'one'"):
+    with pytest.raises(UserError, match=r"l\.txt:2: expected 'NAME CLASS' separated by .*, got 'one'"):
         (tmp_path / "l.txt").write_text("\none\n")
         prepare_own(OwnData(images, "x", (tmp_path / "l.txt",)), tmp_path / "data")

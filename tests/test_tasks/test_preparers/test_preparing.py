@@ -104,7 +104,7 @@ def test_interrupted_unpacking_continues(tmp_path, monkeypatch):
         place.write_bytes(content)
 
     with monkeypatch.context() as patch:
-        patch.setattr("mmbnft.tasks.preparers.archives._write", interrupt)
+        patch.setattr("mmbnft.tasks.preparers.archives.write_file", interrupt)
         with pytest.raises(KeyboardInterrupt):
             _Dtd().prepare(tmp_path, [archive])
     kept = {path: path.stat().st_mtime_ns for path in written}
@@ -137,7 +137,7 @@ def test_check_decodes_everything_again(tmp_path):
 
 
 def test_damaged_archive_image_is_named(tmp_path):
-    """What cannot be repaired is one sentence with the number of images and the first one."""
+    """What cannot be repaired is one sentence with all of the images."""
     names = [f"{name}/{name}_{i:04d}.jpg" for name in _Dtd.classes for i in (1, 2, 3)]
     lists = {
         f"dtd/labels/{p}{k}.txt": "\n".join(names[i::3]) for k in range(1, 11) for i, p in enumerate(Lists._fields)
@@ -145,7 +145,9 @@ def test_damaged_archive_image_is_named(tmp_path):
     members = {f"dtd/images/{name}": picture(1)[:60] for name in names} | {k: v.encode() for k, v in lists.items()}
     archive = tar(tmp_path / "dtd-r1.0.1.tar.gz", members)
     for _ in range(2):
-        with pytest.raises(UserError, match=r"9 of 9 images are missing or damaged, the first: .*banded_0001.jpg"):
+        with pytest.raises(
+            UserError, match=r"9 of 9 images are missing or damaged: .*banded_0001.jpg .*; .*waffled_0003.jpg"
+        ):
             _Dtd().prepare(tmp_path, [archive])
 
 
