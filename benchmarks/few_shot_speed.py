@@ -47,8 +47,7 @@ from mmbnft.zoo import DEFAULT_ROOT
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
-from mmcv.utils import get_logger
-from mmselfsup.models.backbones import ResNet
+from mmbnft.host import BACKBONES, get_logger
 
 WAYS = 5
 OPTIMIZER = dict(type="SGD", lr=1e-3, momentum=0.9)
@@ -133,7 +132,9 @@ def bn_tuning(width: int, size: int, shots: int, groups: int, args: argparse.Nam
     """BN tuning of a ResNet-18, grouped and one by one."""
     torch.manual_seed(0)
     get_logger("mmcv").setLevel(logging.WARNING)  # it has a message for every tensor initialised
-    network = ResNet(depth=18, stem_channels=width, base_channels=width, out_indices=[4], norm_cfg=dict(type="BN"))
+    network = BACKBONES.get("ResNet")(
+        depth=18, stem_channels=width, base_channels=width, out_indices=[4], norm_cfg=dict(type="BN")
+    )
     network.init_weights()
     images = torch.randn(groups, WAYS * shots, 3, size, size)
     labels = torch.arange(WAYS).repeat(groups, shots)

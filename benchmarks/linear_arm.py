@@ -35,7 +35,7 @@ from mmbnft.utils.memory import keep_freed_memory
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
-from mmselfsup.models.builder import build_backbone
+from mmbnft.host import build_backbone
 
 EPOCHS = 23
 WEIGHT_DECAYS = np.logspace(-6, 5, 45).tolist()

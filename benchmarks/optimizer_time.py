@@ -16,7 +16,7 @@ from mmbnft.models import ProtocolBackbone
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
-from mmselfsup.models.builder import build_backbone
+from mmbnft.host import build_backbone
 
 TINY = dict(type="ResNet", depth=18, base_channels=16, stem_channels=16, out_indices=[4], norm_cfg=dict(type="BN"))
 RESNET50 = dict(type="ResNet", depth=50, out_indices=[4], norm_cfg=dict(type="BN"))

@@ -26,7 +26,7 @@ from mmbnft.utils.memory import keep_freed_memory
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
-from mmselfsup.models.builder import build_algorithm
+from mmbnft.host import build_algorithm
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Every workaround for the host stack (mmcv 1.7, mmcls 0.25, mmselfsup 0.11) on today's torch, each with its reason.
 
-`prepare()` runs once, at `import mmbnft`, before anything imports the host packages. Each workaround is applied only
-where it is needed.
+`prepare()` runs once, when `mmbnft.host` is imported, before anything imports the host packages. Each workaround is
+applied only where it is needed.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import socket
+import sys
 import time
 import types
 import warnings
@@ -26,9 +27,18 @@ from unittest import mock
 import numpy as np
 import torch
 from packaging.version import Version
-from sklearn.cluster import KMeans
 
 TORCH_MINIMUM = "2.6"
+# What torchvision, mmcls and mmselfsup import at once, for compiling, drawing, clustering and networks of timm: three
+# times the start of torch together, for what most runs never use.
+LATER = (
+    "torch._dynamo.utils",
+    "timm",
+    "timm.data",
+    "matplotlib.pyplot",
+    "matplotlib.backend_bases",
+    "sklearn.cluster",
+)
 INSTALL_HINT = "install the tested set: see the README's section Install"
 
 # Kept alive for the life of the process: torch forgets the schemas when the library object goes.
@@ -46,12 +56,57 @@ def prepare() -> None:
         StackError: A package is missing, too old or of the wrong generation.
     """
     check_torch(torch.__version__)
-    warnings.filterwarnings("ignore", message="On January 1, 2023, MMCV will release", category=UserWarning)
-    warnings.filterwarnings("ignore", message="Fail to import ``MultiScaleDeformableAttention``", category=UserWarning)
-    check_mmcv(_imported("mmcv").__version__)
-    declare_torchvision_operators()
-    for name in ("torchvision", "mmcls", "mmselfsup"):
-        _imported(name)
+    with warnings.catch_warnings(), _loaded_when_used(LATER):
+        warnings.simplefilter("ignore")  # what the host and its neighbours have to say at import concerns nobody here
+        check_mmcv(_imported("mmcv").__version__)
+        declare_torchvision_operators()
+        for name in ("torchvision", "mmcls.models", "mmselfsup.models", "mmselfsup.datasets", "mmselfsup.core"):
+            _imported(name)
+
+
+class _Later(types.ModuleType):
+    """Stands for a module while the host is imported; every name in it is a `_LaterName`."""
+
+    def __getattr__(self, name: str) -> "_LaterName":
+        if name.startswith("__"):  # what the import system asks for
+            raise AttributeError(name)
+        return _LaterName(self.__name__, name)
+
+
+class _LaterName:
+    """Stands for a name of a module that is imported when the name is first called, tested against or looked into."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def _found(self) -> Any:
+        return getattr(importlib.import_module(self._module), self._name)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._found()(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found(), name)
+
+    def __instancecheck__(self, value: object) -> bool:
+        return isinstance(value, self._found())
+
+
+@contextmanager
+def _loaded_when_used(names: tuple[str, ...]) -> Iterator[None]:
+    """Let what is imported inside the block load these modules only when it uses them; ones loaded before stay."""
+    placed = {name: _Later(name) for name in names if name not in sys.modules}
+    sys.modules.update(placed)
+    try:
+        yield
+    finally:
+        for name, module in placed.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+            # An import binds a module in its package, too.
+            parent, _, last = name.rpartition(".")
+            if vars(sys.modules.get(parent, types.ModuleType(""))).get(last) is module:
+                delattr(sys.modules[parent], last)
 
 
 def check_torch(version: str) -> None:
@@ -144,7 +199,8 @@ def _clustering_without_faiss() -> Iterator[None]:
 
     def run_kmeans(x: np.ndarray, nmb_clusters: int, verbose: bool = False) -> tuple[list[int], float]:
         seed = int(np.random.randint(1234))
-        fitted = KMeans(nmb_clusters, init="random", n_init=1, max_iter=20, random_state=seed).fit(x)
+        kmeans = importlib.import_module("sklearn.cluster").KMeans
+        fitted = kmeans(nmb_clusters, init="random", n_init=1, max_iter=20, random_state=seed).fit(x)
         return fitted.labels_.tolist(), float(fitted.inertia_)
 
     with mock.patch("mmselfsup.utils.clustering.run_kmeans", run_kmeans):

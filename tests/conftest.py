@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-import mmbnft  # noqa: F401
+import mmbnft.plugin  # noqa: F401  (makes the host packages importable)
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import build_task
 

@@ -34,7 +34,7 @@ def test_package_that_breaks_at_import_is_named(tmp_path, monkeypatch):
 
 def test_mmcv_2_gives_one_sentence_at_import_mmbnft(tmp_path):
     (tmp_path / "mmcv.py").write_text("__version__ = '2.1.0'")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import mmbnft"
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import mmbnft.plugin"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode != 0

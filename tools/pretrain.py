@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import mmbnft  # noqa: F401  (before anything of the host stack)
 from mmbnft.pretraining import session
 from mmbnft.utils.command import run_command
 from mmbnft.utils.errors import UserError

@@ -1,6 +1,6 @@
 # For MMSelfSup's own tools/train.py, unmodified; mmbnft enters by `custom_imports` alone:
 #   python -m mmbnft MMSELFSUP/tools/train.py configs/digits/mmselfsup_bn.py --work-dir DIR
-custom_imports = dict(imports=["mmbnft"])
+custom_imports = dict(imports=["mmbnft.plugin"])
 digits = dict(type="digits", image_size=32, train_size=184, val_size=100, test_size=200)
 pipeline = [dict(type="ToTensor"), dict(type="Normalize", mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])]
 backbone = dict(type="ResNet", depth=18, base_channels=16, stem_channels=16, norm_cfg=dict(type="BN"))

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmcv.utils import get_logger
-from mmselfsup.models.builder import build_algorithm, build_backbone
 from torch import Tensor, nn
 
 from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.host import build_algorithm, build_backbone, get_logger
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmcv.runner import Hook
 
 from mmbnft.evaluation.arms.probed import probe
 from mmbnft.evaluation.arms.scored import score
@@ -20,6 +19,7 @@ from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.training.epochs import Position
 from mmbnft.evaluation.training.loaders import loading_workers
 from mmbnft.evaluation.training.trainer import Trainer
+from mmbnft.host import Hook
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
 from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset, build_task, evaluate

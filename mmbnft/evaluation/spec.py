@@ -1,14 +1,14 @@
 """What determines one run, and the content hash it is named by."""
 
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import PIL
-import torchvision
-from mmcv import Config
 
 from mmbnft.evaluation.proxies import SCORES
+from mmbnft.host import Config
 from mmbnft.protocols import PRESETS, Phase, Protocol, get_protocol
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
@@ -161,7 +161,7 @@ def image_libraries(task: Task, pipeline: list[dict[str, Any]]) -> dict[str, Any
         pipeline: Transforms before conversion and normalisation; without one none is transformed.
     """
     decoded = {} if all(images.in_memory for images in task.splits.values()) else decoding_versions()
-    transformed = {"PIL": PIL.__version__, "torchvision": torchvision.__version__} if pipeline else {}
+    transformed = {"PIL": PIL.__version__, "torchvision": importlib.metadata.version("torchvision")} if pipeline else {}
     return decoded | transformed
 
 

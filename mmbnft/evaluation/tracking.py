@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmcv.runner import Hook
-from mmcv.runner.hooks import TensorboardLoggerHook
-
 from mmbnft.hooks import BnftWandbHook
+from mmbnft.host import Hook, TensorboardLoggerHook
 from mmbnft.utils.errors import UserError, choices
 
 

@@ -1,26 +1,32 @@
 """Few-shot problems: fixed episodes, and ways to adapt a checkpoint to each of them."""
 
-from mmbnft.fewshot.manifest import Manifest, open_manifest, read_manifest, write_manifest
-from mmbnft.fewshot.methods import FEATURE_METHODS, Method
-from mmbnft.fewshot.recipe import FewShotRecipe
-from mmbnft.fewshot.run import FewShotSpec, Subject, episode_facts, execute_episodes, prepare_subject
-from mmbnft.fewshot.settings import EpisodeSettings
-from mmbnft.fewshot.statistics import mean_accuracy, paired_difference
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "FEATURE_METHODS",
-    "EpisodeSettings",
-    "FewShotRecipe",
-    "FewShotSpec",
-    "Manifest",
-    "Method",
-    "Subject",
-    "episode_facts",
-    "execute_episodes",
-    "mean_accuracy",
-    "open_manifest",
-    "paired_difference",
-    "prepare_subject",
-    "read_manifest",
-    "write_manifest",
-]
+from mmbnft.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from mmbnft.fewshot.manifest import Manifest as Manifest
+    from mmbnft.fewshot.manifest import open_manifest as open_manifest
+    from mmbnft.fewshot.manifest import read_manifest as read_manifest
+    from mmbnft.fewshot.manifest import write_manifest as write_manifest
+    from mmbnft.fewshot.methods import FEATURE_METHODS as FEATURE_METHODS
+    from mmbnft.fewshot.methods import Method as Method
+    from mmbnft.fewshot.recipe import FewShotRecipe as FewShotRecipe
+    from mmbnft.fewshot.run import FewShotSpec as FewShotSpec
+    from mmbnft.fewshot.run import Subject as Subject
+    from mmbnft.fewshot.run import episode_facts as episode_facts
+    from mmbnft.fewshot.run import execute_episodes as execute_episodes
+    from mmbnft.fewshot.run import prepare_subject as prepare_subject
+    from mmbnft.fewshot.settings import EpisodeSettings as EpisodeSettings
+    from mmbnft.fewshot.statistics import mean_accuracy as mean_accuracy
+    from mmbnft.fewshot.statistics import paired_difference as paired_difference
+
+_HOMES = {
+    "manifest": ("Manifest", "open_manifest", "read_manifest", "write_manifest"),
+    "methods": ("FEATURE_METHODS", "Method"),
+    "recipe": ("FewShotRecipe",),
+    "run": ("FewShotSpec", "Subject", "episode_facts", "execute_episodes", "prepare_subject"),
+    "settings": ("EpisodeSettings",),
+    "statistics": ("mean_accuracy", "paired_difference"),
+}
+__getattr__ = lazy_names(__name__, _HOMES)

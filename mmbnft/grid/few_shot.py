@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmcv import Config
 from rich.progress import Progress
 
 from mmbnft.evaluation.run import CACHE_LIMIT
@@ -32,8 +31,9 @@ from mmbnft.grid.grid import Outcome
 from mmbnft.grid.plan import read_grid, task_config
 from mmbnft.grid.store import ResultStore
 from mmbnft.hooks import progress_bar, report
+from mmbnft.host import Config
 from mmbnft.results import Result, results_table
-from mmbnft.tasks import TASKS, ImageCache, Task, build_task
+from mmbnft.tasks import ImageCache, Task, build_task, task_types
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices, failure_kind
 from mmbnft.zoo import DEFAULT_ROOT
@@ -121,7 +121,7 @@ def task_from_text(text: str) -> dict[str, Any]:
     """The configuration of a task as a person names it: an array file, a prepared folder, or a registered type."""
     if text.endswith(".npz"):
         return {"type": "array_task", "path": text}
-    return {"type": text} if text in TASKS.module_dict else task_config(text)
+    return {"type": text} if text in task_types() else task_config(text)
 
 
 def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:

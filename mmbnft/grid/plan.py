@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmcv import Config
-
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.spec import RANDOM, RunSpec
 from mmbnft.grid.job import Execution
+from mmbnft.host import Config
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
-from mmbnft.tasks import TASKS, Task, build_task, refuse_shared_images
+from mmbnft.tasks import Task, build_task, refuse_shared_images, task_types
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import group
 
@@ -118,7 +117,7 @@ def task_config(task: dict[str, Any] | str) -> dict[str, Any]:
     """A task's configuration; a bare text is a registered type, an array file, or the folder of a prepared task."""
     if not isinstance(task, str):
         return task
-    if task in TASKS.module_dict:
+    if task in task_types():
         return {"type": task}
     return {"type": "array_task", "path": task} if task.endswith(".npz") else {"type": "list_task", "root": task}
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmcv import Config
-
 from mmbnft.evaluation.spec import RANDOM, load_config
 from mmbnft.grid.plan import Benchmark, expand_groups
+from mmbnft.host import Config
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import DEFAULT_ROOT, Architecture, read_checkpoint
 from mmbnft.zoo.sources import resolve

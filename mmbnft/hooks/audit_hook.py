@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from mmcv.runner import HOOKS, Hook
-
 from mmbnft.hooks.protocol_hook import bare_model
+from mmbnft.host import HOOKS, Hook
 from mmbnft.models import find_protocol_backbone
 from mmbnft.protocols import AuditReport, audit, snapshot
 from mmbnft.utils.errors import UserError

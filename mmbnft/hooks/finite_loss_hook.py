@@ -3,8 +3,7 @@
 import math
 from typing import Any
 
-from mmcv.runner import HOOKS, Hook
-
+from mmbnft.host import HOOKS, Hook
 from mmbnft.utils.errors import DivergedError
 
 

@@ -3,7 +3,6 @@
 import sys
 from typing import Any
 
-from mmcv.runner import HOOKS, Hook, master_only
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,6 +16,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from mmbnft.host import HOOKS, Hook, master_only
 from mmbnft.utils.errors import UserError
 
 _NARROW = 80  # columns of a terminal in which every part has its least width

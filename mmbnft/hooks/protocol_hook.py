@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from mmcv.parallel import is_module_wrapper
-from mmcv.runner import HOOKS, Hook
 from torch import nn
 
+from mmbnft.host import HOOKS, Hook, is_module_wrapper
 from mmbnft.models import ProtocolBackbone, find_protocol_backbone
 from mmbnft.utils.errors import UserError
 

@@ -3,11 +3,9 @@
 import time
 from typing import Any
 
-from mmcv.runner import HOOKS, Hook
-from mmselfsup.datasets import build_dataset
-
 from mmbnft import compat
 from mmbnft.hooks.protocol_hook import bare_model
+from mmbnft.host import HOOKS, Hook, build_dataset
 from mmbnft.models import find_protocol_backbone
 from mmbnft.results import Result, write_result
 from mmbnft.tasks import Task, TaskDataset, evaluate, refuse_shared_images

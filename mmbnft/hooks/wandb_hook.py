@@ -9,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mmcv.runner import HOOKS, master_only
-from mmcv.runner.hooks import LoggerHook
-
+from mmbnft.host import HOOKS, LoggerHook, master_only
 from mmbnft.utils.errors import UserError, choices
 
 MODES = ("auto", "online", "offline", "off")

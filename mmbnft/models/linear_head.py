@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from mmcv.runner import BaseModule
-from mmselfsup.models.builder import HEADS
 from torch import Tensor, nn
 
+from mmbnft.host import HEADS, BaseModule
 from mmbnft.models.pooling import pooled_features
 from mmbnft.utils.errors import UserError
 

@@ -4,9 +4,9 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from mmselfsup.models.builder import BACKBONES, build_backbone
 from torch import Tensor, nn
 
+from mmbnft.host import BACKBONES, build_backbone
 from mmbnft.models.lean import LeanActivations
 from mmbnft.protocols import AppliedPhase, Phase, Protocol, apply_phase, get_protocol
 from mmbnft.utils.errors import UserError

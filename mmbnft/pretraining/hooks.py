@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.runner import HOOKS, EpochBasedRunner, Hook
-from mmselfsup.core.hooks import SwAVHook
 from torch.utils.data import DataLoader
 
+from mmbnft.host import HOOKS, EpochBasedRunner, Hook, SwAVHook
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 

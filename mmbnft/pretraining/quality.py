@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmselfsup.models import build_backbone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
@@ -20,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from mmbnft import compat
+from mmbnft.host import build_backbone
 from mmbnft.pretraining.images import check_images, pixels_sha256, read_arrays
 from mmbnft.utils.errors import UserError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmcv import Config, ConfigDict
 
+from mmbnft.host import Config, ConfigDict
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 

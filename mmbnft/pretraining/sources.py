@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from mmselfsup.datasets.builder import DATASOURCES
-from mmselfsup.datasets.data_sources.base import BaseDataSource
+
+from mmbnft.host import DATASOURCES, BaseDataSource
 
 
 @DATASOURCES.register_module()

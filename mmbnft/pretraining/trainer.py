@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmcv import ConfigDict
-from mmcv.parallel import MMDataParallel
-from mmcv.runner import HOOKS, EpochBasedRunner, build_optimizer
-from mmcv.utils import build_from_cfg
-from mmselfsup.datasets import build_dataloader, build_dataset
-from mmselfsup.models import build_algorithm
 from torch.utils.data import DataLoader
 
 from mmbnft import compat
+from mmbnft.host import (
+    HOOKS,
+    ConfigDict,
+    EpochBasedRunner,
+    MMDataParallel,
+    build_algorithm,
+    build_dataloader,
+    build_dataset,
+    build_from_cfg,
+    build_optimizer,
+)
 from mmbnft.pretraining.hooks import EpochSeedHook, LossCurveHook, ProgressHook, StateHook, seed_everything
 from mmbnft.pretraining.images import ImageSet
 from mmbnft.pretraining.recipes import Recipe, filled

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from mmselfsup.datasets.builder import PIPELINES
 from PIL import Image
 
+from mmbnft.host import PIPELINES
 from mmbnft.utils.errors import UserError
 
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)

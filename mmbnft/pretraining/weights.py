@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmselfsup.models import build_backbone
 from torch import nn
 
+from mmbnft.host import build_backbone
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 

@@ -7,14 +7,12 @@ import numpy as np
 from mmbnft.tasks.images import ArrayImages
 from mmbnft.tasks.npz import read_arrays, read_pools
 from mmbnft.tasks.preparers.draws import stratified
-from mmbnft.tasks.registry import TASKS
 from mmbnft.tasks.task import SPLITS, Task
 from mmbnft.utils.errors import UserError
 
 __all__ = ["array_task", "read_arrays"]
 
 
-@TASKS.register_module()
 def array_task(path: str, name: str | None = None, metric: str | None = None, split: int = 0) -> Task:
     """Build a task from an `.npz` file of images and labels, as MedMNIST publishes them or as one pool.
 

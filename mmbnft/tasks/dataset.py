@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.utils import build_from_cfg
-from mmselfsup.datasets.builder import DATASETS, PIPELINES
 from PIL import Image
 from torch.utils.data import Dataset
-from torchvision.transforms import Compose
 
+import mmbnft.tasks.shrink
+import mmbnft.tasks.transforms  # noqa: F401  (both register)
+from mmbnft.host import DATASETS, PIPELINES, Compose, build_from_cfg
 from mmbnft.tasks.converted import ConvertedImages
 from mmbnft.tasks.image_cache import KEPT_TRANSFORMS, ImageCache, kept_steps
 from mmbnft.tasks.ledger import SplitLedger

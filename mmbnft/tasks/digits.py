@@ -6,12 +6,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from mmbnft.tasks.images import ArrayImages
-from mmbnft.tasks.registry import TASKS
 from mmbnft.tasks.sizes import check_sizes
 from mmbnft.tasks.task import Task
 
 
-@TASKS.register_module()
 def digits(
     image_size: int = 32, train_size: int = 1000, val_size: int = 297, test_size: int = 500, split: int = 0
 ) -> Task:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmbnft.tasks.images import ArrayImages
-from mmbnft.tasks.registry import TASKS
 from mmbnft.tasks.sizes import check_sizes
 from mmbnft.tasks.task import Task
 from mmbnft.utils.errors import UserError, choices
@@ -115,7 +114,6 @@ BLOSSOMS: dict[str, Drawing] = {
 FAMILIES: dict[str, dict[str, Drawing]] = {"shapes": SHAPES, "textures": TEXTURES, "blossoms": BLOSSOMS}
 
 
-@TASKS.register_module()
 def drawn(
     family: str = "shapes",
     image_size: int = 32,

@@ -8,7 +8,6 @@ import numpy as np
 
 from mmbnft.tasks.drawn import Drawing, Scene, edge
 from mmbnft.tasks.images import ArrayImages
-from mmbnft.tasks.registry import TASKS
 from mmbnft.tasks.sizes import check_sizes
 from mmbnft.tasks.task import Task
 from mmbnft.utils.errors import UserError
@@ -19,7 +18,6 @@ SEGMENTS = 4  # straight pieces that a stroke is rendered with
 PEN = 0.13  # half the width of a stroke, in the frame where a character spans -1 to 1
 
 
-@TASKS.register_module()
 def glyphs(
     classes: int = 64,
     image_size: int = 32,

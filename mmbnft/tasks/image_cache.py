@@ -1,5 +1,6 @@
 """Images decoded once and kept on disk, for all runs of a grid and all data-loading processes."""
 
+import importlib.metadata
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torchvision
 from PIL import Image
 
 from mmbnft.tasks.decoding import decoding_versions
@@ -119,7 +119,7 @@ class _KeptImages(Images):
                 "files": [(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states],
                 "steps": self.steps,
                 "decoding": decoding_versions(),
-                "transforms": torchvision.__version__,
+                "transforms": importlib.metadata.version("torchvision"),
             }
         )
 

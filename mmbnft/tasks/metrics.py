@@ -1,13 +1,19 @@
 """Metrics as pure functions: scores and labels in, percent out."""
 
+import importlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from mmbnft.utils.errors import DivergedError, UserError, choices
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+def _sklearn() -> Any:
+    """scikit-learn's metrics, imported when one is needed: they take three times as long to import as torch."""
+    return importlib.import_module("sklearn.metrics")
 
 
 def top1(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -25,7 +31,7 @@ def mean_per_class(scores: np.ndarray, labels: np.ndarray) -> float:
 
     Classes without an image in `labels` have no recall and do not enter the mean. Arguments as in `top1`.
     """
-    return float(100.0 * balanced_accuracy_score(labels, scores.argmax(axis=1)))
+    return float(100.0 * _sklearn().balanced_accuracy_score(labels, scores.argmax(axis=1)))
 
 
 def roc_auc(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -43,12 +49,12 @@ def roc_auc(scores: np.ndarray, labels: np.ndarray) -> float:
     if undefined.size:
         raise UserError(f"ROC AUC is undefined: class {undefined[0]} has no image, or every image; use another metric")
     if labels.ndim == 1 and scores.shape[1] == 2:
-        return float(100.0 * roc_auc_score(labels, scores[:, 1] - scores[:, 0]))
+        return float(100.0 * _sklearn().roc_auc_score(labels, scores[:, 1] - scores[:, 0]))
     if labels.ndim == 1:
         # One class against the rest compares images with each other, so scores must be on one scale: probabilities.
         shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
         scores = shifted / shifted.sum(axis=1, keepdims=True)
-    return float(100.0 * np.mean([roc_auc_score(hot[:, c], scores[:, c]) for c in range(hot.shape[1])]))
+    return float(100.0 * np.mean([_sklearn().roc_auc_score(hot[:, c], scores[:, c]) for c in range(hot.shape[1])]))
 
 
 def map11(scores: np.ndarray, labels: np.ndarray) -> float:

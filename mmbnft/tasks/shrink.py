@@ -1,9 +1,8 @@
 """The size images are stored in."""
 
-from mmselfsup.datasets.builder import PIPELINES
 from PIL import Image
-from torchvision.transforms.functional import resize
 
+from mmbnft.host import PIPELINES, resize
 from mmbnft.utils.errors import UserError
 
 

@@ -12,7 +12,6 @@ from mmbnft.tasks.annotation import read_list
 from mmbnft.tasks.images import Images, JoinedImages, ListedImages
 from mmbnft.tasks.metrics import check_metric, check_split
 from mmbnft.tasks.names import check_task_name
-from mmbnft.tasks.registry import TASKS
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices
 
@@ -137,7 +136,6 @@ def class_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return np.bincount(labels, minlength=num_classes)
 
 
-@TASKS.register_module()
 def list_task(
     root: str, name: str | None = None, split: int = 0, classes: Sequence[str] | None = None, metric: str | None = None
 ) -> Task:

@@ -1,7 +1,8 @@
 """Transforms that torchvision lacks, in the host's registry."""
 
-from mmselfsup.datasets.builder import PIPELINES
 from torch import Tensor, nn
+
+from mmbnft.host import PIPELINES
 
 
 @PIPELINES.register_module()

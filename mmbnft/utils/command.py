@@ -3,11 +3,10 @@
 import sys
 from collections.abc import Callable
 
-from mmcv import DictAction
-
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import is_full
 from mmbnft.utils.memory import keep_freed_memory
+from mmbnft.utils.overrides import DictAction
 
 __all__ = ["DictAction", "run_command"]
 

@@ -1,33 +1,57 @@
 """The checkpoint zoo: a catalogue, exact readers for published formats, and a certificate for every load."""
 
-from mmbnft.zoo.catalogue import DEFAULT_ROOT, GROUPS, STUDY_TWELVE, entries, get_entry, group
-from mmbnft.zoo.certificate import Certificate
-from mmbnft.zoo.entry import IMAGENET, UNIT, CatalogueEntry, Normalisation
-from mmbnft.zoo.fingerprint import fingerprint
-from mmbnft.zoo.loading import Backbone, load_backbone, read_checkpoint
-from mmbnft.zoo.network import Architecture, ResNet, resnet_layout
-from mmbnft.zoo.padding import apply_same_padding
-from mmbnft.zoo.sources import file_identity
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DEFAULT_ROOT",
-    "GROUPS",
-    "IMAGENET",
-    "STUDY_TWELVE",
-    "UNIT",
-    "Architecture",
-    "Backbone",
-    "CatalogueEntry",
-    "Certificate",
-    "Normalisation",
-    "ResNet",
-    "apply_same_padding",
-    "entries",
-    "file_identity",
-    "fingerprint",
-    "get_entry",
-    "group",
-    "load_backbone",
-    "read_checkpoint",
-    "resnet_layout",
-]
+from mmbnft.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from mmbnft.zoo.catalogue import DEFAULT_ROOT as DEFAULT_ROOT
+    from mmbnft.zoo.catalogue import GROUPS as GROUPS
+    from mmbnft.zoo.catalogue import STUDY_TWELVE as STUDY_TWELVE
+    from mmbnft.zoo.catalogue import entries as entries
+    from mmbnft.zoo.catalogue import get_entry as get_entry
+    from mmbnft.zoo.catalogue import group as group
+    from mmbnft.zoo.certificate import Certificate as Certificate
+    from mmbnft.zoo.entry import IMAGENET as IMAGENET
+    from mmbnft.zoo.entry import UNIT as UNIT
+    from mmbnft.zoo.entry import CatalogueEntry as CatalogueEntry
+    from mmbnft.zoo.entry import Normalisation as Normalisation
+    from mmbnft.zoo.loading import Backbone as Backbone
+    from mmbnft.zoo.loading import load_backbone as load_backbone
+    from mmbnft.zoo.loading import read_checkpoint as read_checkpoint
+    from mmbnft.zoo.network import Architecture as Architecture
+    from mmbnft.zoo.network import ResNet as ResNet
+    from mmbnft.zoo.network import resnet_layout as resnet_layout
+    from mmbnft.zoo.padding import apply_same_padding as apply_same_padding
+    from mmbnft.zoo.sources import file_identity as file_identity
+
+_HOMES = {
+    "catalogue": (
+        "DEFAULT_ROOT",
+        "GROUPS",
+        "STUDY_TWELVE",
+        "entries",
+        "get_entry",
+        "group",
+    ),
+    "certificate": ("Certificate",),
+    "entry": (
+        "IMAGENET",
+        "UNIT",
+        "CatalogueEntry",
+        "Normalisation",
+    ),
+    "loading": (
+        "Backbone",
+        "load_backbone",
+        "read_checkpoint",
+    ),
+    "network": (
+        "Architecture",
+        "ResNet",
+        "resnet_layout",
+    ),
+    "padding": ("apply_same_padding",),
+    "sources": ("file_identity",),
+}
+__getattr__ = lazy_names(__name__, _HOMES)

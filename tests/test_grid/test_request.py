@@ -68,7 +68,7 @@ def test_an_unknown_recipe_is_refused_before_anything_runs(tmp_path):
 
 
 def _prepared(folder):
-    from tests.test_benchmark.test_shipped_configs import prepare
+    from test_shipped_configs import prepare
 
     prepare(folder / "mine", "mine", splits=1)
     return str(folder / "mine")

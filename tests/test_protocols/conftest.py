@@ -1,1 +1,1 @@
-import mmbnft  # noqa: F401  (makes the host packages importable, before a test module imports one of them)
+import mmbnft.plugin  # noqa: F401  (makes the host packages importable, before a test module imports one of them)

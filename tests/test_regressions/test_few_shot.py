@@ -126,7 +126,6 @@ def test_a_network_with_group_norm_is_adapted_without_ending_the_process(tmp_pat
     code = f"""
 import torch
 from pathlib import Path
-import mmbnft
 from mmbnft.fewshot import *
 from mmbnft.tasks import build_task
 norm = dict(type="GN", num_groups=2)

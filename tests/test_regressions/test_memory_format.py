@@ -34,7 +34,6 @@ def test_a_narrow_network_trains_by_bn_without_ending_the_process(norm, tmp_path
     code = f"""
 import torch, sys
 from pathlib import Path
-import mmbnft
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.spec import RunSpec
 from mmbnft.recipes.recipe import Recipe

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from mmcv.runner import OptimizerHook
 from torch import Tensor
+
+from mmbnft.host import OptimizerHook
 
 FEWEST = 2  # images in a part; batch statistics of one image may not exist
 

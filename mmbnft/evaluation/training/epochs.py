@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from mmcv.runner import Hook, master_only
 
 from mmbnft.hooks import bare_model
+from mmbnft.host import Hook, master_only
 from mmbnft.utils.processes import Processes
 
 RANK_STRIDE = 2_305_843_009_213_693_951  # larger than any seed and epoch together

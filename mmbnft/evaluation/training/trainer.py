@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from mmcv.parallel import MMDataParallel, MMDistributedDataParallel
-from mmcv.runner import EpochBasedRunner, Hook, OptimizerHook, build_optimizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -20,6 +18,14 @@ from mmbnft.evaluation.training.distributed import SharedBatches, global_batch_s
 from mmbnft.evaluation.training.epochs import EpochHook, Position
 from mmbnft.evaluation.training.loaders import EpochBatches, train_loader
 from mmbnft.hooks import FiniteLossHook, ProtocolAuditHook, ProtocolHook
+from mmbnft.host import (
+    EpochBasedRunner,
+    Hook,
+    MMDataParallel,
+    MMDistributedDataParallel,
+    OptimizerHook,
+    build_optimizer,
+)
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import TaskDataset
 from mmbnft.utils.errors import UserError

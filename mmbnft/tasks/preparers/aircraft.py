@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from torchvision.datasets import FGVCAircraft
-
+from mmbnft.host import FGVCAircraft
 from mmbnft.tasks.preparers.base import Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import torchvision_entries

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from torchvision.datasets import DTD
-
+from mmbnft.host import DTD
 from mmbnft.tasks.preparers.base import Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_names, torchvision_entries

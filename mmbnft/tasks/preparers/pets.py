@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from torchvision.datasets import OxfordIIITPet
-
+from mmbnft.host import OxfordIIITPet
 from mmbnft.tasks.preparers.base import Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from scipy.io import loadmat
-from torchvision.datasets.folder import make_dataset
 
+from mmbnft.host import make_dataset
 from mmbnft.tasks.preparers.base import Entry
 from mmbnft.utils.errors import UserError, choices
 
