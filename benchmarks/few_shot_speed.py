@@ -29,6 +29,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.fewshot import (
     EpisodeSettings,
     FewShotRecipe,
@@ -39,7 +40,6 @@ from mmbnft.fewshot import (
     write_manifest,
 )
 from mmbnft.fewshot.grouped import GroupedAdapter, group_size
-from mmbnft.fewshot.logistic import fit_logistic
 from mmbnft.fewshot.run import EpisodeRun
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.tasks import build_task
@@ -182,7 +182,7 @@ def logistic(shots: int, width: int, episodes: int, repeats: int) -> None:
 
     compare(f"Logistic regression: {WAYS}-way {shots}-shot, {width} features, {episodes} episodes",
             [Arm("scikit-learn, a loop (baseline)", loop, episodes),
-             Arm("all episodes at once", lambda: fit_logistic(features, labels, WAYS, 1.0), episodes)],
+             Arm("all episodes at once", lambda: fit_episodes(features, labels, WAYS, 1.0), episodes)],
             repeats)  # fmt: skip
 
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from mmbnft import compat
 from mmbnft.evaluation.network import load_checkpoint
 from mmbnft.evaluation.record import Stopwatch, measure_cost
+from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.evaluation.spec import checkpoint_facts, image_libraries
 from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
 from mmbnft.fewshot.batching import chunks
 from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
 from mmbnft.fewshot.images import EpisodeImages
-from mmbnft.fewshot.logistic import fit_logistic
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import LOGISTIC, NEAREST_MEAN, Method
 from mmbnft.fewshot.recipe import FewShotRecipe, Trial
@@ -372,7 +372,7 @@ class EpisodeRun:
         if self.method.name == NEAREST_MEAN:
             return lambda numbers: nearest_mean(support, labels, features(numbers), self.ways)
         if self.method.name == LOGISTIC:
-            exact = fit_logistic(support.double(), labels, self.ways, trial["penalty"])
+            exact = fit_episodes(support.double(), labels, self.ways, trial["penalty"])
             return lambda numbers: linear_scores(features(numbers).double(), *exact)
         steps, batches = self._steps(trial, span)
         head = fit_linear(support, labels, self.ways, self.recipe.optimizer_of(trial), steps, batches)

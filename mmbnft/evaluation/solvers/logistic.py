@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mmbnft.evaluation.solvers.logistic_loss import Sigmoid, Softmax
-from mmbnft.evaluation.solvers.newton import Design, Newton, Point, length_scale
+from mmbnft.evaluation.solvers.newton import Newton, Point, SharedDesign, length_scale
 from mmbnft.utils.errors import UserError
 
 TOLERANCE = 1e-7
@@ -37,7 +37,7 @@ class Solution:
         objective: C * loss + ||W||^2 / 2.
         slack: Estimate of what is left to gain, see `solve_grid`; for a multi-label task, the largest of any class.
         converged: Whether `slack` is at most the tolerance.
-        iterations: Passes over the features, there and back.
+        iterations: Passes over the features, forward and backward.
     """
 
     weight_decay: float
@@ -112,7 +112,7 @@ class _Grid:
         self.points: dict[float, Point] = {}
 
     def _newton(self, dtype: torch.dtype) -> Callable[[list[float]], Newton]:
-        design, loss = Design(self.centred.to(dtype), self.unit), self._loss(dtype)
+        design, loss = SharedDesign(self.centred.to(dtype), self.unit), self._loss(dtype)
         return lambda decays: Newton(design, loss, 1 / torch.tensor(decays, dtype=dtype), self.tolerance)
 
     def _loss(self, dtype: torch.dtype) -> Softmax | Sigmoid:
@@ -153,7 +153,7 @@ class _Grid:
         near = sorted(self.points, key=lambda known: abs(math.log(known / decay)))[:count]
         if not near:
             loss = self._loss(torch.float32)
-            weights = torch.zeros(self.centred.shape[1] + 1, 1, len(loss.prior), device=self.centred.device)
+            weights = torch.zeros(self.centred.shape[1] + 1, 1, loss.prior.shape[1], device=self.centred.device)
             weights[-1] = loss.prior / self.unit
             return weights
         places = [math.log(known) for known in near]

@@ -1,8 +1,8 @@
 """The two losses of logistic regression with their derivatives, precise also where every probability is near 0 or 1.
 
-Logits are (N, B, K): N images, B weight decays solved side by side, K weight vectors. A problem is what has an optimum
-of its own: one for each weight decay with the softmax, one for each weight decay and class with the sigmoid. What
-belongs to a problem has shape (1, B, 1) or (1, B, K).
+Logits are (N, B, K): N images, B weight decays or episodes solved side by side, K weight vectors. A problem is what has
+an optimum of its own: one for each weight decay or episode with the softmax, one for each weight decay and class with
+the sigmoid. What belongs to a problem has shape (1, B, 1) or (1, B, K).
 """
 
 from dataclasses import dataclass
@@ -30,16 +30,19 @@ class Softmax:
     """Cross-entropy over classes.
 
     Args:
-        labels: int64 (N,), all of 0..K-1 present.
+        labels: int64, all of 0..K-1 present: (N,) of images that all problems share, or (N, B) of each problem's own.
         dtype: Of the logits.
+
+    Attributes:
+        prior: (1 or B, K) logits of the classes' shares, the best constant prediction.
     """
 
     within = (0, 2)  # dimensions of a (*, B, K) tensor that belong to one problem
 
     def __init__(self, labels: Tensor, dtype: torch.dtype) -> None:
-        self.labels = labels[:, None, None]
-        share = torch.bincount(labels).to(dtype) / len(labels)
-        self.prior = share.log() - share.log().mean()
+        self.labels = labels.reshape(len(labels), -1, 1)
+        share = torch.nn.functional.one_hot(self.labels[..., 0]).to(dtype).mean(0)
+        self.prior = share.log() - share.log().mean(1, keepdim=True)
 
     def terms(self, logits: Tensor) -> Terms:
         """Loss and derivatives.
@@ -84,13 +87,16 @@ class Sigmoid:
     Args:
         labels: (N, K) in {0, 1}, both present in every column.
         dtype: Of the logits.
+
+    Attributes:
+        prior: (1, K) logits of the columns' shares.
     """
 
     within = (0,)
 
     def __init__(self, labels: Tensor, dtype: torch.dtype) -> None:
         self.signs = (2 * labels.to(dtype) - 1)[:, None, :]
-        self.prior = torch.logit(labels.to(torch.float64).mean(0)).to(dtype)
+        self.prior = torch.logit(labels.to(torch.float64).mean(0, keepdim=True)).to(dtype)
 
     def terms(self, logits: Tensor) -> Terms:
         """Loss and derivatives."""

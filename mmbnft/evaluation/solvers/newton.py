@@ -1,12 +1,14 @@
-"""Truncated Newton steps for several logistic regressions on the same features side by side.
+"""Truncated Newton steps for several logistic regressions side by side: on shared features, or each on its own.
 
-Newton's systems are solved by conjugate gradients (Nocedal and Wright, Numerical Optimization, 2006, ch. 7) with a
-randomised low-rank preconditioner of the features' covariance (Frangella, Tropp and Udell, 2023), scaled by the images'
-weights in the curvature, times the mean curvature between classes.
+Newton's systems are solved by conjugate gradients (Nocedal and Wright, Numerical Optimization, 2006, ch. 7). The
+preconditioner is an approximation of the features' covariance by its leading directions, scaled by the images' weights
+in the curvature, times the mean curvature between classes.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,31 +22,57 @@ PROGRESS = 1e-5
 RANK, OVERSAMPLING = 128, 16
 SUFFICIENT = 1e-4  # share of the predicted decrease that a step must reach
 
+Inverse = Callable[[Tensor], Tensor]
+
 
 def length_scale(features: Tensor) -> float:
     """Root mean square length of centred features (N, D); 1 where all are zero."""
     return float(features.norm()) / math.sqrt(len(features)) or 1.0
 
 
-class Design:
-    """Centred features and one constant column that carries the intercept, with their leading directions.
+class Design(Protocol):
+    """Centred features and one constant column that carries the intercept.
+
+    Attributes:
+        images: Number of images N of a problem.
+        like: A tensor of the dtype and on the device of the features.
+    """
+
+    images: int
+    like: Tensor
+
+    def logits(self, weights: Tensor) -> Tensor:
+        """(N, B, K) of weights (D + 1, B, K)."""
+
+    def pull(self, residual: Tensor) -> Tensor:
+        """(D + 1, B, K), the derivative by the weights of what has this derivative (N, B, K) by the logits."""
+
+    def inverse(self, weights: Tensor, scale: Tensor) -> Inverse:
+        """Approximate inverses of 1 + scale * sum_i weight_i x_i x_i^T.
+
+        Args:
+            weights: Of the images, (B, N).
+            scale: (B, K), 0 or more.
+
+        Returns:
+            What applies them to a tensor (D + 1, B, K).
+        """
+
+
+class SharedDesign:
+    """Features that all problems share, with their leading directions (Frangella, Tropp and Udell, 2023).
 
     Args:
         features: (N, D), centred.
         unit: Value of the constant column; `length_scale(features)` makes a change of the intercept and one of the
             weights weigh alike in a norm.
-
-    Attributes:
-        matrix: (N, D + 1).
-        transposed: The same, (D + 1, N) in memory: a product with few columns is up to three times as fast that way.
-        basis: (D + 1, R) orthonormal; the constant column is a direction of its own.
-        squares: (N, R) squared coordinates of the images in that basis.
-        lengths: (N,) squared lengths of the images.
     """
 
     def __init__(self, features: Tensor, unit: float) -> None:
         count, width = features.shape
-        self.matrix = torch.nn.functional.pad(features, (0, 1), value=unit)
+        self.images, self.like = count, features
+        self.matrix = torch.nn.functional.pad(features, (0, 1), value=unit)  # (N, D + 1)
+        # (D + 1, N) in memory: a product with few columns is up to three times as fast that way.
         self.transposed = self.matrix.T.contiguous()
         self.lengths = self.matrix.square().sum(1)
         rank = min(RANK, count, width)
@@ -55,17 +83,62 @@ class Design:
             probe = features @ torch.linalg.qr(features.T @ probe).Q
         row_space = torch.linalg.qr(features.T @ torch.linalg.qr(probe).Q)
         directions = row_space.Q @ torch.linalg.svd(row_space.R).U[:, :rank]
+        # (D + 1, R) orthonormal; the constant column is a direction of its own.
         self.basis = torch.block_diag(directions, torch.ones(1, 1, dtype=features.dtype, device=features.device))
-        self.squares = (self.matrix @ self.basis).square()
+        self.squares = (self.matrix @ self.basis).square()  # (N, R) squared coordinates of the images in that basis
         self.spare = width - directions.shape[1]  # directions beyond the leading ones
 
     def logits(self, weights: Tensor) -> Tensor:
-        """(N, B, K) of weights (D + 1, B, K)."""
+        """See `Design`."""
         return (self.matrix @ weights.flatten(1)).unflatten(1, weights.shape[1:])
 
     def pull(self, residual: Tensor) -> Tensor:
-        """(D + 1, B, K), the derivative by the weights of what has this derivative (N, B, K) by the logits."""
+        """See `Design`."""
         return (self.transposed @ residual.flatten(1)).unflatten(1, residual.shape[1:])
+
+    def inverse(self, weights: Tensor, scale: Tensor) -> Inverse:
+        """See `Design`."""
+        leading = weights @ self.squares  # (B, R)
+        tail = ((weights @ self.lengths - leading.sum(1)) / max(self.spare, 1)).clamp(min=0)
+        # The leading directions are known to rounding only, and what is left of them must not be amplified.
+        tail = leading.amin(1) if not self.spare else torch.maximum(tail, 1e-6 * leading.amax(1))
+        rest = 1 / (1 + tail[:, None] * scale)
+        gain = (1 / (1 + leading[:, :, None] * scale[:, None])).transpose(0, 1) - rest
+
+        def apply(vector: Tensor) -> Tensor:
+            lead = (self.basis.T @ vector.flatten(1)).unflatten(1, vector.shape[1:]) * gain
+            return vector * rest + (self.basis @ lead.flatten(1)).unflatten(1, vector.shape[1:])
+
+        return apply
+
+
+class EpisodeDesign:
+    """Features of each problem's own, in the coordinates of their principal directions.
+
+    Args:
+        features: (B, N, R), centred, their columns orthogonal to each other.
+        unit: (B,) value of the constant column, as for `SharedDesign`.
+    """
+
+    def __init__(self, features: Tensor, unit: Tensor) -> None:
+        self.images, self.like = features.shape[1], features
+        constant = unit[:, None, None].expand(-1, self.images, 1)
+        self.matrix = torch.cat([features, constant], 2)  # (B, N, R + 1)
+        self.squares = self.matrix.square()
+
+    def logits(self, weights: Tensor) -> Tensor:
+        """See `Design`."""
+        return torch.bmm(self.matrix, weights.transpose(0, 1)).transpose(0, 1)
+
+    def pull(self, residual: Tensor) -> Tensor:
+        """See `Design`."""
+        return torch.bmm(self.matrix.mT, residual.transpose(0, 1)).transpose(0, 1)
+
+    def inverse(self, weights: Tensor, scale: Tensor) -> Inverse:
+        """See `Design`."""
+        leading = torch.bmm(weights[:, None], self.squares)[:, 0]  # (B, R + 1)
+        gain = (1 / (1 + leading[:, :, None] * scale[:, None])).transpose(0, 1)
+        return lambda vector: vector * gain
 
 
 class _Preconditioner:
@@ -73,20 +146,10 @@ class _Preconditioner:
 
     def __init__(self, design: Design, loss: Softmax | Sigmoid, state: Tensor, cost: Tensor) -> None:
         values, self.vectors = loss.curvature(state)
-        weights = loss.weights(state)
-        leading = weights @ design.squares  # (B, R)
-        tail = ((weights @ design.lengths - leading.sum(1)) / max(design.spare, 1)).clamp(min=0)
-        # The leading directions are known to rounding only, and what is left of them must not be amplified.
-        tail = leading.amin(1) if not design.spare else torch.maximum(tail, 1e-6 * leading.amax(1))
-        scale = cost.reshape(-1, 1) * values  # (B, K)
-        self.tail = 1 / (1 + tail[:, None] * scale)
-        self.gain = (1 / (1 + leading[:, :, None] * scale[:, None])).transpose(0, 1) - self.tail
-        self.basis = design.basis
+        self.inverse = design.inverse(loss.weights(state), cost.reshape(-1, 1) * values)
 
     def __call__(self, vector: Tensor) -> Tensor:
-        turned = torch.einsum("dbk,bkl->dbl", vector, self.vectors)
-        lead = (self.basis.T @ turned.flatten(1)).unflatten(1, turned.shape[1:]) * self.gain
-        turned = turned * self.tail + (self.basis @ lead.flatten(1)).unflatten(1, turned.shape[1:])
+        turned = self.inverse(torch.einsum("dbk,bkl->dbl", vector, self.vectors))
         return torch.einsum("dbl,bkl->dbk", turned, self.vectors)
 
 
@@ -99,7 +162,7 @@ class Point:
         objective: float64 for each problem.
         slack: Estimate of what is left to gain, relative, for each problem.
         steps: Newton steps taken.
-        passes: Passes over the features, there and back, of each weight decay.
+        passes: Passes over the features, forward and backward, of each problem.
     """
 
     weights: Tensor
@@ -119,7 +182,7 @@ class Newton:
     Args:
         design: The features.
         loss: The loss on their labels.
-        costs: (B,), the loss's weight C in the objective.
+        costs: (B,), the loss's weight C in each objective.
         tolerance: See above.
     """
 
@@ -127,8 +190,8 @@ class Newton:
 
     def __init__(self, design: Design, loss: Softmax | Sigmoid, costs: Tensor, tolerance: float) -> None:
         self.design, self.loss, self.tolerance = design, loss, tolerance
-        self.costs = costs.to(design.matrix)[None, :, None]
-        constant = loss.terms(loss.prior.to(design.matrix).expand(len(design.matrix), 1, -1).contiguous())
+        self.costs = costs.to(design.like)[None, :, None]
+        constant = loss.terms(loss.prior.to(design.like).repeat(design.images, 1, 1))
         self.baseline = self.costs.double() * constant.loss
 
     def solve(self, weights: Tensor) -> Point:

@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from mmbnft.fewshot.logistic import fit_logistic
+from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.utils.errors import UserError
 
 
@@ -39,7 +39,7 @@ def _scikit(features, labels, weight_decay):
 )
 def test_optimum_is_scikit_learns(classes, shots, width, spread, weight_decay):
     features, labels = _episodes(3, classes, shots, width, spread)
-    weight, bias = fit_logistic(features, labels, classes, weight_decay)
+    weight, bias = fit_episodes(features, labels, classes, weight_decay)
     assert weight.shape == (3, classes, width)
     assert bias.shape == (3, classes)
     for episode in range(3):
@@ -60,14 +60,14 @@ def test_two_classes_against_a_general_optimiser():
         return _objective(x, y, values[:6].reshape(2, 3), values[6:], 0.3)
 
     best = minimize(objective, np.zeros(8), method="BFGS", options={"gtol": 1e-9}).fun
-    weight, bias = fit_logistic(features, labels, 2, 0.3)
+    weight, bias = fit_episodes(features, labels, 2, 0.3)
     assert _objective(x, y, weight[0].numpy(), bias[0].numpy(), 0.3) == pytest.approx(best, rel=1e-8)
 
 
 @pytest.mark.parametrize("weight_decay", [1e-4, 1e-8])
 def test_separable_data_at_tiny_weight_decay_is_stationary(weight_decay):
     features, labels = _episodes(4, 5, 3, 30, spread=0.5)
-    weight, bias = (value.requires_grad_() for value in fit_logistic(features, labels, 5, weight_decay))
+    weight, bias = (value.requires_grad_() for value in fit_episodes(features, labels, 5, weight_decay))
     scores = features @ weight.mT + bias[:, None]
     loss = torch.nn.functional.cross_entropy(scores.flatten(0, 1), labels.flatten(), reduction="sum")
     objective = loss + 0.5 * weight_decay * (weight**2).sum()
@@ -81,7 +81,7 @@ def test_separable_data_at_tiny_weight_decay_is_stationary(weight_decay):
 def test_duplicate_images_and_a_class_given_once():
     labels = torch.tensor([[0, 0, 0, 1, 1, 2]])
     features = torch.randn(1, 3, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)[:, labels[0]]
-    weight, bias = fit_logistic(features, labels, 3, 0.5)
+    weight, bias = fit_episodes(features, labels, 3, 0.5)
     coef, intercept = _scikit(features[0].numpy(), labels[0].numpy(), 0.5)
     best = _objective(features[0].numpy(), labels[0].numpy(), coef, intercept, 0.5)
     assert _objective(features[0].numpy(), labels[0].numpy(), weight[0].numpy(), bias[0].numpy(), 0.5) == pytest.approx(
@@ -91,16 +91,16 @@ def test_duplicate_images_and_a_class_given_once():
 
 def test_equal_images_leave_only_the_biases():
     labels = torch.tensor([[0, 0, 0, 1]])
-    weight, bias = fit_logistic(torch.full((1, 4, 3), 2.0), labels, 2, 1.0)
+    weight, bias = fit_episodes(torch.full((1, 4, 3), 2.0), labels, 2, 1.0)
     assert weight.abs().max() < 1e-9
     assert torch.allclose(bias.softmax(-1), torch.tensor([[0.75, 0.25]], dtype=torch.float64), atol=1e-5)
 
 
 def test_float32_is_computed_in_float64_and_episodes_do_not_mix():
     features, labels = _episodes(5, 4, 3, 20)
-    together = fit_logistic(features.float(), labels, 4, 0.1)
+    together = fit_episodes(features.float(), labels, 4, 0.1)
     for episode in range(5):
-        alone = fit_logistic(features.float().double()[episode : episode + 1], labels[episode : episode + 1], 4, 0.1)
+        alone = fit_episodes(features.float().double()[episode : episode + 1], labels[episode : episode + 1], 4, 0.1)
         for one, many in zip(alone, together, strict=True):
             assert many.dtype == torch.float64
             assert torch.allclose(one[0], many[episode], atol=1e-4)
@@ -108,9 +108,9 @@ def test_float32_is_computed_in_float64_and_episodes_do_not_mix():
 
 def test_many_images_are_split_into_chunks_without_a_seam(monkeypatch):
     features, labels = _episodes(7, 3, 4, 10)
-    whole = fit_logistic(features, labels, 3, 1.0)
-    monkeypatch.setattr("mmbnft.fewshot.logistic._CHUNK_VALUES", 2 * 12 * 12)
-    for one, other in zip(whole, fit_logistic(features, labels, 3, 1.0), strict=True):
+    whole = fit_episodes(features, labels, 3, 1.0)
+    monkeypatch.setattr("mmbnft.evaluation.solvers.episodes._CHUNK_VALUES", 2 * 12 * 12)
+    for one, other in zip(whole, fit_episodes(features, labels, 3, 1.0), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
 
 
@@ -131,10 +131,10 @@ def test_bad_input_is_refused(change, message):
     arguments = {"features": features, "labels": labels, "classes": 3, "weight_decay": 1.0}
     change(arguments)
     with pytest.raises(UserError, match=message):
-        fit_logistic(**arguments)
+        fit_episodes(**arguments)
 
 
 def test_features_beyond_all_scale_are_refused_in_a_sentence():
     features, labels = _episodes(2, 3, 2, 4)
     with pytest.raises(UserError, match="did not reach its optimum"):
-        fit_logistic(features * 1e200, labels, 3, 1.0)
+        fit_episodes(features * 1e200, labels, 3, 1.0)
