@@ -33,6 +33,7 @@ setup(
         "pillow>=10.1",
         "opencv-python-headless>=4.8",
         "rich>=13.6",
+        "safetensors>=0.4",
         "tensorboard>=2.14",
         "timm>=1.0.9",
         "wandb>=0.18",

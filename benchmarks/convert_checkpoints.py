@@ -23,6 +23,7 @@ import published_files as files  # noqa: E402
 from mmbnft.utils.command import run_command  # noqa: E402
 from mmbnft.zoo import Architecture, entries  # noqa: E402
 from mmbnft.zoo.conversion import convert  # noqa: E402
+from mmbnft.zoo.sources import resolve  # noqa: E402
 
 TORCH: dict[str, Callable] = {
     "pycontrast": lambda state: files.pycontrast(state, "infomin"),
@@ -60,7 +61,7 @@ def main() -> int:
 
     def add(source: str | Path, out: Path) -> None:
         start = time.perf_counter()
-        found = convert(source, out, root=args.root)
+        found = convert(resolve(source, None, args.root), out)
         whole = time.perf_counter() - start
         start = time.perf_counter()
         torch.load(out, weights_only=True)

@@ -14,6 +14,9 @@ from mmbnft.utils.errors import UserError
 from mmbnft.zoo import DEFAULT_ROOT, GROUPS, Certificate, entries, get_entry, group
 from mmbnft.zoo.conversion import convert, verify
 from mmbnft.zoo.fetch import fetch
+from mmbnft.zoo.normalisation import how_to_state, stated_normalisation
+from mmbnft.zoo.options import add_checkpoint_options
+from mmbnft.zoo.sources import Source, resolve
 
 
 def list_entries(args: argparse.Namespace) -> int:
@@ -49,14 +52,14 @@ def fetch_entries(args: argparse.Namespace) -> int:
 
 def convert_file(args: argparse.Namespace) -> int:
     """Write a file in the one layout."""
-    certificate = convert(args.file, args.out, args.format, allow_partial=args.allow_partial, root=args.root)
+    certificate = convert(source_of(args), args.out, allow_partial=args.allow_partial)
     return report(certificate, as_json=False)
 
 
 def verify_file(args: argparse.Namespace) -> int:
     """Print a file's certificate; with --json also the reason of a refusal goes to standard output."""
     try:
-        certificate = verify(args.file, args.format, allow_partial=args.allow_partial, root=args.root)
+        certificate = verify(source_of(args), allow_partial=args.allow_partial)
     except UserError as error:
         if not args.json:
             raise
@@ -65,13 +68,21 @@ def verify_file(args: argparse.Namespace) -> int:
     return report(certificate, as_json=args.json)
 
 
+def source_of(args: argparse.Namespace) -> Source:
+    """The file that the command line names, with what it states."""
+    stated = stated_normalisation(args.mean, args.std)
+    return resolve(args.file, args.format, args.root, normalisation=stated, branch=args.branch)
+
+
 def report(certificate: Certificate, *, as_json: bool) -> int:
     """Print a certificate; 0 only for a full match."""
     if as_json:
         print(json.dumps(certificate.to_dict(), indent=1))
     else:
         for key, value in certificate.to_dict().items():
-            print(f"{key:21}{value}")
+            print(f"{key:26}{value}")
+        if certificate.normalisation is None:
+            print(f"note: {how_to_state(certificate.file, certificate.format)}")
     return 0 if certificate.complete else 1
 
 
@@ -93,18 +104,13 @@ def parse() -> argparse.Namespace:
     command.add_argument("file", help="path or catalogue id")
     command.add_argument("out", type=Path)
     command.set_defaults(run=convert_file)
-    _reading_options(command)
+    add_checkpoint_options(command)
     command = commands.add_parser("verify", help="print a file's certificate; exit status 0 only for a full match")
     command.add_argument("file", help="path or catalogue id")
     command.add_argument("--json", action="store_true")
     command.set_defaults(run=verify_file)
-    _reading_options(command)
+    add_checkpoint_options(command)
     return parser.parse_args()
-
-
-def _reading_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--format", metavar="ID", help="format, or catalogue id to hold the file against")
-    command.add_argument("--allow-partial", action="store_true", help="accept an incomplete file, and mark it")
 
 
 def main() -> int:

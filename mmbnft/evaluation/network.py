@@ -17,6 +17,7 @@ from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
 from mmbnft.utils.errors import MachineError, UserError
 from mmbnft.utils.memory_format import memory_format
 from mmbnft.zoo import load_backbone
+from mmbnft.zoo.normalisation import needed
 
 # What networks without a checkpoint of their own get: the statistics of ImageNet, as everywhere in this field.
 RANDOM_NORMALISATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -68,7 +69,13 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
             "CPU; set precision='float32', or run it on a GPU with --device cuda"
         )
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
+<<<<<<< HEAD
     wrapped = ProtocolBackbone(backbone, spec.adaptation)
+=======
+    if isinstance(spec.recipe.normalisation, str):
+        needed(certificate)
+    wrapped = ProtocolBackbone(backbone, spec.protocol)
+>>>>>>> a069ce3 (Resolve checkpoints once; let formats prove what they claim; read the files that people bring)
     sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
     head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
     if spec.recipe.norm_before_classifier:

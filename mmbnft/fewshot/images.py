@@ -11,6 +11,7 @@ from mmbnft.fewshot.manifest import Manifest
 from mmbnft.models import pooled_features
 from mmbnft.tasks import ImageCache, Images, Task, TaskDataset, collect
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.normalisation import needed
 
 FEATURE_BATCH = 128
 
@@ -75,8 +76,7 @@ class EpisodeImages:
         self.device, self.workers = device, workers
         self.numbers = manifest.images()
         steps = [*pipeline, {"type": "ToTensor"}]
-        if certificate["normalisation"]:
-            steps.append({"type": "Normalize", **certificate["normalisation"]})
+        steps.append({"type": "Normalize", **needed(certificate)})
         self.dataset = TaskDataset(task, manifest.settings.pool, steps, cache=cache)
         self.dataset.images = ChosenImages(self.dataset.images, self.numbers)
         if not self.dataset.is_static:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mmbnft.zoo.catalogue import get_entry as get_entry
     from mmbnft.zoo.catalogue import group as group
     from mmbnft.zoo.certificate import Certificate as Certificate
+    from mmbnft.zoo.checkpoint import Checkpoint as Checkpoint
+    from mmbnft.zoo.checkpoint import resolve_checkpoint as resolve_checkpoint
+    from mmbnft.zoo.checkpoint import resolve_checkpoints as resolve_checkpoints
     from mmbnft.zoo.entry import IMAGENET as IMAGENET
     from mmbnft.zoo.entry import UNIT as UNIT
     from mmbnft.zoo.entry import CatalogueEntry as CatalogueEntry
@@ -35,6 +38,11 @@ _HOMES = {
         "group",
     ),
     "certificate": ("Certificate",),
+    "checkpoint": (
+        "Checkpoint",
+        "resolve_checkpoint",
+        "resolve_checkpoints",
+    ),
     "entry": (
         "IMAGENET",
         "UNIT",

@@ -14,6 +14,8 @@ class Certificate:
         format: Format id.
         entry: Catalogue id, or empty for a bare file.
         architecture: Keyword arguments of the backbone that the tensors are; for other networks its class only.
+        format_known_from: `file` (recognised by the keys), `catalogue`, or `stated` by the user.
+        branch: Where in the file the state dict lies, and for a wrapped backbone its prefix too; empty for a bare one.
         prefix: What backbone keys begin with in the file.
         tensors_in_file: Number of tensors in the file's state dict.
         matched: Number of tensors taken from the file.
@@ -28,8 +30,10 @@ class Certificate:
         finite: Whether all of them are finite.
         running_var_ok: Whether every running variance is at least 0.
         dtypes: Number of tensors by dtype, as they are in the file.
-        normalisation: `mean` and `std` for RGB in [0, 1].
-        normalisation_source: `catalogue`, `format`, `file`, or `assumed` (ImageNet's) where nothing says.
+        cast: Which of them became float32 without loss, e.g. `float16`; empty if they were float32.
+        normalisation: `mean` and `std` for RGB in [0, 1]; None where nothing tells them.
+        normalisation_known_from: `file` (it proves them), `catalogue` (of checkpoints, or of formats that only their
+            authors' code writes), `stated` by the user; empty where nothing tells them.
         same_padding: Operations padded TensorFlow's way, or empty.
         partial: Whether the load was incomplete and allowed to be.
         fingerprint: Known answer of the loaded network; empty until it is loaded.
@@ -38,8 +42,10 @@ class Certificate:
     file: str
     sha256: str
     format: str
+    format_known_from: str
     entry: str
     architecture: dict[str, Any]
+    branch: str
     prefix: str
     tensors_in_file: int
     matched: int
@@ -54,8 +60,9 @@ class Certificate:
     finite: bool
     running_var_ok: bool
     dtypes: dict[str, int]
-    normalisation: dict[str, list[float]]
-    normalisation_source: str
+    cast: str
+    normalisation: dict[str, list[float]] | None
+    normalisation_known_from: str
     same_padding: str = ""
     partial: bool = False
     fingerprint: str = ""

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.branches import BranchRules
 from mmbnft.zoo.entry import IMAGENET, SWAV, UNIT, Normalisation
 from mmbnft.zoo.readers.byol import HaikuRules
 from mmbnft.zoo.readers.simclr import ConvertedRules, VariableRules
 from mmbnft.zoo.rules import Drop, PrefixRules, SortRules, affine, norm
 
 WHOLE = ""  # the file itself is the state dict
+CLASSIFIER = "classifier"
+WRAPPED = "wrapped"
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,11 @@ class Format:
         containers: Top-level keys that may hold the state dict; `WHOLE` for a bare one.
         requires: Further top-level keys that must exist.
         beside: Top-level keys known to hold other networks, which are ignored.
-        namespace: Whether `argparse.Namespace` may occur in the file.
+        proof: What keys begin with that prove the format; without them the file is read so only if a person says so.
+        alone: Whether the container has to be the file's only top-level key, unless a person says so.
         counters: `required`, or `optional` where the format may lack batch counters, which are then filled with 0.
-        half: Whether float16 values are allowed; they are cast exactly.
-        normalisation: Of every file in this format; None where the format alone does not say.
+        normalisation: What the authors' code that writes this format gives its networks; None where the format proves
+            nothing about it.
     """
 
     id: str
@@ -36,9 +40,9 @@ class Format:
     containers: tuple[str, ...] = (WHOLE,)
     requires: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
-    namespace: bool = False
+    proof: str = ""
+    alone: bool = False
     counters: str = "required"
-    half: bool = False
     normalisation: Normalisation | None = IMAGENET
 
 
@@ -86,6 +90,7 @@ _TORCH = (
         "SwAV, DeepCluster-v2, SeLa-v2: bare or `state_dict`, `module.`",
         PrefixRules("module.", (Drop("module.projection_head.", (_MULTICROP_HEAD,)), Drop("module.prototypes."))),
         containers=(WHOLE, "state_dict"),
+        proof="module.projection_head.",
         normalisation=SWAV,
     ),
     Format(
@@ -124,15 +129,22 @@ _TORCH = (
         PrefixRules("module.backbone.", (Drop("module.head.", required=True),)),
         containers=("teacher",),
         beside=("student", "dino_loss"),
-        namespace=True,
     ),
     Format(
         "simclr-v1-converted",
         "SimCLR v1 by the public converter: `state_dict`, no prefix, `fc.`",
         PrefixRules("", (Drop("fc.", (_LINEAR,), required=True),)),
         containers=("state_dict",),
+        alone=True,
         counters="optional",
         normalisation=UNIT,
+    ),
+    Format(
+        CLASSIFIER,
+        "training file of a classifier: `state_dict` and the training's state, no prefix, `fc.`",
+        PrefixRules("", (Drop("fc.", (_LINEAR,), required=True),)),
+        containers=("state_dict",),
+        normalisation=None,
     ),
     Format(
         "simclr-v2-converted",
@@ -154,6 +166,7 @@ _TORCH = (
         "torchvision classifier: bare, `fc.`",
         PrefixRules("", (Drop("fc.", (_LINEAR,), required=True),)),
         counters="optional",
+        normalisation=None,
     ),
     Format(
         "mmselfsup",
@@ -166,9 +179,13 @@ _TORCH = (
                 Drop("queue2", (frozenset({""}), frozenset({"", "_ptr"}))),
                 Drop("queue", (frozenset({""}), frozenset({"", "_ptr"}))),
                 Drop("encoder_q.1."),
+                Drop("encoder_k.module."),  # 1.x
+                Drop("encoder_k.steps", (frozenset({""}),)),
                 Drop("encoder_k.0."),
                 Drop("encoder_k.1."),
                 Drop("online_net.1."),
+                Drop("target_net.module."),  # 1.x
+                Drop("target_net.steps", (frozenset({""}),)),
                 Drop("target_net.0."),
                 Drop("target_net.1."),
                 Drop("encoder.1."),
@@ -178,6 +195,7 @@ _TORCH = (
         ),
         containers=("state_dict",),
         requires=("meta",),
+        normalisation=None,
     ),
     Format(
         "mmselfsup-extracted",
@@ -185,18 +203,24 @@ _TORCH = (
         PrefixRules(),
         containers=("state_dict",),
         requires=("author",),
+        normalisation=None,
     ),
     Format(
         "tiny",
-        "this project's own files (tiny/, `convert`): `meta` and `state_dict`, float16 allowed",
+        "this project's own files (tiny/, `convert`): `meta` and `state_dict`, often float16",
         PrefixRules(),
         containers=("state_dict",),
         requires=("meta",),
-        half=True,
         normalisation=None,
     ),
 )
 _OTHER = (
+    Format(
+        WRAPPED,
+        "any wrapper of one backbone: its state dict and prefix are looked for",
+        BranchRules(),
+        normalisation=None,
+    ),
     Format(
         "simclr-tf",
         "SimCLR v1/v2 TensorFlow checkpoint: .index file, its folder or the .zip, `base_model/`",

@@ -2,10 +2,8 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +11,12 @@ from torch import Tensor, nn
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo.catalogue import DEFAULT_ROOT
 from mmbnft.zoo.certificate import Certificate
-from mmbnft.zoo.entry import IMAGENET, Normalisation
 from mmbnft.zoo.fingerprint import fingerprint
-from mmbnft.zoo.matching import Match, defects, show
+from mmbnft.zoo.matching import defects, show
 from mmbnft.zoo.network import Layout, infer_architecture, layout_of
+from mmbnft.zoo.normalisation import known_normalisation
 from mmbnft.zoo.padding import apply_same_padding
-from mmbnft.zoo.recognition import layout_if_resnet, recognise
+from mmbnft.zoo.recognition import Reading, layout_if_resnet, recognise
 from mmbnft.zoo.sources import Source, check_hashes, content_hash, resolve
 
 
@@ -35,18 +33,21 @@ class Backbone:
     certificate: Certificate
 
 
-def read_checkpoint(path: str | Path, format: str | None = None, *, root: Path | str = DEFAULT_ROOT) -> Backbone:
+def read_checkpoint(
+    path: str | Path, format: str | None = None, *, branch: str = "", root: Path | str = DEFAULT_ROOT
+) -> Backbone:
     """Read a file into the one ResNet layout.
 
     Args:
         path: File, folder of a TensorFlow checkpoint, or catalogue id.
         format: Format id, or a catalogue id to hold the file against; recognised by default.
+        branch: Name of the backbone to read where the file holds several.
         root: Folder of checkpoints.
 
     Raises:
         UserError: The file is anything but one complete backbone in a known format.
     """
-    return read_source(resolve(path, format, root), None, allow_partial=False)
+    return read_source(resolve(path, format, root, branch=branch), None, allow_partial=False)
 
 
 def load_backbone(
@@ -70,16 +71,24 @@ def load_backbone(
     Raises:
         UserError: The file is not complete for this network, or its values cannot be a network's.
     """
-    found = resolve(source, format, root)
+    return load_source(backbone, resolve(source, format, root), allow_partial=allow_partial)
+
+
+def load_source(backbone: nn.Module, source: Source, *, allow_partial: bool) -> Certificate:
+    """Load a resolved source into a bare backbone, see `load_backbone`.
+
+    Raises:
+        UserError: The file is not complete for this network, or its values cannot be a network's.
+    """
     layout = layout_of(backbone)
     odd = [name for name, spec in layout.items() if spec.dtype.is_floating_point and spec.dtype != torch.float32]
     if odd:
         raise UserError(
             f"the network to load into must be float32, got another type in {show(odd)}; build it in float32"
         )
-    read = read_source(found, layout, allow_partial=allow_partial)
+    read = read_source(source, layout, allow_partial=allow_partial)
     backbone.load_state_dict(read.state_dict, strict=not read.certificate.partial)
-    padding = found.entry.same_padding if found.entry and found.entry.emulate_same_padding else ""
+    padding = source.entry.same_padding if source.entry and source.entry.emulate_same_padding else ""
     if padding:
         apply_same_padding(backbone, padding)
     return dataclasses.replace(read.certificate, same_padding=padding, fingerprint=fingerprint(backbone))
@@ -93,7 +102,8 @@ def read_source(source: Source, layout: Layout | None, *, allow_partial: bool) -
     """
     digest = content_hash(source.path)
     check_hashes(source, digest)
-    found, meta = recognise(source, layout, allow_partial=allow_partial)
+    reading = recognise(source, layout, allow_partial=allow_partial)
+    found = reading.match
     if problems := defects(found):
         raise UserError(
             f"{source.path.name} ({found.format.id}) holds {'; '.join(problems)}; no trained network has such values, "
@@ -102,42 +112,31 @@ def read_source(source: Source, layout: Layout | None, *, allow_partial: bool) -
     state = {name: _exact(value) for name, value in found.tensors.items()}
     state.update((name, torch.zeros((), dtype=torch.int64)) for name in found.fill)
     ordered = {name: state[name] for name in found.layout if name in state}
-    return Backbone(ordered, _certify(source, digest, found, meta))
+    return Backbone(ordered, _certify(source, digest, reading))
 
 
 def _exact(value: Tensor) -> Tensor:
-    """An own, contiguous copy; float16 becomes float32 without loss."""
+    """An own, contiguous copy; float16 and bfloat16 become float32 without loss."""
     wide = value.to(torch.float32) if value.is_floating_point() else value
     return wide.clone(memory_format=torch.contiguous_format)
 
 
-def _normalisation(source: Source, found: Match, meta: Mapping[str, Any]) -> tuple[Normalisation, str]:
-    """What inputs need, and who says so."""
-    if source.entry is not None and source.entry.normalisation is not None:
-        return source.entry.normalisation, "catalogue"
-    if found.format.normalisation is not None:
-        return found.format.normalisation, "format"
-    if "normalisation" not in meta:
-        return IMAGENET, "assumed"
-    try:
-        return Normalisation.from_dict(meta["normalisation"]), "file"
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{source.path.name} has a normalisation that cannot be read; make the file again") from error
-
-
-def _certify(source: Source, digest: str, found: Match, meta: Mapping[str, Any]) -> Certificate:
-    normalisation, origin = _normalisation(source, found, meta)
+def _certify(source: Source, digest: str, reading: Reading) -> Certificate:
+    found = reading.match
+    normalisation, origin = known_normalisation(source, digest, found.format.id, reading.normalisation)
     nearest = infer_architecture(found.sorted.kept)
     is_resnet = set(layout_if_resnet(nearest) or ()) == set(found.layout)
     floats = {name: value for name, value in found.tensors.items() if value.is_floating_point()}
     trained = [value for name, value in floats.items() if not name.endswith((".running_mean", ".running_var"))]
-    dtypes = Counter(str(value.dtype).removeprefix("torch.") for value in found.tensors.values())
+    dtypes = Counter(_dtype(value) for value in found.tensors.values())
     return Certificate(
         file=source.path.name,
         sha256=digest,
         format=found.format.id,
+        format_known_from=source.format_known_from,
         entry=source.entry.id if source.entry else "",
         architecture=nearest.to_dict() if is_resnet else {"type": "other"},
+        branch=found.branch,
         prefix=found.format.rules.prefix,
         tensors_in_file=found.total,
         matched=len(found.tensors),
@@ -152,7 +151,12 @@ def _certify(source: Source, digest: str, found: Match, meta: Mapping[str, Any])
         finite=True,
         running_var_ok=True,
         dtypes=dict(sorted(dtypes.items())),
-        normalisation=normalisation.to_dict(),
-        normalisation_source=origin,
+        cast=", ".join(sorted({_dtype(value) for value in floats.values()} - {"float32"})),
+        normalisation=normalisation.to_dict() if normalisation else None,
+        normalisation_known_from=origin,
         partial=not found.complete,
     )
+
+
+def _dtype(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")

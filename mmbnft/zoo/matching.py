@@ -1,5 +1,6 @@
 """Hold the tensors of a file against a format's rules and the expected layout, and say what does not fit."""
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmbnft.zoo.formats import FORMATS, WHOLE, Format
-from mmbnft.zoo.network import COUNTER, Layout, infer_architecture, resnet_layout
+from mmbnft.zoo.branches import BranchRules, branches, choose
+from mmbnft.zoo.formats import FORMATS, WHOLE, WRAPPED, Format
+from mmbnft.zoo.network import COUNTER, Layout, architecture_layout, infer_architecture
 from mmbnft.zoo.rules import Sorted
 
 _INDEX = re.compile(r"\d+(?![\dd])")  # but not the 2 of conv2d
+FLOATS = (torch.float32, torch.float16, torch.bfloat16)  # all of them become float32 exactly
 SHOWN = 5  # groups of missing and of unexpected keys each
 
 
@@ -23,7 +26,8 @@ class Match:
 
     Attributes:
         format: Whose rules.
-        total: Number of tensors in the state dict.
+        branch: Where in the file the state dict lies, and for a wrapped backbone its prefix too.
+        source: The state dict as it is in the file.
         sorted: The tensors as sorted by the rules.
         tensors: Backbone tensors of the right shape by target name, as they are in the file.
         missing: Target names that the file lacks or has in another shape.
@@ -33,13 +37,19 @@ class Match:
     """
 
     format: Format
-    total: int
+    branch: str
+    source: Mapping[str, Any]
     sorted: Sorted
     tensors: dict[str, Tensor]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     fill: tuple[str, ...]
     layout: Layout
+
+    @property
+    def total(self) -> int:
+        """Number of tensors in the state dict."""
+        return len(self.source)
 
     @property
     def complete(self) -> bool:
@@ -54,13 +64,19 @@ class Match:
 
 def select(content: Any, form: Format) -> Mapping[str, Any] | None:
     """The state dict in a file's content where `form` has it, or None."""
+    place = container(content, form)
+    return None if place is None else content if place == WHOLE else content[place]
+
+
+def container(content: Any, form: Format) -> str | None:
+    """The top-level key under which `form` has its state dict in a file's content, `WHOLE` for none, or None."""
     if not isinstance(content, dict) or any(key not in content for key in form.requires):
         return None
     for key in form.containers:
         inner = content if key == WHOLE else content.get(key)
         bare = key != WHOLE or (isinstance(inner, dict) and all(isinstance(v, Tensor) for v in inner.values()))
         if bare and isinstance(inner, dict) and any(isinstance(value, Tensor) for value in inner.values()):
-            return inner
+            return key
     return None
 
 
@@ -77,14 +93,13 @@ def second_backbones(content: Any, form: Format) -> list[str]:
     ]
 
 
-def match(tensors: Mapping[str, Any], form: Format, layout: Layout | None) -> Match:
+def match(tensors: Mapping[str, Any], form: Format, layout: Layout | None, branch: str = "") -> Match:
     """Sort a state dict by a format's rules and compare with `layout` (default: the nearest ResNet's)."""
     plain = {key: value.detach() for key, value in tensors.items() if isinstance(value, Tensor)}
     result = form.rules.sort(plain)
     result.unexpected.extend(str(key) for key in tensors if key not in plain)
     if layout is None:
-        nearest = infer_architecture(result.kept)
-        layout = resnet_layout(nearest.depth, nearest.base_channels, nearest.stem_channels)
+        layout = architecture_layout(infer_architecture(result.kept))
     counters = [name for name in layout if name.endswith(COUNTER)]
     fillable = form.counters == "optional" and not any(name in result.kept for name in counters)
     fill = tuple(counters) if fillable else ()
@@ -98,34 +113,63 @@ def match(tensors: Mapping[str, Any], form: Format, layout: Layout | None) -> Ma
         elif name not in fill:
             missing.append(name)
     unexpected = result.unexpected + [form.rules.prefix + name for name in result.kept if name not in layout]
-    return Match(form, len(tensors), result, fitting, tuple(missing), tuple(unexpected), fill, layout)
+    return Match(form, branch, tensors, result, fitting, tuple(missing), tuple(unexpected), fill, layout)
 
 
-def matches(content: Any, kind: str, namespace: bool, layout: Layout | None) -> list[Match]:
-    """The file read by every format that it could be in, nearest first."""
+def matches(content: Any, kind: str, layout: Layout | None, stated: Format | None = None) -> list[Match]:
+    """The file read by every published format that it proves to be in, or is said to be in, nearest first."""
     found = []
     for form in FORMATS.values():
-        if form.kind != kind or (namespace and not form.namespace):
+        if form.kind != kind or form.id == WRAPPED:
             continue
-        inner = select(content, form) if kind == "torch" else content
-        if inner:
-            found.append(match(inner, form, layout))
+        place = container(content, form) if kind == "torch" else WHOLE
+        if place is None:
+            continue
+        inner = content if place == WHOLE else content[place]
+        if form is stated or _proves(content, inner, form):
+            found.append(match(inner, form, layout, place))
     return sorted(found, key=lambda candidate: candidate.distance)
+
+
+def _proves(content: Mapping[str, Any], tensors: Mapping[str, Any], form: Format) -> bool:
+    """Whether a file shows by itself what the format says of it."""
+    if form.alone and len(content) > 1:
+        return False
+    return not form.proof or any(str(key).startswith(form.proof) for key in tensors)
+
+
+def wrapped(content: Any, layout: Layout | None, wanted: str = "") -> list[Match]:
+    """The file read as a wrapper of one backbone; several where it is not clear which of several is meant.
+
+    Args:
+        content: What the file holds.
+        layout: What the backbone must hold; None for the nearest ResNet's.
+        wanted: Name of the branch to read.
+    """
+    every = branches(content, layout)
+    found = []
+    for branch in choose(every, wanted):
+        others = tuple(b.prefix for b in every if b.place == branch.place and b.prefix != branch.prefix)
+        rules = BranchRules(branch.prefix, layout, others)
+        form = dataclasses.replace(FORMATS[WRAPPED], rules=rules)
+        found.append(match(branch.tensors, form, layout, branch.name))
+    return found
 
 
 def defects(found: Match) -> list[str]:
     """What is wrong with the values of the tensors that fit: dtypes, counters, numbers that no network has."""
     problems = []
-    floats = (torch.float32, torch.float16) if found.format.half else (torch.float32,)
     cast = {}
     for name, value in found.tensors.items():
         spec = found.layout[name]
-        allowed = floats if spec.dtype.is_floating_point else (spec.dtype,)
+        allowed = FLOATS if spec.dtype.is_floating_point else (spec.dtype,)
         if value.layout != torch.strided or value.device.type != "cpu" or value.dtype not in allowed:
             cast[name] = str(value.dtype).removeprefix("torch.")
     if cast:
         kinds = ", ".join(sorted(set(cast.values())))
-        problems.append(f"values of type {kinds} where float32 (and int64 counters) belong: {show(tuple(cast))}")
+        problems.append(
+            f"values of type {kinds} where float32, float16, bfloat16 (int64 counters) belong: {show(tuple(cast))}"
+        )
         return problems
     checks = (
         ("values that are not finite", lambda n, v: v.is_floating_point() and not bool(torch.isfinite(v).all())),

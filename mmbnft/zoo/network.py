@@ -18,6 +18,9 @@ BLOCKS = {
     200: (3, 24, 36, 3),
 }
 COUNTER = "num_batches_tracked"
+RESNET = "ResNet"
+# The stem of SimCLR's and others' CIFAR networks: a 3x3 convolution of stride 1, no pooling.
+RESNET_CIFAR = "mmcls.ResNet_CIFAR"
 _BLOCK_NAME = re.compile(r"layer([1-4])\.(\d+)\.")
 
 
@@ -26,7 +29,8 @@ class Architecture:
     """What determines the tensors of a ResNet.
 
     Attributes:
-        type: Class name in the host's registry.
+        type: Class name in the host's registry: `ResNet`, or `mmcls.ResNet_CIFAR` for a 3x3 stem of stride 1 without
+            pooling.
         depth: 18, 34, 50, 101, 152 or 200.
         base_channels: Width of the first layer's 3x3 convolutions (64 is "1x").
         stem_channels: Output channels of the first convolution.
@@ -39,7 +43,7 @@ class Architecture:
 
     def __str__(self) -> str:
         width = f"base_channels={self.base_channels}, stem_channels={self.stem_channels}"
-        return f"{self.type}-{self.depth} ({width})"
+        return f"{self.type}-{self.depth} ({width})" if self.is_resnet else self.type
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Architecture":
@@ -53,6 +57,16 @@ class Architecture:
     def to_dict(self) -> dict[str, Any]:
         """Keyword arguments of the host's backbone, including its `type`."""
         return asdict(self)
+
+    @property
+    def is_resnet(self) -> bool:
+        """Whether it is one of the two kinds of ResNet whose tensors are known here."""
+        return self.type in (RESNET, RESNET_CIFAR)
+
+    @property
+    def small_stem(self) -> bool:
+        """Whether the stem is CIFAR's."""
+        return self.type == RESNET_CIFAR
 
     @property
     def bottleneck(self) -> bool:
@@ -104,9 +118,10 @@ class ResNet(nn.Module):
     def __init__(self, architecture: Architecture | None = None) -> None:
         super().__init__()
         arch = architecture or Architecture()
-        self.conv1 = nn.Conv2d(3, arch.stem_channels, 7, 2, 3, bias=False)
+        window = (3, 1, 1) if arch.small_stem else (7, 2, 3)
+        self.conv1 = nn.Conv2d(3, arch.stem_channels, *window, bias=False)
         self.bn1 = nn.BatchNorm2d(arch.stem_channels)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.maxpool = nn.Identity() if arch.small_stem else nn.MaxPool2d(3, 2, 1)
         channels = arch.stem_channels
         for level, count in enumerate(BLOCKS[arch.depth]):
             width = arch.base_channels * 2**level
@@ -118,7 +133,7 @@ class ResNet(nn.Module):
             self.add_module(f"layer{level + 1}", nn.Sequential(*blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W) to the last feature map (N, C, H / 32, W / 32)."""
+        """Images (N, 3, H, W) to the last feature map (N, C, H / 32, W / 32), or H / 8 with the small stem."""
         x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
         for level in range(1, 5):
             x = self.get_submodule(f"layer{level}")(x)
@@ -136,9 +151,14 @@ def _layout(architecture: Architecture) -> dict[str, TensorSpec]:
         return layout_of(ResNet(architecture))
 
 
+def architecture_layout(architecture: Architecture) -> dict[str, TensorSpec]:
+    """Names, shapes and dtypes of the tensors of a ResNet of either kind."""
+    return dict(_layout(architecture))
+
+
 def resnet_layout(depth: int = 50, base_channels: int = 64, stem_channels: int = 64) -> dict[str, TensorSpec]:
     """Names, shapes and dtypes of a ResNet's tensors; 318 for depth 50."""
-    return dict(_layout(Architecture("ResNet", depth, base_channels, stem_channels)))
+    return architecture_layout(Architecture(RESNET, depth, base_channels, stem_channels))
 
 
 def infer_architecture(tensors: Mapping[str, Tensor]) -> Architecture:
@@ -158,7 +178,9 @@ def infer_architecture(tensors: Mapping[str, Tensor]) -> Architecture:
 
     # Without a single known name every depth is equally wrong; 50 is what is published.
     depth = min((50, 18, 34, 101, 152, 200), key=distance) if blocks else 50
-    return Architecture("ResNet", depth, base, stem)
+    first = tensors.get("conv1.weight")
+    small = first is not None and first.dim() == 4 and tuple(first.shape[2:]) == (3, 3)
+    return Architecture(RESNET_CIFAR if small else RESNET, depth, base, stem)
 
 
 def _output_channels(tensors: Mapping[str, Tensor], name: str) -> int:

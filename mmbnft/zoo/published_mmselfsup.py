@@ -1,6 +1,6 @@
 """MMSelfSup 0.x model zoo, and families of prepared files, as data; addresses are those of its metafiles."""
 
-from mmbnft.zoo.entry import IMAGENET, CatalogueEntry
+from mmbnft.zoo.entry import CatalogueEntry
 
 _OPENMMLAB = "https://download.openmmlab.com/mmselfsup/"
 _ZOO_KEYS = "Which keys besides the backbone are in the uploaded file is not known; those of the algorithm are read."
@@ -64,8 +64,8 @@ FAMILIES = (
         "backbone cut by MMSelfSup's extract_backbone_weights.py",
         "mmselfsup-extracted",
         architecture=None,
-        normalisation=IMAGENET,
-        unverified=("The file does not say which method or normalisation it had; ImageNet's is used.",),
+        normalisation=None,
+        unverified=("The file does not say which method or normalisation it had; state it.",),
     ),
     CatalogueEntry(
         "ssl-transfer",

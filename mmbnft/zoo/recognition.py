@@ -1,21 +1,42 @@
 """Open a file, find the format it is in, and refuse it in one sentence when there is none."""
 
-from collections.abc import Mapping
+import re
+from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo.formats import FORMATS
-from mmbnft.zoo.matching import Match, match, matches, second_backbones, show
-from mmbnft.zoo.network import Architecture, Layout, infer_architecture, resnet_layout
+from mmbnft.zoo.entry import Normalisation
+from mmbnft.zoo.evidence import normalisation_in
+from mmbnft.zoo.formats import FORMATS, WRAPPED, Format
+from mmbnft.zoo.matching import Match, match, matches, second_backbones, show, wrapped
+from mmbnft.zoo.network import Architecture, Layout, architecture_layout, infer_architecture
 from mmbnft.zoo.readers.byol import read_byol
+from mmbnft.zoo.readers.inert import origin_of
+from mmbnft.zoo.readers.safetensors import CONFIG, is_plain_resnet, read_config, read_safetensors
 from mmbnft.zoo.readers.tf_bundle import read_bundle
 from mmbnft.zoo.readers.torch_file import container_kind, open_torch_file
 from mmbnft.zoo.sources import Source
 
+_FARTHER = 4  # a published format is named as the nearest unless a mere wrapper is this many times nearer
 _CLASSIFIER = ("best_acc1", "best_acc")
 
 
-def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> tuple[Match, Mapping[str, Any]]:
+@dataclass(frozen=True)
+class Reading:
+    """A file as it was understood.
+
+    Attributes:
+        match: Its tensors, by the rules of its format.
+        normalisation: What the file itself says inputs need; None where it says nothing.
+    """
+
+    match: Match
+    normalisation: Normalisation | None
+
+
+def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> Reading:
     """Read a file by its format's rules, or by those of the format that fits.
 
     Args:
@@ -23,28 +44,38 @@ def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> 
         layout: What it must hold; by default the entry's layout, or else the nearest ResNet's.
         allow_partial: Whether an incomplete match will do.
 
-    Returns:
-        The match, and the file's own `meta` if its format has one.
-
     Raises:
         UserError: The file cannot be read, holds no or several backbones, or does not match.
     """
-    content, kind, namespace = _open(source)
-    if isinstance(content, dict) and any(key in content for key in _CLASSIFIER):
-        raise UserError(
-            f"{source.path.name} is a linear-evaluation classifier, not a backbone; use the pre-training file"
-        )
-    expected = layout or entry_layout(source)
-    found = _choose(source, matches(content, kind, namespace, expected))
-    if kind == "torch" and (others := second_backbones(content, found.format)):
-        where = ", ".join(others)
-        raise UserError(f"{source.path.name} holds further networks at {where}; keep one backbone in the file")
+    content, kind = _open(source)
+    found = _choose(source, content, kind, layout or entry_layout(source))
     if not allow_partial:
         _check_entry(source, found)
     if not found.complete and not (allow_partial and found.tensors):
         raise UserError(_refusal(source, found))
-    meta = content.get("meta") if found.format.requires == ("meta",) else None
-    return found, meta if isinstance(meta, dict) else {}
+    if layout is None:
+        _check_config(source, found)
+    return Reading(found, normalisation_in(source.path, content, found.source))
+
+
+def identify(source: Source) -> tuple[str, Architecture | None, Normalisation | None]:
+    """Find out what a file is without a network to load it into.
+
+    Returns:
+        Its format id and its ResNet (an empty id and None for another network, whose layout only the network itself
+        knows), and the normalisation that the file itself proves.
+
+    Raises:
+        UserError: The file cannot be read, or holds no or several backbones.
+    """
+    content, kind = _open(source)
+    found = _choose(source, content, kind, entry_layout(source))
+    proven = normalisation_in(source.path, content, found.source)
+    nearest = infer_architecture(found.sorted.kept)
+    if found.complete:
+        _check_config(source, found)
+    is_resnet = 2 * len(found.tensors) >= len(found.layout)
+    return (found.format.id, nearest, proven) if is_resnet else ("", None, proven)
 
 
 def entry_layout(source: Source) -> Layout | None:
@@ -54,51 +85,119 @@ def entry_layout(source: Source) -> Layout | None:
 
 def layout_if_resnet(architecture: Architecture | None) -> Layout | None:
     """The layout of a ResNet; None for other types, whose layout only the network itself knows."""
-    if architecture is None or architecture.type != "ResNet":
-        return None
-    return resnet_layout(architecture.depth, architecture.base_channels, architecture.stem_channels)
+    return architecture_layout(architecture) if architecture is not None and architecture.is_resnet else None
 
 
-def _open(source: Source) -> tuple[Any, str, bool]:
-    """Content, kind of container, and whether it holds a namespace."""
-    kind, form = container_kind(source.path), source.form
-    if form is not None and form.kind != kind:
+def _open(source: Source) -> tuple[Any, str]:
+    """Content, and kind of what is in it: `torch` (nested mappings of tensors), `pickle` or `bundle`."""
+    container = container_kind(source.path)
+    kind, form = ("torch" if container == "safetensors" else container), source.form
+    if form is not None and form.id != WRAPPED and form.kind != kind:
         raise UserError(
             f"{source.path.name} is a file of kind {kind!r}, format {form.id!r} needs {form.kind!r}; leave the format "
             "out to have it recognised"
         )
+    if container == "safetensors":
+        return read_safetensors(source.path), kind
     if kind == "bundle":
-        return read_bundle(source.path), kind, False
+        return read_bundle(source.path), kind
     if kind == "pickle":
-        return read_byol(source.path), kind, False
-    content, namespace = open_torch_file(source.path)
-    return content, kind, namespace
+        return read_byol(source.path), kind
+    content = open_torch_file(source.path)
+    _refuse_no_weights(source.path.name, content)
+    return content, kind
 
 
-def _choose(source: Source, found: list[Match]) -> Match:
+def _refuse_no_weights(name: str, content: Any) -> None:
+    """Refuse, by its right name, what torch saves besides the weights of a backbone."""
+    if origin := origin_of(content):
+        raise UserError(
+            f"{name} is a pickled module ({origin}), which only its own code could open; save its state_dict() instead"
+        )
+    if not isinstance(content, dict):
+        return
+    if any(key in content for key in _CLASSIFIER):
+        raise UserError(f"{name} is a linear-evaluation classifier, not a backbone; use the pre-training file")
+    if {"state", "param_groups"} <= set(content):
+        raise UserError(f"{name} holds the state of an optimizer and no network; get the file with the weights")
+    modules = {str(key): origin for key, value in content.items() if (origin := origin_of(value))}
+    if modules and not any(isinstance(value, dict | Tensor) for value in content.values()):
+        listed = ", ".join(f"{key} ({origin})" for key, origin in modules.items())
+        raise UserError(
+            f"{name} holds pickled modules at {listed}, which only their own code could open; save a "
+            "state_dict() instead"
+        )
+
+
+def _choose(source: Source, content: Any, kind: str, layout: Layout | None) -> Match:
     """The match in the wanted format, or the one complete or nearest match."""
-    name = source.path.name
+    only_wrapped = bool(source.branch) or (source.form is not None and source.form.id == WRAPPED)
+    found = [] if only_wrapped else matches(content, kind, layout, source.form)
+    complete = [candidate.format.id for candidate in found if candidate.complete]
+    if source.form is not None and not only_wrapped:
+        return _in_stated_format(source, content, found, complete)
+    if len(complete) > 1:
+        raise UserError(
+            f"{source.path.name} can be read as {' or as '.join(complete)}, which take different inputs; say which "
+            "with --format"
+        )
+    if complete and kind == "torch":
+        _refuse_second(source.path.name, content, found[0].format)
+    if found and (complete or kind != "torch"):
+        return found[0]
+    candidates = wrapped(content, layout, source.branch)
+    if len(candidates) == 1 and (only_wrapped or not found or _FARTHER * candidates[0].distance < found[0].distance):
+        return candidates[0]
+    if len(candidates) > 1:
+        raise UserError(
+            f"{source.path.name} holds several backbones: {', '.join(c.branch for c in candidates)}; name the one to "
+            "read with --branch"
+        )
+    if source.branch:
+        names = ", ".join(candidate.branch for candidate in wrapped(content, layout)) or "none"
+        raise UserError(f"{source.path.name} has no backbone at {source.branch!r}; those in it: {names}")
     if not found:
         known = ", ".join(FORMATS)
-        raise UserError(f"{name} holds no tensors where any known format has them; known formats: {known}")
-    complete = [candidate.format.id for candidate in found if candidate.complete]
-    if source.form is None:
-        if len(complete) > 1:
-            raise UserError(f"{name} fits several formats ({', '.join(complete)}); say which with --format")
-        return found[0]
-    wanted = next((candidate for candidate in found if candidate.format is source.form), None)
-    if wanted is None:
-        place = " or ".join(repr(key) for key in (*source.form.containers, *source.form.requires) if key) or "top level"
+        raise UserError(f"{source.path.name} holds no tensors where any known format has them; known formats: {known}")
+    return found[0]
+
+
+def _refuse_second(name: str, content: Any, form: Format) -> None:
+    if others := second_backbones(content, form):
         raise UserError(
-            f"{name} has no tensors at {place}, where format {source.form.id!r} has them; the nearest known format is "
-            f"{found[0].format.id!r}"
+            f"{name} holds further networks at {', '.join(others)}; keep one backbone in the file, or name the one to "
+            "read with --branch"
         )
+
+
+def _in_stated_format(source: Source, content: Any, found: list[Match], complete: list[str]) -> Match:
+    """The match in the format that a person or the catalogue says the file has."""
+    form, name = source.form, source.path.name
+    assert form is not None
+    wanted = next((candidate for candidate in found if candidate.format is form), None)
+    if wanted is None:
+        place = " or ".join(repr(key) for key in (*form.containers, *form.requires) if key) or "top level"
+        nearest = f"; the nearest known format is {found[0].format.id!r}" if found else ""
+        raise UserError(f"{name} has no tensors at {place}, where format {form.id!r} has them{nearest}")
     if complete and not wanted.complete:
         raise UserError(
-            f"{name} is not in format {wanted.format.id!r} ({wanted.distance} keys do not fit, e.g. "
+            f"{name} is not in format {form.id!r} ({wanted.distance} keys do not fit, e.g. "
             f"{show((wanted.missing + wanted.unexpected)[:1])}) but in format {complete[0]!r}; say so with --format"
         )
+    _refuse_second(name, content, form)
     return wanted
+
+
+def _check_config(source: Source, found: Match) -> None:
+    """Refuse a network that shares a ResNet's names and computes otherwise, as its `config.json` says."""
+    named = str(read_config(source.path).get("architecture", ""))
+    nearest = infer_architecture(found.sorted.kept)
+    depth = re.search(r"\d+", named)
+    if named and not (is_plain_resnet(named) and depth is not None and int(depth[0]) == nearest.depth):
+        raise UserError(
+            f"{source.path.parent / CONFIG} says that {source.path.name} is a {named!r}, not a plain {nearest}; give a "
+            "configuration with its network"
+        )
 
 
 def _check_entry(source: Source, found: Match) -> None:
@@ -109,7 +208,7 @@ def _check_entry(source: Source, found: Match) -> None:
     if entry.tensors and found.complete and found.total not in entry.tensors:
         wanted = " or ".join(str(count) for count in entry.tensors)
         raise UserError(f"{name} holds {found.total} tensors, {entry.id!r} has {wanted}; it is another model's file")
-    if entry.architecture is None or entry.architecture.type != "ResNet":
+    if entry.architecture is None or not entry.architecture.is_resnet:
         return
     nearest = infer_architecture(found.sorted.kept)
     if found.sorted.kept and nearest != entry.architecture:
@@ -134,7 +233,7 @@ def _refusal(source: Source, found: Match) -> str:
     else:
         start = f"{source.path.name} is not complete in format {found.format.id!r}:"
     possible = len(found.layout) - len(found.fill)
-    return (
-        f"{start} {len(found.tensors)} of {possible} tensors match ({'; '.join(parts)}); get the right file, or ask "
-        "for --allow-partial, which marks every result"
-    )
+    # With nothing or next to nothing in place, a partial load would be random weights under a checkpoint's name.
+    helps = 2 * len(found.tensors) >= possible and not own.complete
+    partial = ", or ask for --allow-partial, which marks every result" if helps else ""
+    return f"{start} {len(found.tensors)} of {possible} tensors match ({'; '.join(parts)}); get the right file{partial}"

@@ -9,7 +9,7 @@ from mmbnft.utils.download import md5_file
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import sha256_file
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
-from mmbnft.zoo.entry import CatalogueEntry
+from mmbnft.zoo.entry import CatalogueEntry, Normalisation
 from mmbnft.zoo.formats import FORMATS, Format, get_format
 from mmbnft.zoo.readers.tf_bundle import bundle_files
 
@@ -22,20 +22,47 @@ class Source:
         path: The file (or folder) to open.
         entry: Its catalogue entry; None for a bare file.
         form: Its format; None to recognise it.
+        stated: Input normalisation that a person states; None for none.
+        branch: Name of the backbone to read where the file holds several; empty for none in particular.
+        named: Whether a person named the file by its entry's id, rather than by a path.
     """
 
     path: Path
     entry: CatalogueEntry | None = None
     form: Format | None = None
+    stated: Normalisation | None = None
+    branch: str = ""
+    named: bool = False
+
+    @property
+    def format_known_from(self) -> str:
+        """`catalogue`, `stated` or `file`: who says what format it is in."""
+        if self.form is None:
+            return "file"
+        return "catalogue" if self.named and self.entry is not None else "stated"
 
 
-def resolve(source: str | Path, format: str | None = None, root: Path | str = DEFAULT_ROOT) -> Source:
-    """Find what `source`, a catalogue id or a path, means; `format` is a format id or a catalogue id.
+def resolve(
+    source: str | Path,
+    format: str | None = None,
+    root: Path | str = DEFAULT_ROOT,
+    *,
+    normalisation: Normalisation | None = None,
+    branch: str = "",
+) -> Source:
+    """Find what a person means by `source`.
+
+    Args:
+        source: Catalogue id or path.
+        format: Format id, or a catalogue id to hold the file against; recognised by default.
+        root: Folder of checkpoints.
+        normalisation: Input normalisation that the person states.
+        branch: Name of the backbone to read where a file holds several.
 
     Raises:
         UserError: Neither a known id nor a file, or the entry's file has not been fetched.
     """
-    form, entry = None, None
+    form, entry, by_id = None, None, False
     if format is not None:
         entry = None if format in FORMATS else get_entry(format, root)
         form = get_format(entry.format if entry else format)
@@ -44,7 +71,7 @@ def resolve(source: str | Path, format: str | None = None, root: Path | str = DE
     known = entries(root)
     ids = set(known) | {alias for item in known.values() for alias in item.aliases}
     if isinstance(source, str) and (name.removesuffix(SAME_PADDING) in ids or not (path.suffix or path.exists())):
-        entry = get_entry(name, root)
+        entry, by_id = get_entry(name, root), True
         if not entry.files:
             raise UserError(f"{name!r} names a family of files, not one file; hand over the path of the file")
         path = Path(root) / entry.files[0]
@@ -53,7 +80,7 @@ def resolve(source: str | Path, format: str | None = None, root: Path | str = DE
         form = form or get_format(entry.format)
     elif not path.exists():
         raise UserError(f"there is no file {path}; give a path that exists or a catalogue id (see checkpoints.py list)")
-    return Source(path, entry, form)
+    return Source(path, entry, form, normalisation, branch, by_id)
 
 
 def file_identity(source: str | Path, root: Path | str = DEFAULT_ROOT) -> tuple[Path, str]:

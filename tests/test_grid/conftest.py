@@ -27,7 +27,8 @@ def weights(tmp_path):
         torch.manual_seed(number)
         path = tmp_path / "weights" / f"model{number}.pth"
         path.parent.mkdir(exist_ok=True)
-        torch.save({"state_dict": ProtocolBackbone(dict(TINY), "bn").state_dict(), "author": "MMSelfSup"}, path)
+        state = ProtocolBackbone(dict(TINY), "bn").state_dict()
+        torch.save({"state_dict": state, "meta": {"normalisation": {"mean": [0.5] * 3, "std": [0.25] * 3}}}, path)
         paths.append(str(path))
     return paths
 

@@ -1,22 +1,25 @@
 """Open a file written by torch.save with tensors and plain values only; what else a download may be is recognised."""
 
-import argparse
 import pickle
 import re
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.readers.inert import may_stand_in, stand_in
+from mmbnft.zoo.readers.safetensors import looks_like_safetensors
 
 _ZIP = b"PK\x03\x04"
 # The first object of a non-zip file is torch's magic number 0x1950a86a20f9469cfc6c.
 _LEGACY = re.compile(rb"\x80.\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", re.DOTALL)
 _WEB = re.compile(rb"\s*(<!doctype|<html|<head|<\?xml)", re.IGNORECASE)
-_FOREIGN = re.compile(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class|type):? ([\w.]+)")
+_FOREIGN = re.compile(r"(?:[Uu]nsupported|unrecognized) (?:global|GLOBAL|function)[:,]? (?:GLOBAL )?([\w.]+)")
+_MOST_NAMES = 200  # foreign names in one file
 # Stored tensors are not compressed: a file that declares far more than it holds is no checkpoint.
 _INFLATION = 2
 
@@ -27,7 +30,7 @@ def looks_like_web_page(head: bytes) -> bool:
 
 
 def container_kind(path: Path) -> str:
-    """`torch`, `pickle` or `bundle`, by the file's content rather than its name.
+    """`torch`, `safetensors`, `pickle` or `bundle`, by the file's content rather than its name.
 
     Raises:
         UserError: There is no file, or it is empty, a web page, an old tar container or nothing known.
@@ -49,7 +52,11 @@ def container_kind(path: Path) -> str:
         return "torch"
     if head[0] == 0x80 and head[1:2] <= b"\x05":
         return "pickle"
-    raise UserError(f"{path.name} is no torch file, BYOL pickle or TensorFlow checkpoint; download it again")
+    if looks_like_safetensors(head):
+        return "safetensors"
+    raise UserError(
+        f"{path.name} is no torch file, safetensors file, BYOL pickle or TensorFlow checkpoint; download it again"
+    )
 
 
 def _head(path: Path) -> bytes:
@@ -72,40 +79,47 @@ def _holds_bundle(path: Path) -> bool:
     return any(member.filename.endswith(".index") for member in members)
 
 
-def open_torch_file(path: Path) -> tuple[Any, bool]:
-    """The file's content, on the CPU, and whether it holds an `argparse.Namespace`.
+def open_torch_file(path: Path) -> Any:
+    """The file's content, on the CPU, with an `Inert` stand-in for every class and function that is not torch's.
+
+    Foreign names (an optimizer's function, a message hub, a namespace of arguments) are neither imported nor called.
 
     Raises:
-        UserError: The file is damaged or holds anything but tensors, plain values and namespaces of plain values.
+        UserError: The file is damaged, a TorchScript archive, or refers to what could only run something.
     """
-    try:
-        return _load(path), False
-    except pickle.UnpicklingError as error:
-        if "argparse.Namespace" not in str(error):
-            raise _foreign(path, error) from error
-    except Exception as error:  # a damaged file can fail in any way; weights_only has run nothing from it
-        raise _damaged(path, error) from error
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return _load(path), True
-    except pickle.UnpicklingError as error:
-        raise _foreign(path, error) from error
-    except Exception as error:
-        raise _damaged(path, error) from error
+    stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = []
+    known: set[str] = set()
+    while True:
+        try:
+            with torch.serialization.safe_globals(stand_ins):
+                return _load(path)
+        except pickle.UnpicklingError as error:
+            found = _FOREIGN.search(str(error))
+            name = found[1] if found else ""
+            if not name or name in known or len(known) >= _MOST_NAMES or not may_stand_in(name):
+                raise _foreign(path, name) from error
+            stand_ins.append((stand_in(name), name))
+            known.add(name)
+        except Exception as error:  # a damaged file can fail in any way; weights_only has run nothing from it
+            if "TorchScript" in str(error):
+                raise UserError(
+                    f"{path.name} is a TorchScript archive, a program rather than weights; save the state_dict of the "
+                    "network it was made from instead"
+                ) from error
+            raise _damaged(path, error) from error
 
 
 def _load(path: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 
 
-def _foreign(path: Path, error: Exception) -> UserError:
-    match = _FOREIGN.search(str(error))
-    what = f" ({next(name for name in match.groups() if name)})" if match else ""
+def _foreign(path: Path, name: str) -> UserError:
+    what = f"refers to {name}, which no checkpoint needs" if name else "holds more than tensors and plain values"
     return UserError(
-        f"{path.name} holds more than tensors and plain values{what}, or is damaged; nothing in it was executed; "
-        "download it from its authors"
+        f"{path.name} {what}, or is damaged; nothing in it was executed; download it from its authors, or save the "
+        "network's state_dict alone"
     )
 
 

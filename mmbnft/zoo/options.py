@@ -1,0 +1,17 @@
+"""The command-line options that state what a weight file is; the same for every command."""
+
+import argparse
+
+
+def add_checkpoint_options(parser: argparse._ActionsContainer) -> None:
+    """Add `--format`, `--mean`, `--std`, `--branch` and `--allow-partial`, about weight files that a path names.
+
+    Args:
+        parser: A parser, or a group of one.
+    """
+    parser.add_argument("--format", metavar="ID", help="format of the weight file, or catalogue id to hold it against")
+    for name, what in (("--mean", "mean"), ("--std", "standard deviation")):
+        parser.add_argument(name, type=float, nargs=3, metavar=("R", "G", "B"), help=f"{what} that its inputs are "
+                            "normalised with, on a 0..1 scale")  # fmt: skip
+    parser.add_argument("--branch", default="", metavar="NAME", help="which backbone, where the file holds several")
+    parser.add_argument("--allow-partial", action="store_true", help="accept an incomplete checkpoint, and mark it")
