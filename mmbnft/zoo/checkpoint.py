@@ -2,20 +2,21 @@
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from mmbnft.utils.errors import UserError
-from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries
+from mmbnft.utils.errors import UserError, choices
+from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.entry import IMAGENET, Normalisation
+from mmbnft.zoo.formats import FORMATS, get_format
 from mmbnft.zoo.loading import load_source
 from mmbnft.zoo.network import Architecture
-from mmbnft.zoo.normalisation import CATALOGUE, FILE, how_to_state, known_normalisation, stated_normalisation
+from mmbnft.zoo.normalisation import CATALOGUE, FILE, STATED, how_to_state, known_normalisation, stated_normalisation
 from mmbnft.zoo.recognition import identify
 from mmbnft.zoo.sources import Source, content_hash, resolve
 
@@ -32,7 +33,7 @@ class Checkpoint:
 
     Attributes:
         name: What results and reports call it.
-        path: The file or folder; None for the random control.
+        path: Of the file or folder; None for the random control.
         sha256: Of its content; empty for the random control.
         format: Format id; `random` for the control, empty where only the network can tell.
         format_known_from: See above.
@@ -42,11 +43,12 @@ class Checkpoint:
         normalisation_known_from: See above.
         entry: Catalogue id; empty for a bare file.
         allow_partial: Whether it may leave a part of the network unfilled.
-        source: What reads the file; None for the control.
+        branch: Name of the backbone to read where the file holds several; empty for none in particular.
+        root: Folder of the catalogue that it was found with.
     """
 
     name: str
-    path: Path | None
+    path: str | None
     sha256: str
     format: str
     format_known_from: str
@@ -55,8 +57,9 @@ class Checkpoint:
     normalisation: Normalisation | None
     normalisation_known_from: str
     entry: str = ""
+    branch: str = ""
     allow_partial: bool = False
-    source: Source | None = field(default=None, repr=False)
+    root: str = ""
 
     @classmethod
     def random(cls) -> "Checkpoint":
@@ -66,7 +69,12 @@ class Checkpoint:
     @property
     def is_random(self) -> bool:
         """Whether it is the random control."""
-        return self.source is None
+        return self.path is None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a person named it by an id of the catalogue, or as the control, rather than by a path."""
+        return self.is_random or self.format_known_from == CATALOGUE
 
     @property
     def identity(self) -> str:
@@ -74,11 +82,10 @@ class Checkpoint:
 
         Neither name nor place counts.
         """
-        if self.source is None:
+        if self.is_random:
             return RANDOM
-        padded = self.source.entry is not None and self.source.entry.emulate_same_padding
-        branch = f"#{self.source.branch}" if self.source.branch else ""
-        return self.sha256 + (SAME_PADDING if padded else "") + branch
+        padding = SAME_PADDING if self.entry.endswith(SAME_PADDING) else ""
+        return self.sha256 + padding + (f"#{self.branch}" if self.branch else "")
 
     def need_normalisation(self) -> Normalisation:
         """Its normalisation.
@@ -96,28 +103,20 @@ class Checkpoint:
         Raises:
             UserError: It is the control, its file has changed since it was resolved, or it does not fill the network.
         """
-        if self.source is None:
-            raise UserError("the random control has no weights to load; build the network from its seed instead")
-        certificate = load_source(backbone, self.source, allow_partial=self.allow_partial)
+        certificate = load_source(backbone, self._source(), allow_partial=self.allow_partial)
         if certificate.sha256 != self.sha256:
             raise UserError(f"{self.path} has changed since the command began; give the command again")
         return certificate
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the reader, as JSON-able values."""
-        return {
-            "name": self.name,
-            "path": None if self.path is None else str(self.path),
-            "sha256": self.sha256,
-            "format": self.format,
-            "format_known_from": self.format_known_from,
-            "architecture": self.architecture.to_dict() if self.architecture else None,
-            "architecture_known_from": self.architecture_known_from,
-            "normalisation": self.described_normalisation,
-            "entry": self.entry,
-            "branch": self.source.branch if self.source else "",
-            "allow_partial": self.allow_partial,
-        }
+    def _source(self) -> Source:
+        """What opens its file, by what is known of it."""
+        if self.path is None:
+            raise UserError("the random control has no weights to load; build the network from its seed instead")
+        entry = get_entry(self.entry, self.root) if self.entry else None
+        # A format that was only recognised is recognised again, against the network's own layout.
+        form = get_format(self.format) if self.format_known_from in (CATALOGUE, STATED) else None
+        stated = self.normalisation if self.normalisation_known_from == STATED and not _follows(self) else None
+        return Source(Path(self.path), entry, form, stated, self.branch, self.is_named)
 
     @property
     def described_normalisation(self) -> dict[str, Any] | None:
@@ -125,6 +124,52 @@ class Checkpoint:
         if self.normalisation is None:
             return None
         return self.normalisation.to_dict() | {"known_from": self.normalisation_known_from}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a person states about weight files, on the command line or in a configuration.
+
+    Attributes:
+        format: Format id, or a catalogue id to hold files against; None to recognise it.
+        mean: Of red, green and blue in 0..1; None for what the file or the catalogue says.
+        std: Standard deviation of the same.
+        branch: Name of the backbone to read where a file holds several.
+        allow_partial: Whether a checkpoint may leave a part of the network unfilled.
+    """
+
+    format: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    branch: str = ""
+    allow_partial: bool = False
+
+    @classmethod
+    def from_config(cls, content: Mapping[str, Any]) -> "Statement":
+        """Read it from a configuration.
+
+        Raises:
+            UserError: A setting is unknown, or not what it has to be.
+        """
+        names = [entry.name for entry in fields(cls)]
+        if set(content) - set(names):
+            raise UserError(
+                f"unknown settings {choices(set(content) - set(names))} in stated; allowed: {choices(names)}"
+            )
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+        made = cls(**values)
+        stated_normalisation(made.mean, made.std)
+        return made
+
+    @property
+    def about_files(self) -> bool:
+        """Whether it says something that can only be said of a weight file."""
+        return bool(self.format or self.mean or self.std or self.branch)
+
+
+def _follows(checkpoint: Checkpoint) -> bool:
+    """Whether its normalisation is that of a format that the user states, and not stated itself."""
+    return FORMATS[checkpoint.format].normalisation == checkpoint.normalisation if checkpoint.format else False
 
 
 def resolve_checkpoint(
@@ -161,7 +206,7 @@ def resolve_checkpoint(
     of_catalogue = source.named and source.entry is not None and source.entry.architecture is not None
     return Checkpoint(
         name=source.entry.id if source.named and source.entry else file_stem(text),
-        path=source.path,
+        path=str(source.path),
         sha256=digest,
         format=form,
         format_known_from=source.format_known_from if form else "",
@@ -170,8 +215,9 @@ def resolve_checkpoint(
         normalisation=normalisation,
         normalisation_known_from=known_from,
         entry=source.entry.id if source.entry else "",
+        branch=branch,
         allow_partial=allow_partial,
-        source=source,
+        root=str(root),
     )
 
 
@@ -198,11 +244,7 @@ def resolve_checkpoints(
     texts: Iterable[str],
     *,
     root: Path | str = DEFAULT_ROOT,
-    format: str | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    branch: str = "",
-    allow_partial: bool = False,
+    stated: Statement | None = None,
 ) -> tuple[Checkpoint, ...]:
     """Resolve the checkpoints of a plan, so that no two of them have one name.
 
@@ -212,18 +254,14 @@ def resolve_checkpoints(
     Args:
         texts: Catalogue ids, paths of weight files, `random`.
         root: Folder of the catalogue's files.
-        format: See `resolve_checkpoint`.
-        mean: See `resolve_checkpoint`.
-        std: See `resolve_checkpoint`.
-        branch: See `resolve_checkpoint`.
-        allow_partial: See `resolve_checkpoint`; holds for all.
+        stated: What is stated about the weight files among them; `allow_partial` holds for all.
 
     Raises:
         UserError: As for `resolve_checkpoint`, two are the same weights, or something is stated and none is a file.
     """
-    texts = list(texts)
+    texts, stated = list(texts), stated or Statement()
     files = [text for text in texts if not _is_named(text, root)]
-    if (format or mean or std or branch) and not files:
+    if stated.about_files and not files:
         raise UserError(
             "--format, --mean, --std and --branch say what weight files are, and none is named among "
             f"{', '.join(texts)}; leave them out"
@@ -231,10 +269,9 @@ def resolve_checkpoints(
     found = []
     for text in texts:
         if text in files:
-            one = resolve_checkpoint(text, root=root, format=format, mean=mean, std=std, branch=branch,
-                                     allow_partial=allow_partial)  # fmt: skip
+            one = resolve_checkpoint(text, root=root, **vars(stated))
         else:
-            one = resolve_checkpoint(text, root=root, allow_partial=allow_partial)
+            one = resolve_checkpoint(text, root=root, allow_partial=stated.allow_partial)
         found.append(one)
     _refuse_twice(texts, found)
     return _distinct(found, root)
@@ -263,21 +300,18 @@ def _distinct(found: Sequence[Checkpoint], root: Path | str) -> tuple[Checkpoint
     """The checkpoints with the shortest names that tell them apart; ids keep theirs."""
     aliases = {alias: entry.id for entry in entries(root).values() for alias in entry.aliases}
     names = [checkpoint.name for checkpoint in found]
-    is_file = [checkpoint.source is not None and not checkpoint.source.named for checkpoint in found]
     for depth in range(1, 64):
         counts = Counter(aliases.get(name, name) for name in names)
-        clashes = [i for i, name in enumerate(names) if is_file[i] and counts[aliases.get(name, name)] > 1]
+        clashes = [i for i, name in enumerate(names) if not found[i].is_named and counts[aliases.get(name, name)] > 1]
         if not clashes:
             break
         for i in clashes:
-            path = found[i].path
-            assert path is not None
-            names[i] = _longer(path, names[i], depth)
+            names[i] = _longer(Path(str(found[i].path)), depth)
     return tuple(replace(checkpoint, name=name) for checkpoint, name in zip(found, names, strict=True))
 
 
-def _longer(path: Path, name: str, depth: int) -> str:
-    """The name with one more folder before it; at the top of the file system, with the file's ending."""
+def _longer(path: Path, depth: int) -> str:
+    """The file's name with `depth` folders before it; past the top of the file system, with the file's ending."""
     folders = path.resolve().parts[1:-1]
     stem = file_stem(path.name)
     if depth <= len(folders):

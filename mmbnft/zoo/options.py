@@ -1,6 +1,7 @@
 """The command-line options that state what a weight file is; the same for every command."""
 
 import argparse
+from typing import Any
 
 
 def add_checkpoint_options(parser: argparse._ActionsContainer) -> None:
@@ -15,3 +16,9 @@ def add_checkpoint_options(parser: argparse._ActionsContainer) -> None:
                             "normalised with, on a 0..1 scale")  # fmt: skip
     parser.add_argument("--branch", default="", metavar="NAME", help="which backbone, where the file holds several")
     parser.add_argument("--allow-partial", action="store_true", help="accept an incomplete checkpoint, and mark it")
+
+
+def stated_options(args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line states, by the names of a configuration's `stated`."""
+    found = {name: getattr(args, name) for name in ("format", "mean", "std", "branch", "allow_partial")}
+    return {name: value for name, value in found.items() if value}

@@ -8,6 +8,7 @@ import torch
 
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import Checkpoint, read_checkpoint, resolve_checkpoint, resolve_checkpoints
+from mmbnft.zoo.checkpoint import Statement
 from mmbnft.zoo.network import Architecture, ResNet
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "test_zoo"))
@@ -147,8 +148,8 @@ def test_a_checkpoint_loads_what_was_resolved(tmp_path):
 
 def test_statements_are_for_files_only(tmp_path):
     with pytest.raises(UserError, match="none is named among tiny-simclr, random"):
-        resolve_checkpoints(["tiny-simclr", "random"], format="flat")
+        resolve_checkpoints(["tiny-simclr", "random"], stated=Statement(format="flat"))
     path = str(files.save(state(), tmp_path / "a.pth"))
-    own, tiny = resolve_checkpoints([path, "tiny-simclr"], mean=(0, 0, 0), std=(1, 1, 1))
+    own, tiny = resolve_checkpoints([path, "tiny-simclr"], stated=Statement(mean=(0, 0, 0), std=(1, 1, 1)))
     assert own.normalisation_known_from == "stated"
     assert tiny.normalisation_known_from == "catalogue"
