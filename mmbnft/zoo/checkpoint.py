@@ -156,7 +156,7 @@ class Statement:
             raise UserError(
                 f"unknown settings {choices(set(content) - set(names))} in stated; allowed: {choices(names)}"
             )
-        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
         made = cls(**values)
         stated_normalisation(made.mean, made.std)
         return made
