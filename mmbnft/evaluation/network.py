@@ -69,13 +69,9 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
             "CPU; set precision='float32', or run it on a GPU with --device cuda"
         )
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
-<<<<<<< HEAD
-    wrapped = ProtocolBackbone(backbone, spec.adaptation)
-=======
     if isinstance(spec.recipe.normalisation, str):
         needed(certificate)
-    wrapped = ProtocolBackbone(backbone, spec.protocol)
->>>>>>> a069ce3 (Resolve checkpoints once; let formats prove what they claim; read the files that people bring)
+    wrapped = ProtocolBackbone(backbone, spec.adaptation)
     sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
     head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
     if spec.recipe.norm_before_classifier:
