@@ -85,11 +85,80 @@ class Result:
                 expected = choices(allowed) if any(allowed) else "empty"
                 raise UserError(f"{name} of a result that is {self.status} must be {expected}, got {value!r}")
 
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Result":
+        """The result that `dataclasses.asdict` gave `content` of.
+
+        Raises:
+            TypeError: A field is unknown or missing.
+        """
+        return cls(**content)
+
+    @property
+    def shown_value(self) -> str:
+        """The value with its unit, for people: `91.50 %`, a score as `0.2031`, and `-` for a failed run."""
+        if self.value is None:
+            return "-"
+        return f"{self.value:.2f} %" if self.scale == "percent" else f"{self.value:.4g}"
+
     @property
     def file_name(self) -> str:
         """Name by coordinates and key: readable, unique by content, and short enough for every file system."""
         parts = (self.checkpoint, self.task, self.protocol, self.recipe, f"split{self.split}", f"seed{self.seed}")
         return "__".join(_safe(part) for part in parts) + f"__{self.key[:16]}.json"
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """What a result is a result of, known before anything is computed; the one place that builds results.
+
+    Attributes:
+        checkpoint: As in `Result`; so are the others.
+        task: Task name.
+        protocol: Protocol name.
+        recipe: Recipe name.
+        split: Number of the official split.
+        seed: Seed.
+        key: Hex content hash.
+        metric: What the value is.
+        scale: `percent` or `score`.
+        evaluated_on: Images that the value is computed on.
+    """
+
+    checkpoint: str
+    task: str
+    protocol: str
+    recipe: str
+    split: int
+    seed: int
+    key: str
+    metric: str
+    scale: str = "percent"
+    evaluated_on: str = "test"
+
+    def succeeded(self, value: float, cost: dict[str, Any], details: dict[str, Any]) -> Result:
+        """The result of a run that came to its end.
+
+        Args:
+            value: On the scale named here.
+            cost: As in `Result`.
+            details: As in `Result`.
+        """
+        return self._result(status="ok", value=value, cost=cost, details=details)
+
+    def failed(self, kind: str, reason: str, details: dict[str, Any] | None = None) -> Result:
+        """The result of a run that did not.
+
+        Args:
+            kind: One of `FAILURE_KINDS`.
+            reason: One sentence.
+            details: As in `Result`.
+        """
+        reason = " ".join(reason.split()) or "no reason given"
+        return self._result(status="failed", value=None, kind=kind, reason=reason, details=details or {})
+
+    def _result(self, **outcome: Any) -> Result:
+        return Result(**{entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}, **outcome)
 
 
 def _safe(part: str) -> str:
@@ -120,7 +189,7 @@ def read_result(path: Path | str) -> Result:
             f"{path} is not a result of schema {SCHEMA}; remove it or read it with the version that wrote it"
         )
     try:
-        return Result(**(_upgraded(content) if content["schema"] == 1 else content))
+        return Result.from_dict(_upgraded(content) if content["schema"] == 1 else content)
     except (TypeError, KeyError) as error:
         raise UserError(f"{path} is not a result file: {error}") from error
 

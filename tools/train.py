@@ -14,7 +14,9 @@ from mmbnft.utils.processes import Processes
 
 def parse_args() -> argparse.Namespace:
     """Read the command line; the published code's spellings work too."""
-    parser = argparse.ArgumentParser(description="Adapt one checkpoint to one task by one protocol and read test once.")
+    parser = argparse.ArgumentParser(
+        description="Adapt one checkpoint to one task by one protocol and evaluate it once on test."
+    )
     parser.add_argument("config", type=Path, help="configuration file")
     parser.add_argument("--work-dir", "--work_dir", type=Path, help="for results and state; default work_dirs/CONFIG")
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V",
@@ -25,7 +27,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--recipe", help="named recipe in the place of the file's, e.g. clean, vpulab, ericsson")
     parser.add_argument("--split", type=int, help="number of the official split")
     parser.add_argument("--seed", type=int, help="seed of head, order and augmentation")
-    parser.add_argument("--resume", action="store_true", help="continue an unfinished run of the work dir")
+    parser.add_argument("--restart", action="store_true", help="start anew what the work dir has unfinished")
+    parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)  # what happens anyway
     parser.add_argument("--cache", type=Path, help="folder that keeps decoded images for this and other runs")
     parser.add_argument("--workers", type=int, help="data-loading processes (default: as many as the data are worth)")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
@@ -53,7 +56,7 @@ def main() -> int:
         spec_from_config(config),
         work_dir,
         tracking=Tracking.from_config(tracking),
-        resume=args.resume,
+        restart=args.restart,
         launcher=args.launcher,
         device=args.device,
         cache=args.cache,
@@ -63,8 +66,9 @@ def main() -> int:
         if remark := result.details["config"]["recipe"]["remark"]:
             print(f"recipe {result.recipe}: {remark}")
         trainable = ", ".join(f"{c['values']:,} of {c['of']:,}" for c in result.details["trainable"])
-        print(f"{result.checkpoint}  {result.task}  {result.protocol}: test {result.metric} {result.value:.2f} %")
-        print(f"trained {trainable} backbone values in {result.cost['seconds']:.1f} s; result: {path}")
+        value = f"{result.evaluated_on} {result.metric} {result.shown_value}"
+        print(f"{result.checkpoint}  {result.task}  {result.protocol}: {value}")
+        print(f"trained {trainable} backbone parameters in {result.cost['seconds']:.1f} s; result: {path}")
     return 0
 
 

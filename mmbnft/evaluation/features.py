@@ -1,5 +1,6 @@
 """Features of a frozen backbone: computed once for each list of images, kept in memory and, if wanted, on disk."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmbnft.evaluation.cost import forward_multiply_adds
 from mmbnft.evaluation.folding import folded
-from mmbnft.evaluation.network import Network, image_dataset
-from mmbnft.evaluation.spec import RANDOM, RunSpec, is_frozen
+from mmbnft.evaluation.network import image_dataset
+from mmbnft.evaluation.spec import RANDOM, RunSpec
 from mmbnft.models import pooled_features
 from mmbnft.tasks import ImageCache, Images, ListedImages, SplitLedger, TaskDataset, collect
 from mmbnft.utils import files
@@ -19,21 +21,8 @@ from mmbnft.zoo import file_identity
 
 EVAL_BATCH = 128  # images a forward pass in eval mode; what comes out does not depend on it
 # Raise it when a change to the code changes features, so that cached ones are not used any more.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 PARTS = {"trainval": ("train", "val")}
-
-
-def backbone_is_frozen(network: Network) -> bool:
-    """Whether nothing in the backbone ever changes under the protocol."""
-    return is_frozen(network.backbone.protocol)
-
-
-def features_suffice(network: Network, dataset: TaskDataset) -> bool:
-    """Whether nothing in the backbone ever changes under the protocol, nor do the training images from epoch to epoch.
-
-    Then its features are all that training and evaluation need of it.
-    """
-    return backbone_is_frozen(network) and dataset.is_static
 
 
 class FeatureStore:
@@ -44,7 +33,8 @@ class FeatureStore:
 
     Args:
         spec: The run.
-        network: Its network, not yet trained.
+        backbone: Its backbone with the checkpoint, in eval mode; used as it is when features are first asked for.
+        certificate: Its load certificate.
         task: Its task.
         images: Keeps decoded images.
         disk: Keeps features for other runs.
@@ -53,10 +43,12 @@ class FeatureStore:
     """
 
     def __init__(
-        self, spec: RunSpec, network: Network, task: SplitLedger, images: ImageCache | None, disk: DiskCache | None,
-        weights_root: Path, workers: int = 0,
+        self, spec: RunSpec, backbone: nn.Module, certificate: dict[str, Any], task: SplitLedger,
+        images: ImageCache | None, disk: DiskCache | None, weights_root: Path, workers: int = 0,
     ) -> None:  # fmt: skip
-        self.spec, self.network, self.task, self.images = spec, network, task, images
+        self.spec, self.backbone, self.certificate, self.task = spec, backbone, certificate, task
+        # Decoding for features belongs to what the features cost, so the run's own record of it is left alone.
+        self.images = ImageCache(images.disk.folder, images.disk.limit_bytes) if images is not None else None
         # A process that makes an entry waits for the others of its group, which would wait for the entry.
         self.disk = disk if Processes.current().count == 1 else None
         self.weights_root, self.workers = weights_root, workers
@@ -75,24 +67,50 @@ class FeatureStore:
         parts = [self._features(self.image_dataset(part, training)) for part in PARTS[split]]
         return FeatureDataset(source, np.concatenate(parts))
 
+    @property
+    def parameters(self) -> int:
+        """Number of the backbone's parameters."""
+        return sum(parameter.numel() for parameter in self.backbone.parameters())
+
+    @functools.cached_property
+    def multiply_adds(self) -> int:
+        """Of one image's way through the backbone; to be asked for before choosing is closed."""
+        image = self.image_dataset("train")[0]["img"]
+        return forward_multiply_adds(self.backbone, image.to(self._device))
+
     def image_dataset(self, split: str, training: bool = False) -> TaskDataset:
         """A split with its images, as the recipe wants them for training or for evaluation."""
         seed = self.spec.seed if training else None
-        return image_dataset(self.task, split, self.spec.recipe, self.network.certificate, seed, self.images)
+        return image_dataset(self.task, split, self.spec.recipe, self.certificate, seed, self.images)
 
     def _features(self, source: TaskDataset) -> np.ndarray:
         key = self._key(source)
         if key not in self._known:
-            disk = self.disk
-            self._known[key] = self._extract(source) if disk is None else disk.array(key, lambda: self._extract(source))
+            self._known[key] = self._extract(source) if self.disk is None else self._shared(self.disk, key, source)
         return self._known[key]
+
+    def _shared(self, disk: DiskCache, key: str, source: TaskDataset) -> np.ndarray:
+        decoded = self.images.disk if self.images is not None else None
+        before = decoded.spent_seconds if decoded is not None else 0.0
+
+        def correction() -> float:
+            if decoded is None:
+                return 0.0
+            return sum(decoded.making_seconds.values()) - (decoded.spent_seconds - before)
+
+        if decoded is not None:
+            decoded.making_seconds.clear()
+        return disk.array(key, lambda: self._extract(source), correction)
 
     def _extract(self, source: TaskDataset) -> np.ndarray:
         if self._model is None:
-            device = next(self.network.model.parameters()).device
-            self._model = folded(self.network.backbone.wrapped, source[0]["img"][None].to(device))
+            self._model = folded(self.backbone, source[0]["img"][None].to(self._device))
         model = self._model
         return collect(model, source, lambda images: pooled_features(model(images)), EVAL_BATCH, self.workers)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.backbone.parameters()).device
 
     def _checkpoint(self) -> str:
         name = self.spec.checkpoint
@@ -107,7 +125,7 @@ class FeatureStore:
                 "allow_partial": self.spec.allow_partial,
                 "images": [source.images.identity, _file_states(source.images)],
                 "pipeline": source.pipeline,
-                "device": next(self.network.model.parameters()).device.type,
+                "device": self._device.type,
                 "torch": torch.__version__,
             }
         )

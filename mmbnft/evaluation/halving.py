@@ -8,6 +8,9 @@ and the last rung's trainings are those of an ordinary search.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# Larger is better; a tuple is compared by its first number, then by the next.
+Score = float | tuple[float, ...]
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -63,7 +66,7 @@ class Ladder:
         wanted = [Rung(size, span) for size, span in zip(sizes, lengths, strict=True)]
         return cls(tuple(rung for number, rung in enumerate(wanted) if rung.trials > 1 or number == 0))
 
-    def next(self, scores: Sequence[float | None]) -> Turn | None:
+    def next(self, scores: Sequence[Score | None]) -> Turn | None:
         """The training that is due after those with the given scores; None when the search is over.
 
         Args:
@@ -72,7 +75,7 @@ class Ladder:
         _, turn = self._follow(scores)
         return turn
 
-    def winner(self, scores: Sequence[float | None]) -> int | None:
+    def winner(self, scores: Sequence[Score | None]) -> int | None:
         """Number of the best trial of the last rung, the first of equals; None if all diverged.
 
         Args:
@@ -86,7 +89,7 @@ class Ladder:
         """Epochs or steps of the whole search; the same for every arm with this grid."""
         return sum(rung.trials * rung.length for rung in self.rungs)
 
-    def _follow(self, scores: Sequence[float | None]) -> tuple[list[int], Turn | None]:
+    def _follow(self, scores: Sequence[Score | None]) -> tuple[list[int], Turn | None]:
         """Trials of the rung that has been reached, best first, and the training due in it."""
         alive, start = list(range(self.rungs[0].trials)), 0
         for rung in self.rungs:
@@ -97,5 +100,5 @@ class Ladder:
                 return alive, Turn(alive[len(seen)], rung.length)
             start += len(alive)
             ranked = {trial: score for trial, score in zip(alive, seen, strict=True) if score is not None}
-            alive = sorted(ranked, key=lambda trial: -ranked[trial])
+            alive = sorted(ranked, key=lambda trial: ranked[trial], reverse=True)  # stable, so equals keep their order
         return alive, None

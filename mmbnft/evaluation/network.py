@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.evaluation.spec import RANDOM, RunSpec, is_frozen
 from mmbnft.host import build_algorithm, build_backbone, get_logger
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
+from mmbnft.tasks.dataset import STATIC_TRANSFORMS
 from mmbnft.utils.errors import MachineError, UserError
 from mmbnft.utils.memory_format import memory_format
 from mmbnft.zoo import load_backbone
@@ -50,7 +51,9 @@ class Network:
         self.backbone.enter_phase(0)
 
 
-def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device, weights_root: Path) -> Network:
+def build_network(
+    spec: RunSpec, task: Task | SplitLedger, device: torch.device, weights_root: Path, saves_memory: bool = False
+) -> Network:
     """Build the model of a spec and load its checkpoint completely.
 
     Args:
@@ -58,33 +61,66 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
         task: Its task, for the size of the head and of the images.
         device: Where the model goes.
         weights_root: Folder of the catalogue's files.
+        saves_memory: Whether to keep fewer activations in training.
 
     Raises:
-        UserError: The model cannot be built, the checkpoint does not fill it, or the device lacks the precision.
+        UserError: The model cannot be built, or the checkpoint does not fill it.
+        MachineError: The device lacks the precision.
     """
-    precision = getattr(torch, spec.recipe.precision)
-    if precision != torch.float32 and device.type == "cpu":
+    recipe = spec.recipe
+    if recipe.precision != "float32" and device.type == "cpu":
         raise MachineError(
-            f"precision of recipe {spec.recipe.name!r} is {spec.recipe.precision}, which is slower than float32 on a "
+            f"precision of recipe {recipe.name!r} is {recipe.precision}, which is slower than float32 on a "
             "CPU; set precision='float32', or run it on a GPU with --device cuda"
         )
     backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
-    if isinstance(spec.recipe.normalisation, str):
+    if isinstance(recipe.normalisation, str):
         needed(certificate)
-    wrapped = ProtocolBackbone(backbone, spec.adaptation)
-    sample = image_dataset(task, "train", spec.recipe, certificate)[0]["img"]
+    sample = image_dataset(task, "train", recipe, certificate)[0]["img"]
     head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
-    if spec.recipe.norm_before_classifier:
+    if recipe.norm_before_classifier:
         head["norm_before_classifier"] = True
-    head["in_channels"] = _width(wrapped, sample)
+    head["in_channels"] = _width(backbone, sample)
+    wrapper = {
+        "type": "ProtocolBackbone",
+        "backbone": backbone,
+        "protocol": spec.adaptation,
+        "takes_features": features_suffice(spec),
+        "saves_memory": saves_memory,
+        "precision": recipe.precision,
+    }
     # The head must not depend on how many numbers the backbone's initialisation drew.
     torch.manual_seed(spec.seed)
-    model = built(build_algorithm, dict(spec.model, backbone={"type": "ProtocolBackbone", "backbone": backbone,
-                                                               "protocol": spec.adaptation}, head=head))  # fmt: skip
+    model = built(build_algorithm, dict(spec.model, backbone=wrapper, head=head))
     model.head.init_weights()
-    model.backbone.precision = precision
     model = model.to(device=device, memory_format=memory_format(model, device))
     return Network(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, certificate)
+
+
+def features_suffice(spec: RunSpec) -> bool:
+    """Whether neither the backbone nor the training images change from epoch to epoch.
+
+    Then the backbone's features are all that training and evaluation need of it.
+    """
+    frozen = is_frozen(spec.adaptation)
+    return frozen and all(step["type"] in STATIC_TRANSFORMS for step in spec.recipe.training_steps)
+
+
+def frozen_backbone(spec: RunSpec, device: torch.device, weights_root: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The bare backbone of a spec with its checkpoint, for features, and its certificate; raises as `load_checkpoint`.
+
+    Args:
+        spec: The run.
+        device: Where the backbone goes.
+        weights_root: Folder of the catalogue's files.
+    """
+    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
+    if isinstance(spec.recipe.normalisation, str):
+        needed(certificate)
+    backbone.to(device=device, memory_format=memory_format(backbone, device))  # type: ignore[call-overload]
+    backbone.requires_grad_(False)
+    backbone.train(False)  # the host's backbones return nothing here
+    return backbone, certificate
 
 
 def load_checkpoint(
@@ -172,5 +208,8 @@ def image_dataset(
     own = recipe.normalisation
     normalisation = certificate["normalisation"] if isinstance(own, str) else own
     if normalisation:
-        steps.append({"type": "Normalize", "mean": list(normalisation["mean"]), "std": list(normalisation["std"])})
+        # A checkpoint's statistics are those of red, green and blue; a recipe's own meet the channels by position.
+        order = -1 if isinstance(own, str) and recipe.channel_order == "bgr" else 1
+        mean, std = (list(normalisation[name])[::order] for name in ("mean", "std"))
+        steps.append({"type": "Normalize", "mean": mean, "std": std})
     return TaskDataset(task, split, steps, training_seed, cache)

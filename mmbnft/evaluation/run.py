@@ -1,30 +1,29 @@
-"""Executes one run: choose on val, refit, read test once."""
+"""Executes one run: from a spec to its arm, and from what the arm reached to a result."""
 
 import dataclasses
-import logging
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mmbnft.evaluation.arms.probed import probe
-from mmbnft.evaluation.arms.scored import score
-from mmbnft.evaluation.features import EVAL_BATCH, FeatureStore, backbone_is_frozen, features_suffice
-from mmbnft.evaluation.network import Network, build_network
-from mmbnft.evaluation.record import Stopwatch, measure_cost, record
+from mmbnft.evaluation.arms.base import Arm
+from mmbnft.evaluation.arms.probed import ProbedArm
+from mmbnft.evaluation.arms.scored import ScoredArm
+from mmbnft.evaluation.arms.trained import TrainedArm, TrainerSettings
+from mmbnft.evaluation.checks import check_run
+from mmbnft.evaluation.choosing import run_arm
+from mmbnft.evaluation.cost import Stopwatch
+from mmbnft.evaluation.features import FeatureStore
+from mmbnft.evaluation.network import build_network, frozen_backbone
+from mmbnft.evaluation.record import coordinates, shared_details
 from mmbnft.evaluation.session import Session
 from mmbnft.evaluation.spec import RunSpec
-from mmbnft.evaluation.training.epochs import Position
 from mmbnft.evaluation.training.loaders import loading_workers
-from mmbnft.evaluation.training.trainer import Trainer
 from mmbnft.host import Hook
-from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
-from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset, build_task, evaluate
+from mmbnft.tasks import ImageCache, SplitLedger, Task, build_task
 from mmbnft.utils.disk_cache import DiskCache
-from mmbnft.utils.errors import DivergedError
 from mmbnft.utils.processes import Processes
 from mmbnft.zoo import DEFAULT_ROOT
 
@@ -80,9 +79,10 @@ class RunOptions:
 def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
     """Execute one run.
 
-    A training-free score takes one pass over the training images. Otherwise, with a search, every trial trains on train
-    and is read on val; the best is trained once more on what the recipe's `fit_on` says. Then, and only then, test is
-    read, once, after the last epoch: a ledger hands out the splits in this order and in no other.
+    The spec says which arm makes the result: a training-free score takes one pass over the training images, a `probe`
+    on a frozen backbone is solved, everything else is trained. `run_arm` does the rest; a ledger hands out the task's
+    splits in the only order in which a run may see them. The state of an unfinished run stays until `discard_state`,
+    so that nothing is lost before the result is written.
 
     Args:
         spec: What to run.
@@ -94,156 +94,45 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
 
     Raises:
         UserError: Something in the spec, the data or the weights is wrong, test shares images with train or val, or
-            every trial diverged.
+            every trial failed.
     """
-    watch = Stopwatch(options.device)
     task = task or build_task(spec.task, spec.split)
+    check_run(spec, task)
     key = spec.key(task, options.weights_root)
     if options.workers is None:
         options = dataclasses.replace(options, workers=loading_workers(task.images("train")))
-    ledger, cache = SplitLedger(task), options.images
-    adapted = dataclasses.replace(spec, protocol="linear") if spec.is_score else spec
-    network = build_network(adapted, ledger, options.device, options.weights_root)
-    network.backbone.saves_memory = options.save_memory
-    store = FeatureStore(spec, network, ledger, cache, options.features, options.weights_root, options.workers or 0)
-    if spec.is_score:
-        return score(spec, ledger, key, store, options.device, watch)
-    if spec.recipe.probe is not None and backbone_is_frozen(network):
-        return _probed(spec, ledger, key, store, options.device, watch)
-    keep = options.save_state and Processes.current().is_main
-    session = Session.open(options.work_dir, key, options.resume, keep)
-    run = _Run(spec, ledger, network, options, session, watch, store)
-    trial = run.choose()
-    final = run.refit(trial)
-    ledger.close_choosing()
-    value = evaluate(network.model, run.dataset("test"), EVAL_BATCH, options.workers or 0)
-    result = run.result(key, value, trial, final)
-    session.close()
-    return result
+    trains = spec.arm == "trained"
+    keep = trains and options.save_state and Processes.current().is_main
+    session = Session.open(options.work_dir, key, trains and options.resume, keep)
+    ledger, images, features = SplitLedger(task), options.images, options.features
+    caches = [cache for cache in (features, images.disk if images is not None else None) if cache is not None]
+    watch = Stopwatch(options.device, caches, session.seconds_before)
+    arm, certificate = _arm(spec, options, ledger, session, images, features)
+    outcome = run_arm(arm, ledger.close_choosing, session.search, session.finish_trial)
+    cost = watch.cost(outcome.work.images, outcome.work.multiply_adds)
+    if images is not None:
+        cost["image_cache_bytes"] = images.disk.size_bytes
+    chosen_on = outcome.details["chosen_on"]
+    details = shared_details(spec, ledger, certificate, chosen_on) | outcome.details | arm.details()
+    return coordinates(spec, task.name, task.metric, key).succeeded(outcome.prediction.value, cost, details)
 
 
-def _probed(
-    spec: RunSpec, ledger: SplitLedger, key: str, store: FeatureStore, device: torch.device, watch: Stopwatch
-) -> Result:
-    outcome = probe(spec, ledger, store)
-    details = {
-        "chosen_on": "val" if len(outcome.search) > 1 else None,
-        "chosen": {"weight_decay": outcome.weight_decay},
-        "search": outcome.search,
-        "not_converged": [entry["weight_decay"] for entry in outcome.search if not entry["converged"]],
-        "refit": outcome.refit,
-        "trainable": [_counts(store.network, 0)],
-        "curve": [],
-    }
-    cost = measure_cost(device, watch.seconds, outcome.images)
-    return record(spec, ledger, key, store.network, outcome.value, ledger.metric, cost, details)
-
-
-def _counts(network: Network, phase: int) -> dict[str, float]:
-    network.backbone.enter_phase(phase)
-    counts = network.backbone.applied.counts()
-    return {"values": counts.trainable_values, "of": counts.total_values, "percent": counts.percent}
-
-
-class _Run:
-    """The parts of one run, tied together."""
-
-    def __init__(
-        self,
-        spec: RunSpec,
-        ledger: SplitLedger,
-        network: Network,
-        options: RunOptions,
-        session: Session,
-        watch: Stopwatch,
-        store: FeatureStore,
-    ) -> None:
-        self.spec, self.ledger, self.network, self.options = spec, ledger, network, options
-        self.session, self.watch, self.store = session, watch, store
-        self._datasets: dict[tuple[str, bool], TaskDataset] = {}
-        training = store.image_dataset("train", training=True)
-        network.backbone.takes_features = features_suffice(network, training)
-
-    def dataset(self, split: str, training: bool = False) -> TaskDataset:
-        """A split, transformed for training or evaluation; built once."""
-        if (split, training) not in self._datasets:
-            make = self.store.dataset if self.network.backbone.takes_features else self.store.image_dataset
-            self._datasets[split, training] = make(split, training)
-        return self._datasets[split, training]
-
-    def choose(self) -> dict[str, float]:
-        """The trial that is best on val, the first of equals; the only one where there is no search.
-
-        Raises:
-            DivergedError: Every trial diverged.
-        """
-        trials = self.spec.recipe.trials()
-        if len(trials) == 1:
-            return trials[0]
-        ladder, search = self.spec.recipe.rounds(), self.session.search
-        while (turn := ladder.next([entry["val"] for entry in search])) is not None:
-            entry: dict[str, Any] = {"trial": turn.trial, **trials[turn.trial], "length": turn.length}
-            recipe = self.spec.recipe.shortened(turn.length)
-            try:
-                position = self._train(f"search{len(search)}", "train", trials[turn.trial], recipe)
-                entry |= {"val": self._val(), "images": position.images}
-            except DivergedError as error:
-                entry |= {"val": None, "reason": str(error)}
-            self.session.finish_trial(entry)
-        best = ladder.winner([entry["val"] for entry in search])
-        if best is None:
-            raise DivergedError(f"every trial of the search failed; the last: {search[-1].get('reason')}")
-        return trials[best]
-
-    def refit(self, trial: dict[str, float]) -> Position:
-        """Train the reported weights."""
-        return self._train("refit", self.spec.recipe.fit_on, trial, self.spec.recipe)
-
-    def _train(self, label: str, split: str, trial: dict[str, float], recipe: Recipe) -> Position:
-        trainer = Trainer(
-            self.network,
-            recipe,
-            self.spec.seed,
-            self.options.work_dir,
-            logging.getLogger("mmbnft.run"),
-            self.options.hooks,
-            partial(self.session.save, label) if self.options.save_state else None,
-            self.options.accumulation,
-            self.options.workers or 0,
-            self.options.val_interval,
-        )
-        # A model that trains on val must not be watched on it.
-        score = self._val if split == "train" else None
-        return trainer.train(self.dataset(split, training=True), trial, self.session.position(label), score)
-
-    def _val(self) -> float:
-        return evaluate(self.network.model, self.dataset("val"), EVAL_BATCH, self.options.workers or 0)
-
-    def result(self, key: str, value: float, trial: dict[str, float], final: Position) -> Result:
-        """The record of the run."""
-        images = final.images + sum(entry.get("images", 0) for entry in self.session.search)
-        cost = measure_cost(self.options.device, self.session.seconds_before + self.watch.seconds, images)
-        details = {
-            "chosen_on": "val" if self.session.search else None,
-            "chosen": trial,
-            "search": self.session.search,
-            "search_budget": self._budget(),
-            "trainable": [_counts(self.network, phase) for phase in range(len(self.network.backbone.protocol.phases))],
-            "curve": final.curve,
-            "accumulation": self.options.accumulation,
-        }
-        if self.store.images is not None:
-            cost["image_cache_bytes"] = self.store.images.disk.size_bytes
-        return record(self.spec, self.ledger, key, self.network, value, self.ledger.metric, cost, details)
-
-    def _budget(self) -> dict[str, Any] | None:
-        """What the search was allowed, what the whole grid would have cost, both in epochs or steps a phase."""
-        recipe, search = self.spec.recipe, self.session.search
-        if not search:
-            return None
-        return {
-            "unit": "epochs" if recipe.epochs else "steps",
-            "allowed": recipe.rounds().budget,
-            "whole_grid": len(recipe.trials()) * recipe.length,
-            "images": sum(entry.get("images", 0) for entry in search),
-        }
+def _arm(
+    spec: RunSpec,
+    options: RunOptions,
+    ledger: SplitLedger,
+    session: Session,
+    images: ImageCache | None,
+    features: DiskCache | None,
+) -> tuple[Arm, dict[str, Any]]:
+    """The arm that makes the result of a spec, and the load certificate of its checkpoint."""
+    root, workers = options.weights_root, options.workers or 0
+    if spec.arm != "trained":
+        backbone, certificate = frozen_backbone(spec, options.device, root)
+        store = FeatureStore(spec, backbone, certificate, ledger, images, features, root, workers)
+        return ScoredArm(spec, store) if spec.arm == "scored" else ProbedArm(spec, ledger, store), certificate
+    network = build_network(spec, ledger, options.device, root, options.save_memory)
+    certificate = network.certificate
+    store = FeatureStore(spec, network.backbone.wrapped, certificate, ledger, images, features, root, workers)
+    settings = TrainerSettings(options.work_dir, options.hooks, options.accumulation, workers, options.val_interval)
+    return TrainedArm(spec, ledger, network, store, session, images, settings), certificate

@@ -11,7 +11,10 @@ from mmbnft.evaluation.training.epochs import Position
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 
-FILE = "resume.pth"
+
+def state_path(work_dir: Path, key: str) -> Path:
+    """Where the state of the run with this content hash is; every run has a file of its own."""
+    return work_dir / f"resume-{key[:16]}.pth"
 
 
 class Session:
@@ -22,8 +25,8 @@ class Session:
         seconds_before: Seconds spent before this session, in the sessions it continues.
     """
 
-    def __init__(self, path: Path, key: str, keep: bool) -> None:
-        self.path, self.key, self.keep = path, key, keep
+    def __init__(self, path: Path, keep: bool) -> None:
+        self.path, self.keep = path, keep
         self.search: list[dict[str, Any]] = []
         self.seconds_before = 0.0
         self._label: str | None = None
@@ -36,14 +39,14 @@ class Session:
 
         Args:
             work_dir: Holds the state file.
-            key: Content hash of the run; a state of another run is refused.
+            key: Content hash of the run.
             resume: Whether to read the state, if there is one.
             keep: Whether to write states.
 
         Raises:
-            UserError: The state is damaged or belongs to another run, or the folder cannot be written.
+            UserError: The state is damaged, or the folder cannot be written.
         """
-        session = cls(work_dir / FILE, key, keep)
+        session = cls(state_path(work_dir, key), keep)
         if keep:
             files.check_writable(work_dir)
         if resume and session.path.exists():
@@ -54,12 +57,9 @@ class Session:
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
-            raise UserError(f"{self.path} cannot be read ({error}); delete it to start anew") from error
-        if state["key"] != self.key:
             raise UserError(
-                f"{self.path} belongs to another run (other checkpoint, data, protocol, recipe or seed); "
-                "use another work dir, or run without --resume"
-            )
+                f"{self.path} cannot be read ({error}); delete it, or give --restart, to start anew"
+            ) from error
         self.search = state["search"]
         self.seconds_before = state["seconds"]
         self._label = state["label"]
@@ -84,7 +84,6 @@ class Session:
 
     def _write(self, label: str | None, position: dict[str, Any] | None) -> None:
         state = {
-            "key": self.key,
             "search": self.search,
             "seconds": self.seconds_before + time.perf_counter() - self._started,
             "label": label,
@@ -92,6 +91,12 @@ class Session:
         }
         files.write_with(self.path, lambda stream: torch.save(state, stream))
 
-    def close(self) -> None:
-        """Remove the state of a finished run."""
-        self.path.unlink(missing_ok=True)
+
+def discard_state(work_dir: Path, key: str) -> None:
+    """Remove the state of a run, whose result has been written.
+
+    Args:
+        work_dir: Holds the state.
+        key: Content hash of the run.
+    """
+    state_path(work_dir, key).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from mmbnft.evaluation.run import RunOptions, execute
+from mmbnft.evaluation.session import discard_state
 from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.tracking import Tracking
 from mmbnft.evaluation.training.distributed import leaving_together, open_group
@@ -19,7 +20,7 @@ def run_single(
     work_dir: Path,
     *,
     tracking: Tracking,
-    resume: bool = False,
+    restart: bool = False,
     launcher: str = "none",
     device: str = "auto",
     weights_root: Path = DEFAULT_ROOT,
@@ -32,7 +33,7 @@ def run_single(
         spec: What to run.
         work_dir: For results, state and logs.
         tracking: W&B and TensorBoard settings.
-        resume: Whether to continue an unfinished run of `work_dir`.
+        restart: Whether to start anew where `work_dir` has the state of this very run, unfinished.
         launcher: `none`, `pytorch` (torchrun) or `slurm` (srun).
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         weights_root: Folder of the catalogue's weight files.
@@ -55,7 +56,7 @@ def run_single(
     options = RunOptions(
         work_dir,
         place,
-        resume,
+        not restart,
         True,
         (*hooks, progress),
         weights_root=weights_root,
@@ -65,13 +66,16 @@ def run_single(
     try:
         with leaving_together(processes):
             result = execute(spec, options)
-        _close_wandb(hooks, {"value": result.value, "metric": result.metric})
+        path = work_dir / "results" / result.file_name
+        with processes.together():
+            if processes.is_main:
+                write_result(path.parent, result)
+        _close_wandb(hooks, {"value": result.value, "metric": result.metric, "scale": result.scale})
     finally:
         progress.close()
         _close_wandb(hooks, {})
-    path = work_dir / "results" / result.file_name
     if processes.is_main:
-        write_result(path.parent, result)
+        discard_state(work_dir, result.key)
     return result, path
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mmbnft import compat
+from mmbnft.evaluation.cost import Stopwatch
 from mmbnft.evaluation.network import load_checkpoint
-from mmbnft.evaluation.record import Stopwatch, measure_cost
 from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.evaluation.spec import checkpoint_facts, image_libraries
 from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
@@ -26,7 +26,7 @@ from mmbnft.fewshot.sampling import Episodes
 from mmbnft.fewshot.sequential import episode_phase
 from mmbnft.fewshot.statistics import mean_accuracy
 from mmbnft.recipes.settings import stated
-from mmbnft.results import RESULTS_VERSION, Result
+from mmbnft.results import RESULTS_VERSION, Coordinates, Result
 from mmbnft.tasks import ImageCache, Task
 from mmbnft.utils import files
 from mmbnft.utils.errors import DivergedError, UserError
@@ -62,6 +62,26 @@ class FewShotSpec:
     def protocol_name(self, manifest: Manifest) -> str:
         """What results call the method: `fewshot-bn-5way-1shot`, so that shots can stand side by side in one table."""
         return f"{PREFIX}-{self.method}-{manifest.settings.name}"
+
+    def coordinates(self, task: Task, manifest: Manifest, key: str) -> Coordinates:
+        """What a result of this is a result of.
+
+        Args:
+            task: The task.
+            manifest: The episodes.
+            key: Content hash of the run.
+        """
+        return Coordinates(
+            checkpoint=self.checkpoint_name,
+            task=task.name,
+            protocol=self.protocol_name(manifest),
+            recipe=self.recipe.name,
+            split=manifest.split,
+            seed=manifest.settings.seed,
+            key=key,
+            metric=METRIC,
+            evaluated_on="episodes",
+        )
 
     def key(self, task: Task, facts: dict[str, str], weights_root: Path) -> str:
         """Hex content hash of everything that determines the result.
@@ -187,7 +207,7 @@ def execute_episodes(
         UserError: The method has no meaning for the network, or there is a choice but no validation episode.
         DivergedError: Every episode diverges.
     """
-    watch = Stopwatch(subject.images.device)
+    watch = Stopwatch(subject.images.device, seconds_before=subject.seconds)
     run = EpisodeRun(Method.named(spec.method), spec.recipe, manifest, subject, advance)
     trial, search = run.choose()
     outcome = run.accuracies("test", trial)
@@ -209,23 +229,8 @@ def execute_episodes(
         "interval_95": mean.half_width,
         "bootstrap_95": [mean.low, mean.high],
     }
-    return Result(
-        checkpoint=spec.checkpoint_name,
-        task=task.name,
-        protocol=spec.protocol_name(manifest),
-        recipe=spec.recipe.name,
-        split=manifest.split,
-        seed=manifest.settings.seed,
-        key=key,
-        status="ok",
-        value=mean.value,
-        metric=METRIC,
-        evaluated_on="episodes",
-        cost=measure_cost(
-            subject.images.device, subject.seconds + watch.seconds, len(subject.features) + run.images_seen
-        ),
-        details=details,
-    )
+    cost = watch.cost(len(subject.features) + run.images_seen)
+    return spec.coordinates(task, manifest, key).succeeded(mean.value, cost, details)
 
 
 @dataclass(frozen=True)

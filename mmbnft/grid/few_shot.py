@@ -26,7 +26,6 @@ from mmbnft.fewshot import (
     open_manifest,
     prepare_subject,
 )
-from mmbnft.fewshot.run import METRIC
 from mmbnft.grid.grid import Outcome
 from mmbnft.grid.plan import read_grid, task_config
 from mmbnft.grid.store import ResultStore
@@ -247,19 +246,5 @@ class _Plan:
     def _failed(self, spec: FewShotSpec, key: str, kind: str, reason: str, trace: str = "") -> Result:
         manifest = self.problem.manifest
         shared = {"config": dataclasses.asdict(spec), "manifest": manifest.sha256}
-        return Result(
-            checkpoint=spec.checkpoint_name,
-            task=self.problem.task.name,
-            protocol=spec.protocol_name(manifest),
-            recipe=spec.recipe.name,
-            split=manifest.split,
-            seed=manifest.settings.seed,
-            key=key,
-            status="failed",
-            value=None,
-            metric=METRIC,
-            evaluated_on="episodes",
-            reason=reason or "no reason given",
-            kind=kind,
-            details=shared | ({"traceback": trace} if trace else {}),
-        )
+        details = shared | ({"traceback": trace} if trace else {})
+        return spec.coordinates(self.problem.task, manifest, key).failed(kind, reason, details)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmbnft.evaluation.checks import check_run
+from mmbnft.evaluation.record import coordinates
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.spec import RANDOM, RunSpec
 from mmbnft.grid.job import Execution
@@ -196,24 +198,8 @@ class PlannedRun:
 
     def failed(self, kind: str, reason: str, trace: str = "") -> Result:
         """The record of a run that did not come to an end."""
-        spec = self.spec
-        return Result(
-            checkpoint=spec.checkpoint_name,
-            task=self.task,
-            protocol=spec.protocol,
-            recipe=spec.recipe.name,
-            split=spec.split,
-            seed=spec.seed,
-            key=self.key,
-            status="failed",
-            value=None,
-            metric=self.metric,
-            scale="score" if spec.is_score else "percent",
-            evaluated_on=spec.recipe.fit_on if spec.is_score else "test",
-            reason=reason or "no reason given",
-            kind=kind,
-            details={"config": self.config} | ({"traceback": trace} if trace else {}),
-        )
+        details = {"config": self.config} | ({"traceback": trace} if trace else {})
+        return coordinates(self.spec, self.task, self.metric, self.key).failed(kind, reason, details)
 
 
 @dataclass(frozen=True)
@@ -292,6 +278,7 @@ def _plan(
             try:
                 recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
                 spec = RunSpec(benchmark.model, config, protocol, recipe, checkpoint, split, seed)
+                check_run(spec, task)
                 yield PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric)
             except UserError as error:
                 yield Unready(1, str(error))

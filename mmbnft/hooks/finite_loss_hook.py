@@ -9,7 +9,9 @@ from mmbnft.utils.errors import DivergedError
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Raises before the optimiser steps on a loss that is not finite; register it with priority VERY_HIGH."""
+    """Raises before the optimiser steps on a loss that is not finite; register it with its `PRIORITY`."""
+
+    PRIORITY = "VERY_HIGH"
 
     def after_train_iter(self, runner: Any) -> None:
         """Check the loss of the step.

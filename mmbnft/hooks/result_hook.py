@@ -7,7 +7,7 @@ from mmbnft import compat
 from mmbnft.hooks.protocol_hook import bare_model
 from mmbnft.host import HOOKS, Hook, build_dataset
 from mmbnft.models import find_protocol_backbone
-from mmbnft.results import Result, write_result
+from mmbnft.results import Coordinates, write_result
 from mmbnft.tasks import Task, TaskDataset, evaluate, refuse_shared_images
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
@@ -54,7 +54,7 @@ class ResultHook(Hook):
         task, meta = self._dataset.task, runner.meta or {}
         details = {"config": meta.get("config"), "versions": compat.versions(), "hashes": {"lists": task.hashes}}
         seed = int(meta.get("seed") or 0)
-        result = Result(
+        coordinates = Coordinates(
             checkpoint=self.checkpoint,
             task=task.name,
             protocol=self._protocol,
@@ -62,11 +62,9 @@ class ResultHook(Hook):
             split=task.split,
             seed=seed,
             key=files.sha256_json({**details, "seed": seed, "checkpoint": self.checkpoint}),
-            status="ok",
-            value=value,
             metric=task.metric,
-            cost={"seconds": time.perf_counter() - self._started},
-            details={**details, "leakage": task.leakage},
         )
+        cost = {"seconds": time.perf_counter() - self._started}
+        result = coordinates.succeeded(value, cost, {**details, "leakage": task.leakage})
         path = write_result(self.out, result)
         runner.logger.info("test %s %.2f %%, written to %s", task.metric, value, path)

@@ -44,7 +44,14 @@ class ProtocolBackbone(nn.Module):
     """
 
     def __init__(
-        self, backbone: dict[str, Any] | nn.Module, protocol: str | dict[str, Any] | Protocol, phase: int = 0
+        self,
+        backbone: dict[str, Any] | nn.Module,
+        protocol: str | dict[str, Any] | Protocol,
+        phase: int = 0,
+        *,
+        takes_features: bool = False,
+        saves_memory: bool = False,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         wrapped = backbone if isinstance(backbone, nn.Module) else build_backbone(backbone)
@@ -57,9 +64,8 @@ class ProtocolBackbone(nn.Module):
         for table in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
             self.__dict__[table] = wrapped.__dict__[table]
         self.protocol: Protocol = get_protocol(protocol)
-        self.takes_features = False
-        self.saves_memory = False
-        self.precision = torch.float32
+        self.takes_features, self.saves_memory = takes_features, saves_memory
+        self.precision: torch.dtype = getattr(torch, precision)
         self.applied: AppliedPhase
         self.enter_phase(phase)
 

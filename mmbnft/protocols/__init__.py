@@ -1,7 +1,7 @@
 """Protocols: how a checkpoint is adapted to a task. Pure torch, no files, any backbone."""
 
 from mmbnft.protocols.apply import AppliedPhase, Counts, apply_phase
-from mmbnft.protocols.audit import AuditReport, Snapshot, audit, snapshot
+from mmbnft.protocols.audit import AuditError, AuditReport, Snapshot, audit, snapshot
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
 from mmbnft.protocols.plan import PhasePlan, plan_phase
 from mmbnft.protocols.presets import PRESETS, get_protocol, name_of
@@ -14,6 +14,7 @@ from mmbnft.protocols.table import Row, describe, format_table
 __all__ = [
     "PRESETS",
     "AppliedPhase",
+    "AuditError",
     "AuditReport",
     "Counts",
     "NormLayer",

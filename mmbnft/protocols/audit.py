@@ -13,6 +13,10 @@ from mmbnft.utils.errors import UserError
 _SHOWN = 5
 
 
+class AuditError(UserError):
+    """The protocol was not kept: what was to stay frozen moved, or what was to train did not."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Digests of every parameter and buffer of a backbone, and of its head if there is one.
@@ -50,12 +54,12 @@ class AuditReport:
         """Raise if anything is wrong.
 
         Raises:
-            UserError: There are violations; the message counts them and shows the first ones.
+            AuditError: There are violations; the message counts them and shows the first ones.
         """
         if self.violations:
             more = len(self.violations) - _SHOWN
             shown = "; ".join(self.violations[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-            raise UserError(f"the audit found {len(self.violations)} violation(s) of the protocol: {shown}")
+            raise AuditError(f"the audit found {len(self.violations)} violation(s) of the protocol: {shown}")
 
 
 def snapshot(backbone: nn.Module, head: nn.Module | None = None) -> Snapshot:

@@ -53,6 +53,10 @@ class DiskCache:
         folder: Where the entries are; made when first written.
         limit_bytes: What all entries together may take.
 
+    Attributes:
+        making_seconds: For each entry that this object handed out, what making it took, whoever did and whenever.
+        spent_seconds: What this object's callers spent on making entries and on waiting for other processes to.
+
     Raises:
         UserError: The limit is not positive.
     """
@@ -63,6 +67,9 @@ class DiskCache:
         self.folder = Path(folder)
         self.limit_bytes = limit_bytes
         self._held: set[Path] = set()
+        # What it took to make the entries handed out, and what this process spent on making them or waiting for them.
+        self.making_seconds: dict[str, float] = {}
+        self.spent_seconds = 0.0
 
     @property
     def size_bytes(self) -> int:
@@ -88,36 +95,46 @@ class DiskCache:
             logger.warning("the cached %s cannot be read (%s); it is not used", path, error.strerror)
             return None
         self._held.add(path)
+        self.making_seconds[key] = float(description.get("seconds", 0.0))
         with suppress(OSError):  # somebody else's folder, which may be read only
             os.utime(path, ns=(time.time_ns(), state.st_mtime_ns))  # when it was last used
         return values
 
-    def array(self, key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    def array(
+        self, key: str, make: Callable[[], np.ndarray], correction: Callable[[], float] = lambda: 0.0
+    ) -> np.ndarray:
         """The entry `key`, made if it is not there; only in memory, with a warning, where it cannot be kept.
 
         Args:
             key: As in `find`.
             make: Makes the values. It must not wait for a process that may want the same entry: that one waits for
                 this call.
+            correction: As in `blocks`.
         """
         made: list[np.ndarray] = []
 
         def once() -> list[np.ndarray]:
+            started = time.perf_counter()
             made.append(make())
+            self.making_seconds[key] = time.perf_counter() - started + correction()
             return made
 
         try:
-            return self.blocks(key, once)
+            return self.blocks(key, once, correction)
         except CacheError as error:
             logger.warning("%s", error)
             return made[0] if made else make()
 
-    def blocks(self, key: str, make: Callable[[], Iterable[np.ndarray]]) -> np.ndarray:
+    def blocks(
+        self, key: str, make: Callable[[], Iterable[np.ndarray]], correction: Callable[[], float] = lambda: 0.0
+    ) -> np.ndarray:
         """As `array` for values that are too many for memory: written block by block as `make` yields them.
 
         Args:
             key: As in `find`.
             make: Yields blocks of one type that are joined along their first axis; as in `array` otherwise.
+            correction: Asked after making for seconds to add to what it took: for entries of another cache that were
+                needed, what those took, less what was spent on them here.
 
         Raises:
             CacheError: The entry cannot be kept: the folder cannot be written, the disk is full, or there is no room
@@ -126,11 +143,19 @@ class DiskCache:
         values = self.find(key)
         if values is not None:
             return values
+        started = time.perf_counter()
+        try:
+            return self._made(key, make, correction)
+        finally:
+            self.spent_seconds += time.perf_counter() - started
+
+    def _made(self, key: str, make: Callable[[], Iterable[np.ndarray]], correction: Callable[[], float]) -> np.ndarray:
+        """The entry `key`, made here or by the process that is at it."""
         with _alone(self._path(key).with_suffix(".lock")):
             values = self.find(key)  # another process may have made it meanwhile
             if values is not None:
                 return values
-            self._write(key, make())
+            self._write(key, make(), correction)
         values = self.find(key)
         if values is None:
             raise CacheError(f"{self._path(key)} was lost as soon as it was written; choose another folder")
@@ -140,18 +165,21 @@ class DiskCache:
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"
 
-    def _write(self, key: str, blocks: Iterable[np.ndarray]) -> None:
+    def _write(self, key: str, blocks: Iterable[np.ndarray], correction: Callable[[], float]) -> None:
         try:
             with atomic_file(self._path(key)) as stream:
-                self._write_values(stream, key, blocks)
+                self._write_values(stream, key, blocks, correction)
         except OSError as error:
             raise CacheError(
                 f"cannot write to the cache {self.folder} ({error.strerror}); free space or choose another folder"
             ) from error
 
-    def _write_values(self, stream: BinaryIO, key: str, blocks: Iterable[np.ndarray]) -> None:
+    def _write_values(
+        self, stream: BinaryIO, key: str, blocks: Iterable[np.ndarray], correction: Callable[[], float]
+    ) -> None:
         kind: tuple[np.dtype, tuple[int, ...]] | None = None
         rows = written = room = checksum = 0
+        started = time.perf_counter()
         for block in blocks:
             kind = kind or (block.dtype, block.shape[1:])
             if kind != (block.dtype, block.shape[1:]) or block.dtype.hasobject:
@@ -170,7 +198,9 @@ class DiskCache:
             rows += len(block)
         if kind is None or not written:
             raise ValueError(f"the entry {key} has no values")
-        text = json.dumps({"key": key, "dtype": kind[0].str, "shape": [rows, *kind[1]]}).encode("ascii")
+        seconds = time.perf_counter() - started + correction()
+        facts = {"key": key, "dtype": kind[0].str, "shape": [rows, *kind[1]], "seconds": seconds}
+        text = json.dumps(facts).encode("ascii")
         stream.write(text + TAIL.pack(len(text), zlib.crc32(text, checksum), MARK))
 
     def _entries(self, pattern: str = f"*{SUFFIX}") -> list[_Entry]:

@@ -1,7 +1,8 @@
 import pytest
 
+from mmbnft.evaluation.arms.trained import TrainedArm
 from mmbnft.evaluation.halving import Ladder, Rung, Turn
-from mmbnft.evaluation.run import _Run, execute
+from mmbnft.evaluation.run import execute
 from mmbnft.utils.errors import UserError
 
 
@@ -66,17 +67,17 @@ def test_wrong_settings_are_refused(make_recipe, halving):
 def test_a_run_halves_accounts_for_it_and_reads_test_once_at_the_end(make_spec, make_recipe, options, monkeypatch):
     recipe = make_recipe(epochs=4, search=dict(lr=[0.01, 0.02, 0.05, 0.1]), halving=dict(factor=2, rungs=2))
     seen = []
-    dataset = _Run.dataset
+    dataset = TrainedArm._dataset
 
     def watched(self, split, training=False):
         seen.append(split)
         return dataset(self, split, training)
 
-    monkeypatch.setattr(_Run, "dataset", watched)
+    monkeypatch.setattr(TrainedArm, "_dataset", watched)
     result = execute(make_spec("bn", recipe), options)
     search = result.details["search"]
     assert [entry["length"] for entry in search] == [2, 2, 2, 2, 4, 4]
-    best = sorted(range(4), key=lambda trial: -search[trial]["val"])[:2]
+    best = sorted(range(4), key=lambda trial: (-search[trial]["val"], search[trial]["val_loss"]))[:2]
     assert sorted(entry["trial"] for entry in search[4:]) == sorted(best)
     budget = result.details["search_budget"]
     assert budget["allowed"] == 4 * 2 + 2 * 4

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from mmbnft.evaluation import run as run_module
+from mmbnft.evaluation.arms.trained import TrainedArm
 from mmbnft.evaluation.run import execute
 from mmbnft.tasks import Task, TaskDataset, build_task, images
 from mmbnft.utils.errors import UserError
@@ -112,13 +113,13 @@ def test_a_run_that_would_report_on_what_it_chose_on_is_refused_at_once(make_spe
 
 def test_nothing_but_the_final_evaluation_can_have_test(make_spec, make_recipe, options, monkeypatch):
     """Whatever is between the ledger and the trainer, asking for test too early breaks the run off."""
-    real = run_module._Run.choose
+    real = TrainedArm.candidates
 
-    def cheat(run):
-        run.dataset("test")
-        return real(run)
+    def cheat(arm):
+        arm._dataset("test")
+        return real(arm)
 
-    monkeypatch.setattr(run_module._Run, "choose", cheat)
+    monkeypatch.setattr(TrainedArm, "candidates", cheat)
     with pytest.raises(RuntimeError, match="while it could still influence a choice"):
         execute(make_spec(), options)
 
@@ -138,8 +139,8 @@ def test_test_labels_are_first_touched_after_training(make_spec, options, monkey
 
     test = Watched(shapes.splits["test"].images, shapes.splits["test"].labels)
     task = Task(shapes.name, shapes.classes, shapes.metric, shapes.splits | {"test": test})
-    real = run_module._Run.refit
-    monkeypatch.setattr(run_module._Run, "refit", lambda *a: (real(*a), events.append("trained"))[0])
+    real = TrainedArm.fit
+    monkeypatch.setattr(TrainedArm, "fit", lambda *a: (real(*a), events.append("trained"))[0])
     events.clear()
     execute(make_spec(), options, task)
     assert events[0] == "trained"

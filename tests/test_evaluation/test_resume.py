@@ -4,12 +4,20 @@ import pytest
 import torch
 
 from mmbnft.evaluation.run import execute
-from mmbnft.evaluation.session import Session
+from mmbnft.evaluation.session import Session, discard_state
 from mmbnft.utils.errors import UserError
+
+WORK = ("images", "multiply_adds")
 
 
 class Killed(BaseException):
     """Stands for a kill: nothing catches it."""
+
+
+def state_file(options):
+    """The state of the one run in the work dir."""
+    (path,) = options.work_dir.glob("resume-*.pth")
+    return path
 
 
 def run_and_kill(spec, options, monkeypatch, saves):
@@ -40,13 +48,14 @@ def test_resumed_run_equals_the_uninterrupted_one(make_spec, make_recipe, option
     # States are written inside the first trial, after it, inside the second, after it, and inside the refit.
     for saves in (1, 2, 3, 4, 5):
         run_and_kill(spec, options, monkeypatch, saves)
-        assert (options.work_dir / "resume.pth").exists()
+        assert state_file(options).exists()
         resumed = execute(spec, dataclasses.replace(options, resume=True))
         assert resumed.value == whole.value
         assert [e["loss"] for e in resumed.details["curve"]] == [e["loss"] for e in whole.details["curve"]]
         assert resumed.details["search"] == whole.details["search"]
-        assert resumed.cost["images"] == whole.cost["images"]
-        assert not (options.work_dir / "resume.pth").exists()
+        assert {name: resumed.cost[name] for name in WORK} == {name: whole.cost[name] for name in WORK}
+        discard_state(options.work_dir, resumed.key)
+        assert not list(options.work_dir.glob("resume-*.pth"))
 
 
 @pytest.mark.parametrize("saves", [1, 2])
@@ -72,23 +81,27 @@ def test_resume_within_a_protocol_of_two_phases(make_spec, make_recipe, options,
     assert [e["loss"] for e in resumed.details["curve"]] == [e["loss"] for e in whole.details["curve"]]
 
 
-def test_state_of_another_run_is_refused(make_spec, options, monkeypatch):
-    run_and_kill(make_spec("bn"), options, monkeypatch, 1)
-    with pytest.raises(UserError, match=r"resume\.pth belongs to another run"):
-        execute(make_spec("linear"), dataclasses.replace(options, resume=True))
+def test_every_run_has_a_state_of_its_own(make_spec, options, monkeypatch):
+    specs = [make_spec("bn"), make_spec("bn", seed=1)]
+    whole = [execute(spec, options).value for spec in specs]
+    for spec in specs:
+        run_and_kill(spec, options, monkeypatch, 1)
+    assert len(list(options.work_dir.glob("resume-*.pth"))) == 2
+    resuming = dataclasses.replace(options, resume=True)
+    assert [execute(spec, resuming).value for spec in specs] == whole
 
 
 def test_damaged_state_is_refused_by_name(make_spec, options, monkeypatch):
     run_and_kill(make_spec("bn"), options, monkeypatch, 1)
-    path = options.work_dir / "resume.pth"
+    path = state_file(options)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"resume\.pth cannot be read .* delete it"):
+    with pytest.raises(UserError, match=r"resume-.*\.pth cannot be read .* delete it"):
         execute(make_spec("bn"), dataclasses.replace(options, resume=True))
 
 
 def test_state_is_readable_without_pickle_code(make_spec, options, monkeypatch):
     run_and_kill(make_spec("bn"), options, monkeypatch, 1)
-    state = torch.load(options.work_dir / "resume.pth", weights_only=True)
+    state = torch.load(state_file(options), weights_only=True)
     assert state["position"]["epoch"] == 1
 
 

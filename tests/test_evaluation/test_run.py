@@ -7,6 +7,7 @@ import torch
 from mmcv.runner import Hook
 
 from mmbnft.evaluation import run as run_module
+from mmbnft.evaluation.arms import trained as trained_module
 from mmbnft.evaluation.run import execute
 from mmbnft.evaluation.training.loaders import EpochBatches
 from mmbnft.hooks import ProgressHook
@@ -46,18 +47,18 @@ def test_result_holds_what_is_needed_to_repeat_and_to_judge_it(make_spec, make_r
 
 def test_choice_is_made_on_val_and_test_is_read_once_at_the_end(make_spec, make_recipe, options, monkeypatch):
     read = []
-    real = run_module.evaluate
+    real = trained_module.predict
 
     def spy(model, dataset, *rest):
         read.append(dataset.split)
         return real(model, dataset, *rest)
 
-    monkeypatch.setattr(run_module, "evaluate", spy)
+    monkeypatch.setattr(trained_module, "predict", spy)
     recipe = make_recipe(search=dict(lr=[0.001, 0.1]))
     result = execute(make_spec("linear", recipe), dataclasses.replace(options, val_interval=1))
     assert read.count("test") == 1
     assert read[-1] == "test"
-    best = max(result.details["search"], key=lambda entry: entry["val"])
+    best = max(result.details["search"], key=lambda entry: (entry["val"], -entry["val_loss"]))
     assert result.details["chosen"] == {"lr": best["lr"]}
 
 

@@ -16,7 +16,7 @@ from mmbnft.evaluation.training.distributed import (
     leaving_together,
     open_group,
 )
-from mmbnft.evaluation.training.epochs import EpochHook, Position
+from mmbnft.evaluation.training.epochs import Position, SeedHook
 from mmbnft.evaluation.training.loaders import EpochBatches
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.utils.processes import Processes
@@ -196,7 +196,7 @@ def test_each_process_draws_its_own_dropout_and_one_process_the_old(monkeypatch)
     drawn = []
     for rank in (0, 1, 2):
         monkeypatch.setattr(Processes, "current", lambda rank=rank: Processes(rank, 3))
-        EpochHook(Position(phase=1), 7, 0, None, None).before_train_epoch(runner)
+        SeedHook(Position(phase=1), 7).before_train_epoch(runner)
         drawn.append(torch.rand(8))
     assert not torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[1], drawn[2])

@@ -67,14 +67,13 @@ def test_a_killed_run_resumes_to_the_uninterrupted_result(tmp_path):
     assert whole.returncode == 0, whole.stderr[-2000:]
     command = [sys.executable, "tools/train.py", config, "--work-dir", str(tmp_path / "killed"), "--wandb", "off"]
     process = subprocess.Popen([*command, "--cfg-options", *options], stderr=subprocess.DEVNULL)
-    state = tmp_path / "killed" / "resume.pth"
     deadline = time.time() + 120
-    while not state.exists() and time.time() < deadline:
+    while not list((tmp_path / "killed").glob("resume-*.pth")) and time.time() < deadline:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed" / "results").exists()
-    resumed = train(config, tmp_path / "killed", "--resume", options=options)
+    resumed = train(config, tmp_path / "killed", options=options)
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     (expected,), (found,) = read_results(tmp_path / "whole" / "results"), read_results(tmp_path / "killed" / "results")
     assert (found.key, found.value) == (expected.key, expected.value)

@@ -1,8 +1,7 @@
-"""Linear probing solved instead of trained: features once, logistic regression on the whole grid, one test reading."""
+"""Linear probing solved instead of trained: features once, logistic regression on the whole grid of weight decays."""
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,76 +10,95 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction
 from mmbnft.evaluation.features import FeatureStore
+from mmbnft.evaluation.halving import Turn
 from mmbnft.evaluation.solvers.logistic import NEVER, Solution, solve_grid
 from mmbnft.evaluation.spec import RunSpec
-from mmbnft.tasks import SplitLedger, compute_metric
+from mmbnft.tasks import SplitLedger
 from mmbnft.utils.errors import UserError
 
 
-@dataclass(frozen=True)
-class ProbeOutcome:
-    """What probing found.
+class ProbedArm(Arm):
+    """Linear probing solved instead of trained: logistic regression on the features of a frozen backbone.
 
-    Attributes:
-        value: The task's metric on test, in percent.
-        weight_decay: The chosen one.
-        search: For each weight decay `weight_decay`, `val` in percent, `objective`, `converged` and `iterations`; for
-            the published solver also `optimum`, the lowest value its objective has.
-        refit: The same without `val` for the reported weights.
-        images: Images whose features were fitted on or read, test left out.
-    """
-
-    value: float
-    weight_decay: float
-    search: list[dict[str, Any]]
-    refit: dict[str, Any]
-    images: int
-
-
-def probe(spec: RunSpec, task: SplitLedger, store: FeatureStore) -> ProbeOutcome:
-    """Choose the weight decay on val, refit on what the recipe's `fit_on` says, read test once.
-
-    The highest val metric wins, the first of equals.
+    Candidates are the weight decays of the recipe's `probe`. All are solved together the first time that one of them
+    is asked for in the search, because a solution helps the next.
 
     Args:
         spec: The run; its recipe has a `probe`.
-        task: Its task; choosing is closed here.
+        task: Its task.
         store: Features of the frozen backbone.
-
-    Raises:
-        UserError: The recipe asks for a normalised head, or features are not finite.
     """
-    recipe = spec.recipe
-    assert recipe.probe is not None
-    if recipe.norm_before_classifier:
-        raise UserError(
-            f"recipe {recipe.name!r} sets both probe and norm_before_classifier; drop one, a probe fits plain features"
-        )
-    fit = FITS[recipe.probe["solver"]](len(task.classes))
-    train = _split(store, "train")
-    features, labels = _split(store, "val")
-    solutions = fit(*train, recipe.probe["weight_decays"])
-    optima = fit.optima(*train, recipe.probe["weight_decays"])
-    vals = [_metric(task, solution, features, labels) for solution in solutions]
-    search = [_entry(one) | optimum | {"val": val} for one, optimum, val in zip(solutions, optima, vals, strict=True)]
-    best = int(np.argmax(vals))
-    final = fit(*_split(store, recipe.fit_on), [solutions[best].weight_decay])[0]
-    task.close_choosing()
-    value = _metric(task, final, *_split(store, "test"))
-    return ProbeOutcome(value, final.weight_decay, search, _entry(final), len(train[1]) + len(labels))
+
+    def __init__(self, spec: RunSpec, task: SplitLedger, store: FeatureStore) -> None:
+        super().__init__()
+        assert spec.recipe.probe is not None
+        self.task, self.store, self.probe = task, store, spec.recipe.probe
+        self.refit_on = spec.recipe.fit_on
+        self._solve = FITS[self.probe["solver"]](len(task.classes))
+        self._grid: dict[float, tuple[Solution, dict[str, float]]] = {}
+        self._solution: Solution | None = None
+        self._search: list[dict[str, Any]] = []
+        self._refit: dict[str, Any] = {}
+
+    def candidates(self) -> list[Candidate]:
+        """One for each weight decay."""
+        return [{"weight_decay": value} for value in self.probe["weight_decays"]]
+
+    def fit(self, candidate: Candidate, split: str, turn: Turn | None = None) -> dict[str, Any]:
+        """Take the solution from the whole grid in the search; solve by itself what is reported.
+
+        Raises:
+            UserError: Features are not finite.
+        """
+        decay = candidate["weight_decay"]
+        if turn is None:
+            self._solution = self._solve(*self._split(split), [decay])[0]
+            self._refit = _facts(self._solution)
+            if not self._grid:
+                self._count(split)
+            return self._refit
+        if not self._grid:
+            self._solve_grid(split)
+        self._solution, optimum = self._grid[decay]
+        self._search.append(_facts(self._solution))
+        return self._search[-1] | optimum
+
+    def predict(self, split: str) -> Prediction:
+        """The task's metric and the loss of the last solution on a split."""
+        assert self._solution is not None
+        features, labels = self._split(split)
+        return Prediction.of_scores(self.task.metric, self._solution.scores(features).numpy(), labels)
+
+    def details(self) -> dict[str, Any]:
+        """The reported solution, and which weight decays did not converge."""
+        solved = self._search or [self._refit]
+        return {
+            "not_converged": [entry["weight_decay"] for entry in solved if not entry["converged"]],
+            "refit": self._refit,
+            "trainable": [{"values": 0, "of": self.store.parameters, "percent": 0.0}],
+            "curve": [],
+        }
+
+    def _solve_grid(self, split: str) -> None:
+        decays = self.probe["weight_decays"]
+        data = self._split(split)
+        solutions, optima = self._solve(*data, decays), self._solve.optima(*data, decays)
+        self._grid = dict(zip(decays, zip(solutions, optima, strict=True), strict=True))
+        self._count(split)
+        self._count("val")
+
+    def _count(self, split: str) -> None:
+        images = len(self._split(split)[1])
+        self.work.add(images, images * self.store.multiply_adds)
+
+    def _split(self, split: str) -> tuple[Tensor, np.ndarray]:
+        dataset = self.store.dataset(split)
+        return dataset.features, dataset.images.labels
 
 
-def _split(store: FeatureStore, split: str) -> tuple[Tensor, np.ndarray]:
-    dataset = store.dataset(split)
-    return dataset.features, dataset.images.labels
-
-
-def _metric(task: SplitLedger, solution: Solution, features: Tensor, labels: np.ndarray) -> float:
-    return compute_metric(task.metric, solution.scores(features).numpy(), labels)
-
-
-def _entry(solution: Solution) -> dict[str, Any]:
+def _facts(solution: Solution) -> dict[str, Any]:
     return {name: getattr(solution, name) for name in ("weight_decay", "objective", "converged", "iterations")}
 
 

@@ -1,4 +1,4 @@
-"""What happens between epochs: new order, curve, val reading, state for a resume."""
+"""What happens between epochs: new order, curve, val, state for a resume."""
 
 import copy
 import time
@@ -26,6 +26,7 @@ class Position:
         optimizer: State of the phase's optimiser; None at the start of a phase.
         curve: One entry for each epoch so far.
         images: Images seen so far, over all processes.
+        multiply_adds: What that took, see `Work`.
     """
 
     phase: int = 0
@@ -34,42 +35,70 @@ class Position:
     optimizer: dict[str, Any] | None = None
     curve: list[dict[str, Any]] = field(default_factory=list)
     images: int = 0
+    multiply_adds: int = 0
+
+
+class SeedHook(Hook):
+    """Starts every epoch from seeds that depend on (seed, phase, epoch) only.
+
+    So a resumed training repeats an uninterrupted one, and a trial does not depend on the trials before it. It comes
+    before whatever else happens at the start of an epoch, such as a pass that re-estimates statistics.
+
+    Args:
+        position: Says the phase.
+        seed: The run's seed.
+    """
+
+    PRIORITY = "VERY_HIGH"
+
+    def __init__(self, position: Position, seed: int) -> None:
+        self.position, self.seed = position, seed
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Set order, augmentation and dropout for this epoch."""
+        epoch = self.position.phase * 100_000 + runner.epoch
+        runner.data_loader.batch_sampler.epoch = epoch
+        runner.data_loader.batch_sampler.limit = None
+        runner.data_loader.dataset.epoch = epoch
+        # Dropout must not repeat itself over the shares of a batch; order and augmentation have seeds of their own.
+        torch.manual_seed((self.seed * 1_000_003 + epoch + Processes.current().rank * RANK_STRIDE) % 2**63)
 
 
 class EpochHook(Hook):
-    """Keeps a training reproducible and its position up to date.
-
-    Every epoch starts from seeds that depend on (seed, phase, epoch) only, so a resumed training repeats an
-    uninterrupted one.
+    """Keeps the position of a training up to date.
 
     Args:
-        position: Updated in place after every epoch.
-        seed: The run's seed.
+        position: Updated in place.
+        multiply_adds: Of a training step for each image, see `step_multiply_adds`.
         val_interval: Epochs between two readings of val; 0 for none.
         score: Reads val in percent.
         save: Called with the position after every epoch but the last of the phase.
     """
 
+    PRIORITY = "LOW"
+
     def __init__(
         self,
         position: Position,
-        seed: int,
+        multiply_adds: int,
         val_interval: int,
         score: Callable[[], float] | None,
         save: Callable[[Position], None] | None,
     ) -> None:
-        self.position, self.seed, self.val_interval, self.score, self.save = position, seed, val_interval, score, save
+        self.position, self.multiply_adds = position, multiply_adds
+        self.val_interval, self.score, self.save = val_interval, score, save
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Set length, order, augmentation and dropout for this epoch."""
-        epoch = self.position.phase * 100_000 + runner.epoch
-        runner.data_loader.batch_sampler.epoch = epoch
+        """Set the epoch's length; begin its record."""
         runner.data_loader.batch_sampler.limit = runner.max_iters - runner.iter
-        runner.data_loader.dataset.epoch = epoch
-        # Dropout must not repeat itself over the shares of a batch; order and augmentation have seeds of their own.
-        torch.manual_seed((self.seed * 1_000_003 + epoch + Processes.current().rank * RANK_STRIDE) % 2**63)
         self._started = time.perf_counter()
         self._loss, self._steps = 0.0, 0
+
+    def before_train_iter(self, runner: Any) -> None:
+        """Count the images of the step, which cost what they cost also where it diverges."""
+        images = runner.data_loader.batch_sampler.batch_size
+        self.position.images += images
+        self.position.multiply_adds += images * self.multiply_adds
 
     def after_train_iter(self, runner: Any) -> None:
         """Add up the loss, which the host has averaged over processes already."""
@@ -90,7 +119,6 @@ class EpochHook(Hook):
             runner.log_buffer.output["val"] = entry["val"]
         self.position.curve.append(entry)
         self.position.epoch = runner.epoch + 1
-        self.position.images += self._steps * runner.data_loader.batch_sampler.batch_size
         if runner.epoch + 1 < runner.max_epochs:
             self._hand_on(runner)
 

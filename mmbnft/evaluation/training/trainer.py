@@ -9,13 +9,14 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from mmbnft.compat import no_epoch_pause
 from mmbnft.evaluation.network import Network
 from mmbnft.evaluation.training.accumulation import AccumulatedStepHook, BatchInParts
 from mmbnft.evaluation.training.distributed import SharedBatches, global_batch_statistics
-from mmbnft.evaluation.training.epochs import EpochHook, Position
+from mmbnft.evaluation.training.epochs import EpochHook, Position, SeedHook
 from mmbnft.evaluation.training.loaders import EpochBatches, train_loader
 from mmbnft.hooks import FiniteLossHook, ProtocolAuditHook, ProtocolHook
 from mmbnft.host import (
@@ -81,6 +82,7 @@ class Trainer:
         accumulation: Parts in which a batch is computed; see `BatchInParts`.
         workers: Data-loading processes.
         val_interval: Epochs between two evaluations on val; 0 for none.
+        multiply_adds: Of a training step for each image, by phase; empty where nobody counts them.
     """
 
     network: Network
@@ -93,6 +95,7 @@ class Trainer:
     accumulation: int = 1
     workers: int = 0
     val_interval: int = 0
+    multiply_adds: tuple[int, ...] = ()
 
     def train(
         self,
@@ -107,13 +110,15 @@ class Trainer:
             dataset: Training images.
             trial: The searched values of this training.
             position: Where to begin; a fresh one starts from the network's initial state.
-            score: Reads val in percent; called every `val_interval` epochs.
+            score: Evaluates val in percent; called every `val_interval` epochs.
 
         Returns:
             The final position, without states.
 
         Raises:
-            UserError: The loss is not finite, or the protocol was not kept.
+            DivergedError: The loss is not finite.
+            AuditError: The protocol was not kept.
+            UserError: The optimiser cannot be built, or batch statistics would be those of one image.
         """
         self.network.reset()
         if position.model is not None:
@@ -135,6 +140,7 @@ class Trainer:
         loader = train_loader(dataset, self.recipe.batch_size, self.seed, processes, self.workers)
         batches = loader.batch_sampler
         assert isinstance(batches, EpochBatches)
+        _refuse_statistics_of_one(model, batches.batch_size)
         optimizer = self._optimizer(trial, phase.lr_scale)
         if position.optimizer is not None:
             optimizer.load_state_dict(position.optimizer)
@@ -168,14 +174,38 @@ class Trainer:
         runner.register_training_hooks(
             copy.deepcopy(self.recipe.lr_config), step(grad_clip=copy.deepcopy(self.recipe.grad_clip))
         )
-        runner.register_hook(FiniteLossHook(), priority="VERY_HIGH")
-        runner.register_hook(ProtocolHook(restore=False))
-        runner.register_hook(ProtocolAuditHook())
-        epochs = EpochHook(position, self.seed, self.val_interval, score, self.save)
-        runner.register_hook(epochs, priority="LOW")
+        multiply_adds = self.multiply_adds[position.phase] if self.multiply_adds else 0
+        own = (
+            SeedHook(position, self.seed),
+            FiniteLossHook(),
+            ProtocolHook(restore=False),
+            ProtocolAuditHook(),
+            EpochHook(position, multiply_adds, self.val_interval, score, self.save),
+        )
+        for hook in own:
+            runner.register_hook(hook, priority=getattr(hook, "PRIORITY", "NORMAL"))
         for hook in self.hooks:
             hook.__dict__.pop("priority", None)  # set by an earlier phase's runner, which a second one refuses
-            runner.register_hook(hook, priority="VERY_LOW")
+            runner.register_hook(hook, priority=getattr(hook, "PRIORITY", "VERY_LOW"))
+
+
+def _refuse_statistics_of_one(model: nn.Module, batch_size: int) -> None:
+    """Refuse norm layers that would normalise by the statistics of a single image.
+
+    Raises:
+        UserError: A layer normalises by its batch, and a batch is one image.
+    """
+    if batch_size > 1:
+        return
+    mode = model.training
+    model.train()
+    names = [name for name, module in model.named_modules() if isinstance(module, _BatchNorm) and module.training]
+    model.train(mode)
+    if names:
+        raise UserError(
+            f"a batch of 1 image has no batch statistics, which {len(names)} norm layers need, e.g. {names[0]}; set "
+            "recipe.batch_size to 2 or more (with as many training images), or choose a protocol with frozen statistics"
+        )
 
 
 def _parallel(model: nn.Module, processes: Processes) -> nn.Module:

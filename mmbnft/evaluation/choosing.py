@@ -1,0 +1,120 @@
+"""The one place where a candidate is chosen on val, refitted, and evaluated on test."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction, Work
+from mmbnft.evaluation.halving import Ladder, Turn
+from mmbnft.protocols import AuditError
+from mmbnft.utils.errors import DivergedError
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an arm.
+
+    Attributes:
+        prediction: On the final split.
+        chosen: The candidate.
+        search: One entry for each fit of the search: the candidate's settings, `trial` (its number), `length` where it
+            has one, `val`, `val_loss`, `reason` where it failed, `images`, `multiply_adds`, and what the arm adds.
+        ties: How many candidates were best on val, and by what one of them was taken; None without a tie.
+        refit: What the arm says about the reported fit.
+        work: All that was computed.
+    """
+
+    prediction: Prediction
+    chosen: Candidate
+    search: list[Entry]
+    ties: dict[str, Any] | None
+    refit: dict[str, Any]
+    work: Work
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The choice, as results keep it."""
+        return {
+            "chosen_on": "val" if self.search else None,
+            "chosen": self.chosen,
+            "search": self.search,
+            "ties": self.ties,
+            **self.prediction.details,
+        }
+
+
+def run_arm(
+    arm: Arm,
+    close_choosing: Callable[[], None],
+    search: Sequence[Entry] = (),
+    finish_trial: Callable[[Entry], None] = lambda entry: None,
+) -> Outcome:
+    """Choose on val, refit, close choosing, evaluate the final split once.
+
+    Args:
+        arm: The arm.
+        close_choosing: Called when nothing will be fitted or chosen any more, and test may be seen.
+        search: Entries of an earlier session that this one continues.
+        finish_trial: Called with each new entry.
+
+    Raises:
+        DivergedError: Every candidate failed, or the reported fit did.
+    """
+    candidates = arm.candidates()
+    entries = [dict(entry) for entry in search]
+    chosen, ties = candidates[0], None
+    if len(candidates) > 1:
+        chosen, ties = _choose(arm, candidates, entries, finish_trial)
+    spent = dataclasses.replace(arm.work)
+    refit = arm.fit(chosen, arm.refit_on)
+    total = arm.work - spent
+    for entry in entries:
+        total.add(entry["images"], entry["multiply_adds"])
+    close_choosing()
+    return Outcome(arm.predict(arm.final_split), chosen, entries, ties, refit, total)
+
+
+def _choose(
+    arm: Arm, candidates: list[Candidate], entries: list[Entry], finish_trial: Callable[[Entry], None]
+) -> tuple[Candidate, dict[str, Any] | None]:
+    own = arm.rounds()
+    ladder = own or Ladder.build(len(candidates), 1)
+    while (turn := ladder.next([_score(entry) for entry in entries])) is not None:
+        entry = {"trial": turn.trial, **candidates[turn.trial]} | ({"length": turn.length} if own else {})
+        entries.append(entry | _try(arm, candidates[turn.trial], turn))
+        finish_trial(entries[-1])
+    best = ladder.winner([_score(entry) for entry in entries])
+    if best is None:
+        raise DivergedError(f"every trial of the search failed; the last: {entries[-1].get('reason')}")
+    return candidates[best], _ties([entry for entry in entries if entry.get("length") == entries[-1].get("length")])
+
+
+def _try(arm: Arm, candidate: Candidate, turn: Turn) -> Entry:
+    """Fit a candidate on train and evaluate it on val; one that fails says why."""
+    before = dataclasses.replace(arm.work)
+    try:
+        facts = arm.fit(candidate, "train", turn)
+        prediction = arm.predict("val")
+        outcome = facts | {"val": prediction.value, "val_loss": prediction.loss}
+    except (DivergedError, AuditError) as error:
+        outcome = {"val": None, "val_loss": None, "reason": str(error)}
+    return outcome | (arm.work - before).to_dict()
+
+
+def _score(entry: Entry) -> tuple[float, float] | None:
+    """What candidates are ordered by: val, and among equals the smaller loss on it."""
+    if entry["val"] is None:
+        return None
+    return entry["val"], 0.0 if entry["val_loss"] is None else -entry["val_loss"]
+
+
+def _ties(finalists: list[Entry]) -> dict[str, Any] | None:
+    """What is to be said of candidates that reached the best val alike."""
+    scores = [score for entry in finalists if (score := _score(entry)) is not None]
+    first = [score for score in scores if score[0] == max(scores)[0]]
+    if len(first) < 2:
+        return None
+    return {"equal": len(first), "broken_by": "order" if first.count(max(first)) > 1 else "val_loss"}
