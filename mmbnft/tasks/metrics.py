@@ -134,7 +134,8 @@ def check_split(metric: str, counts: np.ndarray, images: int, classes: Sequence[
         named = missing or everywhere
         raise UserError(
             f"{where}: {len(named)} of {len(classes)} classes {what}, e.g. {named[0]!r}, and {metric} is undefined "
-            "without a positive and a negative image of each; use another metric (top1, mean_per_class) or other lists"
+            "without a positive and a negative image of each; use a metric that does without, or other lists (another "
+            "seed of the draw gives others)"
         )
 
 
