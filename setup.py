@@ -16,7 +16,6 @@ setup(
     packages=find_packages(include=["mmbnft", "mmbnft.*"]),
     package_data={
         "mmbnft": ["py.typed"],
-        "mmbnft.fewshot": ["*.cpp"],
         "mmbnft.ranking.report": ["page.css", "page.js"],
     },
     python_requires=">=3.10,<3.13",

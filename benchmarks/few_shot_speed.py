@@ -23,7 +23,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -35,7 +34,6 @@ from mmbnft.fewshot import (
     FewShotRecipe,
     FewShotSpec,
     Method,
-    group_kernel,
     prepare_subject,
     write_manifest,
 )
@@ -144,18 +142,12 @@ def bn_tuning(width: int, size: int, shots: int, groups: int, args: argparse.Nam
     def grouped() -> None:
         adapter.fit(images, labels, OPTIMIZER, args.steps)
 
-    def grouped_by_torch() -> None:
-        with mock.patch.object(group_kernel, "compiled_backend", return_value=None):
-            grouped()
-
     def loop(layout: torch.memory_format) -> Callable[[], Tensor]:
         return lambda: one_by_one(network, images[:few], labels[:few], args.steps, layout)
 
     arms = [Arm("one by one, NCHW (baseline)", loop(torch.contiguous_format), few),
             Arm("one by one, channels last", loop(torch.channels_last), few),
-            Arm(f"grouped, G = {groups}, torch's operators", grouped_by_torch, groups)]  # fmt: skip
-    if group_kernel.compiled_backend() is not None:
-        arms.append(Arm(f"grouped, G = {groups}, compiled", grouped, groups))
+            Arm(f"grouped, G = {groups}", grouped, groups)]  # fmt: skip
     compare(f"BN tuning: ResNet-18 of width {width}, {size} px, {WAYS}-way {shots}-shot, {args.steps} steps",
             arms, args.repeats)  # fmt: skip
     grouped()

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.fewshot.group_kernel import choose_backend
 from mmbnft.utils.errors import UserError
 
 
@@ -69,7 +68,7 @@ class GroupedNorm(nn.Module):
 
 
 class _Normalise(torch.autograd.Function):
-    """Batch norm per group, addition and ReLU, keeping for the way back only the inputs and rectified outputs."""
+    """Batch norm per group, addition and ReLU, keeping for the backward pass only the inputs and rectified outputs."""
 
     @staticmethod
     def forward(
@@ -85,12 +84,19 @@ class _Normalise(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs, mean and variance; the mean and the biased variance are the groups' own where none are given."""
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        added = None if added is None else added.contiguous(memory_format=torch.channels_last)
-        given = None if mean is None or variance is None else (mean, variance)
-        ctx.backend = choose_backend(inputs)
-        outputs, mean, variance = ctx.backend.forward(inputs, (weight, bias), added, rectifies, given, eps)
+        values = _by_group(inputs, len(weight))
+        ctx.follows = mean is None or variance is None
+        if mean is None or variance is None:
+            variance, mean = torch.var_mean(values, dim=1, correction=0)
+        scale = weight * torch.rsqrt(variance + eps)
+        shift = bias - mean * scale
+        outputs = _as_images(torch.addcmul(shift[:, None], values, scale[:, None]), inputs)
+        if added is not None:
+            outputs += added
+        if rectifies:
+            outputs.relu_()
         ctx.save_for_backward(inputs, weight, mean, variance, outputs if rectifies else None)
-        ctx.eps, ctx.follows, ctx.adds = eps, given is None, added is not None
+        ctx.eps, ctx.adds = eps, added is not None
         ctx.mark_non_differentiable(mean, variance)
         return outputs, mean, variance
 
@@ -98,9 +104,29 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         """Gradients of the inputs, scales, offsets and of what was added."""
         inputs, weight, mean, variance, outputs = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[0], ctx.adds and ctx.needs_input_grad[3]
-        gradients = ctx.backend.backward(
-            gradient.contiguous(memory_format=torch.channels_last),
-            inputs, outputs, weight, (mean, variance), ctx.eps, ctx.follows, wanted,
-        )  # fmt: skip
-        return *gradients, None, None, None, None
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        if outputs is not None:
+            gradient = torch.ops.aten.threshold_backward(gradient, outputs, 0)
+        slopes = _by_group(gradient, len(weight))
+        deviation = torch.rsqrt(variance + ctx.eps)
+        normal = (_by_group(inputs, len(weight)) - mean[:, None]).mul_(deviation[:, None])
+        for_scale, for_offset = (slopes * normal).sum(dim=1), slopes.sum(dim=1)
+        for_inputs = None
+        if ctx.needs_input_grad[0]:
+            if ctx.follows:
+                count = slopes.shape[1]
+                slopes = torch.addcmul(slopes - for_offset[:, None] / count, normal, for_scale[:, None] / -count)
+            for_inputs = _as_images(slopes * (weight * deviation)[:, None], inputs)
+        for_added = gradient if ctx.adds and ctx.needs_input_grad[3] else None
+        return for_inputs, for_scale, for_offset, for_added, None, None, None, None
+
+
+def _by_group(images: Tensor, groups: int) -> Tensor:
+    """View a channels-last batch (G * R, C, H, W) as (G, R * H * W, C)."""
+    return images.permute(0, 2, 3, 1).reshape(groups, -1, images.shape[1])
+
+
+def _as_images(values: Tensor, like: Tensor) -> Tensor:
+    """View (G, R * H * W, C) as a channels-last batch of the shape of `like`."""
+    count, channels, height, width = like.shape
+    return values.reshape(count, height, width, channels).permute(0, 3, 1, 2)

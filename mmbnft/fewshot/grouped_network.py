@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from mmbnft.fewshot.fixed_convolution import FixedConvolution
 from mmbnft.fewshot.grouped_layers import GroupedNorm
 from mmbnft.protocols import PhasePlan, find_norm_layers
 from mmbnft.utils.errors import UserError
@@ -95,7 +94,7 @@ class GroupedNetwork:
         layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this form out
         if hasattr(layer, "inplace"):
             layer.inplace = False  # type: ignore[assignment]
-        return FixedConvolution(layer) if isinstance(layer, nn.Conv2d) else layer
+        return layer
 
 
 class _Tracer(fx.Tracer):

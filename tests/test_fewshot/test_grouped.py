@@ -91,11 +91,6 @@ def test_bottlenecks_with_frozen_first_norms():
     assert _largest_difference(build("resnet50"), "bn_paper", dict(SGD, lr=0.005), groups=3) < 1e-9
 
 
-def test_torchs_operators_agree_as_well(monkeypatch):
-    monkeypatch.setattr("mmbnft.fewshot.group_kernel.compiled_backend", lambda: None)
-    assert _largest_difference(build("resnet18"), "bn", SGD) < 1e-9
-
-
 def test_minibatches_and_a_rate_for_each_group():
     generator = torch.Generator().manual_seed(5)
     batches = torch.stack(
