@@ -169,10 +169,11 @@ def run_few_shot(
         _Plan(problem, benchmark, checkpoint, weights_root, cache)
         for problem, checkpoint in itertools.product(problems, benchmark.checkpoints)
     ]
-    keys = {key for plan in plans for key in plan.specs}
+    names = {key: plan.names(spec) for plan in plans for key, spec in plan.specs.items()}
+    store.adopt(names)
     executed = 0
     with progress_bar() as bar:
-        done = bar.add_task(benchmark.name, total=len(keys), note="")
+        done = bar.add_task(benchmark.name, total=len(names), note="")
         for plan in plans:
             left = {key: spec for key, spec in plan.specs.items() if not _is_done(store, key, retry_failed)}
             bar.update(done, advance=len(plan.specs) - len(left))
@@ -182,9 +183,9 @@ def run_few_shot(
                 report(bar, f"{result.checkpoint} {result.task} {result.protocol}: {note}")
                 bar.advance(done)
             executed += len(left)
-    results = tuple(store.select(keys))
+    results = tuple(store.select(names))
     files.write_text(out / "results.csv", results_table(results).to_csv(index=False))
-    return Outcome(results, len(keys) - executed, executed)
+    return Outcome(results, len(names) - executed, executed)
 
 
 def _problems(benchmark: FewShotBenchmark, folder: Path) -> list[_Problem]:
@@ -217,6 +218,12 @@ class _Plan:
         self.problem, self.weights_root, self.cache = problem, weights_root, cache
         specs = [FewShotSpec(benchmark.model, method, benchmark.recipe, checkpoint) for method in benchmark.methods]
         self.specs = {spec.key(problem.task, problem.facts, weights_root): spec for spec in specs}
+
+    def names(self, spec: FewShotSpec) -> dict[str, str]:
+        """What the result of a run is called."""
+        protocol = spec.protocol_name(self.problem.manifest)
+        task = self.problem.task.name
+        return {"checkpoint": spec.checkpoint_name, "task": task, "protocol": protocol, "recipe": spec.recipe.name}
 
     def run(self, left: dict[str, FewShotSpec], device: torch.device, bar: Progress) -> Iterator[Result]:
         """Execute the runs in `left`; whatever goes wrong with one becomes a failed result and the others go on."""

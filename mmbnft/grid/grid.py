@@ -110,7 +110,7 @@ def open_jobs(jobs: Sequence[Job], store: ResultStore, part: Part) -> OpenPlan:
         UserError: The part names what the plan does not have.
     """
     meant = part.shard.of(part.only.of(jobs))
-    have = {result.key: result for result in store.select({job.key for job in meant})}
+    have = {result.key: result for result in store.select({job.key: job.names for job in meant})}
     done = {key for key, result in have.items() if is_done(result, part.retry_failed)}
     left = tuple(job for job in meant if job.key not in done)
     return OpenPlan(tuple(jobs), tuple(meant), left, frozenset(have) - done)
@@ -193,11 +193,13 @@ def run_jobs(
     """
     executor.check_device(device, jobs)
     part, store = part or Part(), ResultStore(out / "results")
+    names = {job.key: job.names for job in jobs}
+    store.adopt(names)
     plan = open_jobs(jobs, store, part)
     settings = WorkSettings(out, weights_root, device, part.retry_failed)
     with GridProgress(name, plan) as progress:
         executor.execute(plan.left, store, settings, progress.finished)
-    results = tuple(store.select({job.key for job in plan.jobs}))
+    results = tuple(store.select(names))
     with storing(out):
         files.write_text(out / "results.csv", results_table(results).to_csv(index=False))
     return Outcome(results, len(plan.meant) - progress.executed, progress.executed)

@@ -57,6 +57,10 @@ class Job(Protocol):
         """Name of its protocol, as results have it."""
 
     @property
+    def names(self) -> dict[str, str]:
+        """What its result is called: `checkpoint`, `task`, `protocol` and `recipe`."""
+
+    @property
     def label(self) -> str:
         """Short text for progress and tables; unique within a plan."""
 

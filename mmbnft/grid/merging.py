@@ -54,11 +54,8 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
             seen += 1
             chosen[key] = _better(chosen[key], found) if key in chosen else found
     store, news = ResultStore(target), {key: item for key, item in chosen.items() if before.get(key) != item}
-    for key, (path, result) in news.items():
+    for _, result in news.values():
         store.write(result)
-        old = before.get(key)
-        if old is not None and old[0].name != path.name:
-            old[0].unlink()
     replaced = sum(_is_failed(before, key) and not _is_failed(chosen, key) for key in news)
     added = sum(key not in before for key in news)
     notes = tuple(_note(result) for _, result in chosen.values() if OTHERS in result.details)

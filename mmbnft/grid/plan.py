@@ -5,7 +5,7 @@ import functools
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 from mmbnft.evaluation.checks import check_run
 from mmbnft.evaluation.record import coordinates
 from mmbnft.evaluation.run import RunOptions, execute
-from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.evaluation.spec import RANDOM, RunSpec, adapted_by, named_protocol
 from mmbnft.grid.job import Execution
 from mmbnft.host import Config
+from mmbnft.protocols import Protocol, name_of
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
@@ -37,7 +38,7 @@ class Benchmark:
         recipe: One recipe for every arm, or the configuration of a named one, which may differ between arms and tasks.
         checkpoints: Catalogue ids, weight files, `random`, or `group:NAME` for a named group of the catalogue.
         tasks: Task configurations, or folders of prepared tasks; a configuration may name its own `splits`.
-        protocols: Protocol names.
+        protocols: Names of protocols and training-free scores, or definitions `dict(name=..., phases=[...])`.
         splits: Official splits of the tasks that name none.
         seeds: Seeds.
         target: The protocol that the others are meant to predict; None to make results without judging proxies.
@@ -51,7 +52,7 @@ class Benchmark:
     recipe: Recipe | dict[str, Any]
     checkpoints: tuple[str, ...]
     tasks: tuple[dict[str, Any], ...]
-    protocols: tuple[str, ...]
+    protocols: tuple[str | Protocol, ...]
     splits: tuple[int, ...] = (0,)
     seeds: tuple[int, ...] = (0,)
     target: str | None = "finetune"
@@ -59,11 +60,18 @@ class Benchmark:
     def __post_init__(self) -> None:
         """Refuse an empty grid and a grid without its target."""
         for name in LISTS:
-            values = [json.dumps(value, sort_keys=True) for value in getattr(self, name)]
+            values = [json.dumps(value, sort_keys=True, default=str) for value in getattr(self, name)]
             if not values or len(set(values)) != len(values):
                 raise UserError(f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}")
-        if self.target is not None and self.target not in self.protocols:
-            raise UserError(f"the target {self.target!r} must be one of the protocols: {choices(self.protocols)}")
+        protocols = _distinct_protocols(self.name, self.protocols)
+        object.__setattr__(self, "protocols", protocols)
+        if self.target is not None:
+            target = name_of(adapted_by(self.target) if self.target not in map(name_of, protocols) else self.target)
+            if target not in map(name_of, protocols):
+                raise UserError(
+                    f"the target {self.target!r} must be one of the protocols: {choices(map(name_of, protocols))}"
+                )
+            object.__setattr__(self, "target", target)
 
     @classmethod
     def from_config(cls, config: Config) -> "Benchmark":
@@ -77,6 +85,28 @@ class Benchmark:
             return cls(**grid)
         except TypeError as error:
             raise UserError(f"the benchmark of {config.filename} is incomplete: {error}") from error
+
+
+def _distinct_protocols(owner: str, protocols: Sequence[Any]) -> tuple[str | Protocol, ...]:
+    """Protocols under the one name that each has; those known by their name stay names.
+
+    Raises:
+        UserError: There is no such protocol, or two of them are the same.
+    """
+    found: list[str | Protocol] = []
+    first: dict[object, str] = {}
+    for protocol in protocols:
+        known = adapted_by(protocol)
+        name = protocol if isinstance(protocol, str) else name_of(known)
+        content = known if isinstance(known, str) else known.phases
+        other = first.setdefault(content, name)
+        if other is not name or name_of(known) in map(name_of, found):
+            raise UserError(
+                f"the protocols {other!r} and {name!r} of benchmark {owner!r} are the same, and their results one; "
+                "leave one of them out"
+            )
+        found.append(known if "phases" in named_protocol(known) else name_of(known))
+    return tuple(found)
 
 
 def read_grid(config: Config, section: str, lists: Iterable[str], known: set[str]) -> dict[str, Any]:
@@ -159,6 +189,12 @@ class PlannedRun:
     def protocol(self) -> str:
         """Name of its protocol."""
         return self.spec.protocol
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What its result is called."""
+        recipe = self.spec.recipe.name
+        return {"checkpoint": self.checkpoint, "task": self.task, "protocol": self.protocol, "recipe": recipe}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -276,8 +312,12 @@ def _plan(
             continue
         for seed, protocol, checkpoint in arms:
             try:
+                protocol = adapted_by(protocol)
                 recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
-                spec = RunSpec(benchmark.model, config, protocol, recipe, checkpoint, split, seed)
+                names = named_protocol(protocol)
+                spec = RunSpec(
+                    benchmark.model, config, recipe=recipe, checkpoint=checkpoint, split=split, seed=seed, **names
+                )
                 check_run(spec, task)
                 yield PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric)
             except UserError as error:
@@ -301,7 +341,15 @@ def _check_distinct(runs: list[PlannedRun]) -> None:
     for run in runs:
         other = first.setdefault(run.key, run)
         if other is not run:
-            raise UserError(
-                f"{other.spec.checkpoint!r} and {run.spec.checkpoint!r} are the same weights, and their results one; "
-                "leave one of them out"
-            )
+            raise UserError(_same_run(other, run))
+
+
+def _same_run(first: PlannedRun, second: PlannedRun) -> str:
+    """Why two runs of a plan have one key."""
+    if first.spec.checkpoint != second.spec.checkpoint:
+        pair = f"{first.spec.checkpoint!r} and {second.spec.checkpoint!r} are the same weights"
+    elif first.protocol != second.protocol:
+        pair = f"{first.protocol!r} and {second.protocol!r} are the same under recipe {first.spec.recipe.name!r}"
+    else:
+        pair = f"the tasks {first.spec.task} and {second.spec.task} hold the same images, labels and metric"
+    return f"{pair}, and their results one; leave one of them out"

@@ -1,12 +1,17 @@
 """Results on disk, found again by content hash."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmbnft.grid.claims import Claims
-from mmbnft.results import Result, read_result, read_results, write_result
-from mmbnft.utils.errors import MachineError
+from mmbnft.results import Result, read_result, write_result
+from mmbnft.utils.errors import MachineError, UserError
+
+# What a result is called: `checkpoint`, `task`, `protocol` and `recipe`, none of which its key follows.
+Names = Mapping[str, str]
 
 
 class StorageError(MachineError):
@@ -48,25 +53,62 @@ class ResultStore:
 
     def find(self, key: str) -> Result | None:
         """The result of the run with this content hash, or None."""
-        for path in self.folder.glob(f"*__{key[:16]}.json"):
-            result = read_result(path)
-            if result.key == key:
-                return result
-        return None
+        return next((result for _, result in self._files(f"*__{key[:16]}.json") if result.key == key), None)
 
     def write(self, result: Result) -> Path:
-        """Write a result; it replaces one of the same run.
+        """Write a result; it replaces one of the same run, also under another name.
 
         Raises:
             StorageError: The disk is full, or the folder cannot be written any more.
         """
         with storing(self.folder):
-            return write_result(self.folder, result)
+            written = write_result(self.folder, result)
+            for path, other in self._files(f"*__{result.key[:16]}.json"):
+                if other.key == result.key and path != written:
+                    path.unlink(missing_ok=True)
+            return written
 
     def results(self) -> list[Result]:
         """Every result; none where the folder has not been made yet."""
-        return read_results(self.folder) if self.folder.is_dir() else []
+        return [result for _, result in self._files("*.json")]
 
-    def select(self, keys: set[str]) -> list[Result]:
-        """The results of the given runs; others in the folder do not count."""
-        return [result for result in self.results() if result.key in keys]
+    def select(self, names: Mapping[str, Names]) -> list[Result]:
+        """The results of planned jobs, under the names that the plan has for them now; others do not count.
+
+        Args:
+            names: What results of each job are called, by key.
+        """
+        return [_named(result, names[result.key]) for result in self.results() if result.key in names]
+
+    def adopt(self, names: Mapping[str, Names]) -> int:
+        """Give results on disk the names of a plan, which differ from theirs where a weight file was renamed since.
+
+        Args:
+            names: What results of each job are called, by key.
+
+        Returns:
+            How many had other names.
+        """
+        adopted = 0
+        for result in self.results():
+            renamed = _named(result, names.get(result.key, {}))
+            if renamed == result:
+                continue
+            with self.claims.claim(result.key) as granted:
+                if granted:
+                    self.write(renamed)
+                    adopted += 1
+        return adopted
+
+    def _files(self, pattern: str) -> Iterator[tuple[Path, Result]]:
+        for path in sorted(self.folder.glob(pattern)):
+            try:
+                yield path, read_result(path)
+            except UserError:
+                if path.exists():  # otherwise another process has given it another name
+                    raise
+
+
+def _named(result: Result, names: Names) -> Result:
+    changes: dict[str, Any] = dict(names)
+    return dataclasses.replace(result, **changes)

@@ -60,6 +60,30 @@ def test_two_names_of_the_same_weights_are_refused(make_benchmark, weights):
         plan_runs(make_benchmark(), ROOT)
 
 
+def test_one_protocol_under_two_names_is_refused_by_name(make_benchmark):
+    with pytest.raises(UserError, match="the protocols 'partial' and 'partial:4' of benchmark 'test' are the same"):
+        make_benchmark(protocols=("partial", "partial:4", "finetune"))
+    defined = dict(name="mine", phases=[dict(train="norm", norm_stats="batch")])
+    with pytest.raises(UserError, match="the protocols 'bn' and 'mine' of benchmark 'test' are the same"):
+        make_benchmark(protocols=("bn", defined, "finetune"))
+
+
+def test_protocols_have_one_name_and_may_be_defined(make_benchmark):
+    defined = dict(name="mine", phases=[dict(train="head", epochs=1), dict(train="stage:3")])
+    benchmark = make_benchmark(protocols=("knn", "partial:4", defined), target="partial:4")
+    runs = plan_runs(benchmark, ROOT)
+    assert [run.protocol for run in runs[::3]] == ["knn", "partial", "mine"]
+    assert benchmark.target == "partial"
+    assert [phase.train for phase in runs[-1].spec.adaptation.phases] == ["head", "stage:3"]
+    assert make_benchmark(protocols=("linear", defined), target="mine").target == "mine"
+
+
+def test_the_same_task_under_two_names_is_refused_by_name(make_benchmark):
+    (task,) = make_benchmark().tasks
+    with pytest.raises(UserError, match=r"the tasks .*shapes.* and .*image_size.* hold the same images"):
+        plan_runs(make_benchmark(tasks=(task, task | dict(image_size=32))), ROOT)
+
+
 def test_a_task_may_have_splits_of_its_own(make_benchmark):
     (task,) = make_benchmark().tasks
     runs = plan_runs(make_benchmark(tasks=(task | dict(splits=[1, 3]), task | dict(family="textures"))), ROOT)
