@@ -155,7 +155,8 @@ class DiskCache:
             values = self.find(key)  # another process may have made it meanwhile
             if values is not None:
                 return values
-            self._write(key, make(), correction)
+            started = time.perf_counter()
+            self._write(key, make(), lambda: time.perf_counter() - started + correction())
         values = self.find(key)
         if values is None:
             raise CacheError(f"{self._path(key)} was lost as soon as it was written; choose another folder")
@@ -165,21 +166,20 @@ class DiskCache:
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"
 
-    def _write(self, key: str, blocks: Iterable[np.ndarray], correction: Callable[[], float]) -> None:
+    def _write(self, key: str, blocks: Iterable[np.ndarray], seconds: Callable[[], float]) -> None:
         try:
             with atomic_file(self._path(key)) as stream:
-                self._write_values(stream, key, blocks, correction)
+                self._write_values(stream, key, blocks, seconds)
         except OSError as error:
             raise CacheError(
                 f"cannot write to the cache {self.folder} ({error.strerror}); free space or choose another folder"
             ) from error
 
     def _write_values(
-        self, stream: BinaryIO, key: str, blocks: Iterable[np.ndarray], correction: Callable[[], float]
+        self, stream: BinaryIO, key: str, blocks: Iterable[np.ndarray], seconds: Callable[[], float]
     ) -> None:
         kind: tuple[np.dtype, tuple[int, ...]] | None = None
         rows = written = room = checksum = 0
-        started = time.perf_counter()
         for block in blocks:
             kind = kind or (block.dtype, block.shape[1:])
             if kind != (block.dtype, block.shape[1:]) or block.dtype.hasobject:
@@ -198,8 +198,7 @@ class DiskCache:
             rows += len(block)
         if kind is None or not written:
             raise ValueError(f"the entry {key} has no values")
-        seconds = time.perf_counter() - started + correction()
-        facts = {"key": key, "dtype": kind[0].str, "shape": [rows, *kind[1]], "seconds": seconds}
+        facts = {"key": key, "dtype": kind[0].str, "shape": [rows, *kind[1]], "seconds": seconds()}
         text = json.dumps(facts).encode("ascii")
         stream.write(text + TAIL.pack(len(text), zlib.crc32(text, checksum), MARK))
 
