@@ -1,4 +1,6 @@
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -82,6 +84,44 @@ def test_options_reach_the_preparer(tmp_path, monkeypatch, command):
     assert status == 130
     assert "interrupted" in errors
     assert calls == [("dtd", tmp_path, [Path("a.zip"), Path("b.zip")], True, True)]
+
+
+def test_help_starts_neither_torch_nor_the_host():
+    code = (
+        f"import runpy, sys; sys.argv = ['prepare_data.py', '--help']\n"
+        f"try: runpy.run_path({str(PATH)!r}, run_name='__main__')\n"
+        "except SystemExit: print([name for name in ('torch', 'mmcv', 'sklearn', 'scipy') if name in sys.modules])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PATH.parents[1])}
+    output = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert output.stdout.endswith("[]\n")
+
+
+def test_csv_and_npz_reach_the_preparer(tmp_path, images, command):
+    rows = [f"{side}/{i}.png,{side}" for side in ("left", "right") for i in range(10)]
+    (images / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    status, output, errors = command("csv", "--file", images / "labels.csv", "--name", "a", "--root", tmp_path / "data")
+    assert (status, errors) == (0, "")
+    assert output.startswith("20 images of 2 classes: left 10, right 10\n")
+    pictures = np.random.RandomState(0).randint(0, 256, (20, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=pictures, labels=np.arange(20) % 2)
+    status, output, errors = command("npz", "--file", tmp_path / "a.npz", "--name", "b", "--root", tmp_path / "data")
+    assert (status, errors) == (0, "")
+    assert "split 0 (own): train 12, val 4, test 4" in output
+
+
+def test_what_cannot_be_divided_is_one_sentence_after_what_was_understood(tmp_path, images, command):
+    (images / "up").mkdir()
+    (images / "up" / "0.png").write_bytes((images / "left" / "0.png").read_bytes())
+    arguments = ("folder", "--images", images, "--name", "sides", "--root", tmp_path / "data")
+    status, output, errors = command(*arguments)
+    assert status == 2
+    assert output.startswith("21 images of 3 classes: left 10, right 10, up 1\n")
+    assert errors.startswith("error: class 'up' has 1 images; a split needs at least 3 of each class")
+    assert errors.count("\n") == 1
+    status, output, _ = command(*arguments, "--min-images", "2", "--skip-damaged")
+    assert status == 0
+    assert "left out, classes with fewer than 2 images: 1 (up 1)" in output
 
 
 def test_help_lists_every_data_set(command, capsys):

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from mmbnft.host import FGVCAircraft
 from mmbnft.tasks.preparers.base import Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import torchvision_entries
@@ -34,6 +33,8 @@ class Aircraft(Preparer):
 
     def read(self, images: Path) -> Reading:
         """See `Preparer`."""
+        from mmbnft.host import FGVCAircraft  # starts the whole stack, which the facts can do without
+
         parts = []
         classes: tuple[str, ...] = ()
         for part in ("train", "val", "test"):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from mmbnft.tasks.preparers.base import Entry, Lists
 from mmbnft.utils.errors import UserError
@@ -72,6 +71,8 @@ def stratified(labels: Sequence[int], groups: Sequence[str] | None = None, seed:
 def _stratified_groups(labels: np.ndarray, groups: Sequence[str], seed: int) -> Parts:
     if len(set(groups)) < 5:
         raise UserError(f"a split by groups needs at least 5 groups, got {len(set(groups))}")
+    from sklearn.model_selection import StratifiedGroupKFold  # takes seconds, which few draws need
+
     folds = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=seed).split(labels, labels, groups)
     parts = [sorted(held.tolist()) for _, held in folds]
     return sorted(parts[2] + parts[3] + parts[4]), parts[1], parts[0]

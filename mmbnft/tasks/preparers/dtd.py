@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from mmbnft.host import DTD
 from mmbnft.tasks.preparers.base import Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_names, torchvision_entries
@@ -38,6 +37,8 @@ class Dtd(Preparer):
 
     def read(self, images: Path) -> Reading:
         """See `Preparer`."""
+        from mmbnft.host import DTD  # starts the whole stack, which the facts can do without
+
         top = images / "dtd" / "dtd"
         classes = class_names(top / "images")
         splits = {}

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from mmbnft.host import OxfordIIITPet
 from mmbnft.tasks.preparers.base import Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
@@ -44,6 +43,8 @@ class Pets(Preparer):
 
     def read(self, images: Path) -> Reading:
         """See `Preparer`."""
+        from mmbnft.host import OxfordIIITPet  # starts the whole stack, which the facts can do without
+
         top = images / TOP
         classes, trainval = torchvision_entries(lambda: OxfordIIITPet(images, "trainval"), images, top)
         test_classes, test = torchvision_entries(lambda: OxfordIIITPet(images, "test"), images, top)

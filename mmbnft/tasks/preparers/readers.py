@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
-from mmbnft.host import make_dataset
 from mmbnft.tasks.preparers.base import Entry
 from mmbnft.utils.errors import UserError, choices
 
@@ -87,6 +85,8 @@ def class_folders(
     Raises:
         UserError: There is no class folder, or one without an image.
     """
+    from mmbnft.host import make_dataset  # starts the whole stack, which the facts of a data set can do without
+
     classes = class_names(folder, leave_out)
     try:
         samples = make_dataset(str(folder), {name: i for i, name in enumerate(classes)}, extensions)
@@ -112,6 +112,8 @@ def mat_field(path: Path, field: str) -> np.ndarray:
     Raises:
         UserError: The file is missing or damaged, or has no such variable.
     """
+    from scipy.io import loadmat  # takes a second, which the facts of a data set can do without
+
     try:
         content = loadmat(path, squeeze_me=True)
     except OSError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mmbnft.tasks.file_hashes import FileHashes
+from mmbnft.tasks.ledger import refuse_shared_images
 from mmbnft.tasks.metrics import check_metric, check_split
 from mmbnft.tasks.preparers.archives import link_or_copy, write_file
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading, numbers
@@ -25,6 +26,7 @@ from mmbnft.tasks.preparers.own.naming import Naming
 from mmbnft.tasks.preparers.own.tables import read_table
 from mmbnft.tasks.preparers.preparation import Prepared, finish
 from mmbnft.tasks.preparers.state import State
+from mmbnft.tasks.task import list_task
 from mmbnft.utils.errors import UserError
 
 Tell = Callable[[list[str]], None]
@@ -250,10 +252,6 @@ def _without_copies(found: Found, folder: Path) -> Found:
 
 def _refuse_shared(prepared: Prepared) -> None:
     """Refuse now what every run would refuse."""
-    # Only here, for reading a task imports the host framework.
-    from mmbnft.tasks.ledger import refuse_shared_images
-    from mmbnft.tasks.task import list_task
-
     try:
         refuse_shared_images(list_task(str(prepared.folder)))
     except UserError:
