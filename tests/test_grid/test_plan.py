@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mmbnft.evaluation.spec import load_config
-from mmbnft.grid.plan import Benchmark, plan_runs
+from mmbnft.grid.plan import Benchmark, plan_ready, plan_runs
 from mmbnft.utils.errors import UserError
 
 ROOT = Path("pretrained_models")
@@ -91,6 +91,19 @@ def test_a_task_may_have_splits_of_its_own(make_benchmark):
     assert "splits" not in runs[0].spec.task
     with pytest.raises(UserError, match=r"splits of the task .* must be a list without repeats, got \[\]"):
         plan_runs(make_benchmark(tasks=(task | dict(splits=[]),)), ROOT)
+
+
+def test_what_can_be_planned_is_shown_beside_what_is_missing(make_benchmark, tmp_path):
+    there = make_benchmark().tasks[0]
+    benchmark = make_benchmark(tasks=(there, dict(type="list_task", root=str(tmp_path / "nowhere"))))
+    runs, unready = plan_ready(benchmark, ROOT)
+    assert [run.key for run in runs] == [run.key for run in plan_runs(make_benchmark(), ROOT)]
+    assert [item.runs for item in unready] == [len(runs)]
+    assert "nowhere" in unready[0].reason
+    runs, unready = plan_ready(make_benchmark(checkpoints=("gone.pth", "random")), ROOT)
+    assert [run.checkpoint for run in runs] == ["random", "random"]
+    assert [item.runs for item in unready] == [2]
+    assert "gone.pth" in unready[0].reason
 
 
 def test_quickstart_configuration_is_a_plan():

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from stub_jobs import StubJob
 
-from mmbnft.evaluation.spec import RunSpec
 from mmbnft.grid.executors import RayExecutor
 from mmbnft.grid.executors import ray as ray_executor
 from mmbnft.grid.grid import Part, open_plan
@@ -113,17 +113,12 @@ def test_a_run_that_is_lost_every_time_fails_and_others_go_on(make_result, tmp_p
             return references[:1], references[1:]
 
         def get(self, reference):
-            if reference[0].key == "b" * 64:
+            if reference[0].checkpoint == "b":
                 raise Lost("the node died\nand more")
             return make_result(reference[0].checkpoint, key=reference[0].key)
 
         def is_initialized(self):
             return False
-
-    class Run:
-        def __init__(self, name):
-            self.checkpoint, self.key, self.metric, self.task = name, name * 64, "top1", "t"
-            self.spec = make_spec(name)
 
     sent, arrived = Counter(), []
 
@@ -135,14 +130,8 @@ def test_a_run_that_is_lost_every_time_fails_and_others_go_on(make_result, tmp_p
     session = ray_executor._Session(
         Library(), submit, store, WorkSettings(tmp_path), lambda run, done: arrived.append(done.result)
     )
-    session.run(ray_executor.JobQueue([Run(name) for name in "abc"]), lambda: 2)
+    session.run(ray_executor.JobQueue([StubJob(name) for name in "abc"]), lambda: 2)
     assert sent == {"a": 1, "b": ray_executor.TRIES, "c": 1}
-    assert sorted((r.key[0], r.status) for r in store.results()) == [("a", "ok"), ("b", "failed"), ("c", "ok")]
+    assert sorted((r.checkpoint, r.status) for r in store.results()) == [("a", "ok"), ("b", "failed"), ("c", "ok")]
     (failed,) = [r for r in arrived if r.status == "failed"]
     assert failed.reason == "its node or worker was lost 3 times; the last time: the node died"
-
-
-def make_spec(name):
-    recipe = Recipe("test", epochs=1, batch_size=8, optimizer=dict(type="SGD", lr=0.01))
-    model = dict(backbone=dict(type="ResNet"), head=dict(type="BnftLinearHead"))
-    return RunSpec(model, dict(type="drawn"), "linear", recipe, name)

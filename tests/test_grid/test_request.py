@@ -49,6 +49,16 @@ def test_what_is_asked_for_becomes_a_benchmark():
     assert len(group.checkpoints) == 12
 
 
+def test_tasks_are_folders_array_files_or_registered_types(tmp_path):
+    found = benchmark_of(**(ALL | dict(task=["digits", "data/mine", str(tmp_path / "own.npz")])))
+    assert found.tasks == (
+        dict(type="digits"),
+        dict(type="list_task", root="data/mine"),
+        dict(type="array_task", path=str(tmp_path / "own.npz")),
+    )
+    assert found.name == "digits-mine-own"
+
+
 def test_without_the_target_among_the_protocols_there_is_none_unless_it_was_named():
     assert benchmark_of(**(ALL | dict(protocols=["linear", "bn"]))).target is None
     assert benchmark_of(**(ALL | dict(protocols=["linear", "bn"])), target="bn").target == "bn"
