@@ -16,7 +16,7 @@ setup(
     packages=find_packages(include=["mmbnft", "mmbnft.*"]),
     package_data={
         "mmbnft": ["py.typed"],
-        "mmbnft.ranking.report": ["page.css", "page.js"],
+        "mmbnft.ranking.report": ["page.css", "page.html", "page.js"],
     },
     python_requires=">=3.10,<3.13",
     install_requires=[
@@ -29,6 +29,7 @@ setup(
         "scikit-learn>=1.4",
         "pandas>=2.1",
         "matplotlib>=3.8",
+        "jinja2>=3.1",
         "pillow>=10.1",
         "opencv-python-headless>=4.8",
         "rich>=13.6",

@@ -77,10 +77,15 @@ class Picture:
 
 
 def pictures(study: Study) -> dict[str, Picture]:
-    """Every figure of the report by name: scatter per task, heat map, forest and cost where there is one."""
+    """Every figure of the report by name: a scatter per task with the target, and heat map, forest and cost."""
     with mpl.rc_context(_STYLE):
-        found = [_scatter(study, task, number) for number, task in enumerate(study.scores.tasks)]
-        found += [_heat_map(study), *(_forest(study) or ()), *(_costs(study) or ())]
+        found = [
+            _scatter(study, task, number)
+            for number, task in enumerate(study.scores.tasks)
+            if any(len(task.complete([proxy, study.scores.target])) for proxy in study.scores.proxies)
+        ]
+        if study.scores.is_judged:
+            found += [_heat_map(study), *(_forest(study) or ()), *(_costs(study) or ())]
     return {picture.name: picture for picture in found}
 
 
@@ -176,7 +181,7 @@ def _heat_map(study: Study) -> Picture:
     table = study.correlations[study.correlations["statistic"] == TRUST]
     proxies = [*study.scores.proxies, *(c for c in study.controls if c != RANDOM)]
     tasks = [task.name for task in study.scores.tasks]
-    if MEAN in set(table["task"]):
+    if len(tasks) > 1 and MEAN in set(table["task"]):
         tasks.append(MEAN)
     cells = table.pivot_table(index="task", columns="proxy", values="value", aggfunc="first", dropna=False)
     grid = cells.reindex(index=tasks, columns=proxies).to_numpy(float)
@@ -188,7 +193,7 @@ def _heat_map(study: Study) -> Picture:
     axes.spines[:].set_visible(False)
     for i, j in np.ndindex(grid.shape):
         value = grid[i, j]
-        label = "gap" if math.isnan(value) else f"{value:.2f}"
+        label = "" if math.isnan(value) else f"{value:.2f}"
         dark = not math.isnan(value) and abs(value) > 0.6
         text = axes.text(j, i, label, ha="center", va="center", fontsize=8)
         text.set_color(INK if math.isnan(value) else "white" if dark else "black")

@@ -1,64 +1,51 @@
-"""The report in Markdown: verdicts, warnings and the main table, for a README or an issue."""
+"""The report in Markdown, for a README or an issue: every section's sentence and table."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.report.figures import Picture
-from mmbnft.ranking.statistics import STATISTICS
+from mmbnft.ranking.report.section import Section, Shown
 from mmbnft.ranking.study import Study
 
 
-def markdown(study: Study, pictures: Mapping[str, Picture]) -> str:
-    """The Markdown text; pictures are linked beside the file."""
+def markdown(study: Study, parts: Sequence[Section], pictures: Mapping[str, Picture]) -> str:
+    """The Markdown text; pictures are linked beside the file.
+
+    Args:
+        study: What was found.
+        parts: The sections.
+        pictures: Figures by name.
+    """
     scores = study.scores
     lines = [
-        f"# Which proxy predicts {scores.target}?",
+        "# Ranking of checkpoints",
         "",
-        f"{len(scores.checkpoints)} checkpoints, {len(scores.tasks)} tasks; {study.resamples:,} resamples, "
-        f"seed {study.seed}.",
-        "",
-        *(f"- **{task}**: {sentence}" for task, sentence in study.verdicts.items()),
-        "",
-        *([study.advice, ""] if study.advice else []),
-        *(["## Warnings", "", *(f"- {sentence}" for sentence in study.findings), ""] if study.findings else []),
-        "## Correlation with the target (95 % interval)",
-        "",
-        *_correlations(study),
-        "",
-        "## Picking by a proxy",
-        "",
-        *_selection(study),
-        "",
-        "## Figures",
-        "",
-        *(f"![{picture.alt}]({picture.name}.svg)" for picture in pictures.values()),
+        f"{len(scores.checkpoints)} checkpoints, {len(scores.tasks)} tasks, target {scores.target}; "
+        f"{study.resamples:,} resamples, seed {study.seed}.",
         "",
     ]
-    return "\n".join(lines)
+    for part in parts:
+        lines += _section(study, part, pictures)
+    verdicts = [f"- **{task}**: {said}" for task, said in study.verdicts.items() if task != MEAN]
+    return "\n".join([*lines, *(["## Verdict per task", "", *verdicts, ""] if verdicts else [])])
 
 
-def _correlations(study: Study) -> list[str]:
-    lines = ["| task | ranker | " + " | ".join(STATISTICS) + " | n |", "| --- " * (len(STATISTICS) + 3) + "|"]
-    for (task, proxy), part in study.correlations.groupby(["task", "proxy"], sort=False):
-        rows = part.set_index("statistic")
-        shown = [_interval(rows.loc[name]) if name in rows.index else "" for name in STATISTICS]
-        lines.append(f"| {task} | {proxy} | " + " | ".join(shown) + f" | {part['n'].iloc[0]} |")
+def _section(study: Study, part: Section, pictures: Mapping[str, Picture]) -> list[str]:
+    only = study.scores.tasks[0].name
+    tables = part.parts(study)
+    if part.has_tasks and len(study.scores.tasks) == 1:
+        tables = [("", table) for table in (part.shown(study, only),) if table.rows]
+    if not tables:
+        return []
+    lines = [f"## {part.title}", ""]
+    lines += [part.sentence(study), ""] if part.sentence(study) else []
+    for heading, table in tables:
+        lines += ([f"### {heading}", ""] if heading else []) + [*_table(table), ""]
+    for name in part.pictures:
+        lines += [f"![{pictures[name].alt}]({name}.svg)", ""] if name in pictures else []
     return lines
 
 
-def _selection(study: Study) -> list[str]:
-    lines = ["| task | ranker | k | regret, points | recall of the best | n |", "| --- " * 6 + "|"]
-    rows = study.selection[study.selection["regret"].notna() & (study.selection["k"] == 1)]
-    overall = rows[rows["task"] == MEAN]
-    for row in (overall if len(overall) else rows).itertuples():
-        span = "" if math.isnan(row.regret_ci_low) else f" [{row.regret_ci_low:.2f}, {row.regret_ci_high:.2f}]"
-        lines.append(f"| {row.task} | {row.proxy} | {row.k} | {row.regret:.2f}{span} | {row.recall:.2f} | {row.n} |")
-    return lines
-
-
-def _interval(row: Mapping[str, float]) -> str:
-    if math.isnan(row["value"]):
-        return "gap"
-    span = "" if math.isnan(row["ci_low"]) else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-    return f"{row['value']:.2f}{span}"
+def _table(table: Shown) -> list[str]:
+    head = ["| " + " | ".join(table.head) + " |", "| --- " * len(table.head) + "|"]
+    return [*head, *("| " + " | ".join(shown.replace("|", "\\|") for shown, _ in row) + " |" for row in table.rows)]
