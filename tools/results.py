@@ -7,12 +7,14 @@ python tools/results.py merge machine1/results machine2/results work_dirs/mine
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
-from mmbnft.grid.listing import format_results, open_results, stale_reasons, whole_table
+from mmbnft.evaluation.spec import load_config
+from mmbnft.grid.few_shot import FewShotBenchmark, few_shot_keys
+from mmbnft.grid.listing import format_results, open_results, results_folder, stale_reasons, whole_table
 from mmbnft.grid.merging import merge_stores
-from mmbnft.grid.plan import plan_runs
-from mmbnft.grid.request import benchmark_from_file
+from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.grid.selection import Selection
 from mmbnft.results import Result
 from mmbnft.utils import files
@@ -34,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     export.add_argument("--csv", type=Path, required=True, help="file to write")
     commands.add_parser("failures", parents=[store], help="failed results with their reasons")
     stale = commands.add_parser("stale", parents=[store], help="results that a plan or this code no longer has")
-    stale.add_argument("--config", type=Path, help="benchmark configuration with the plan")
+    stale.add_argument("--config", type=Path, help="configuration of the benchmark, or of the few-shot benchmark")
     stale.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="K=V")
     merge = commands.add_parser("merge", help="copy results of several stores into one")
     merge.add_argument("sources", nargs="+", type=Path, metavar="STORE")
@@ -68,13 +70,24 @@ def _doubtful(args: argparse.Namespace, results: list[Result]) -> int:
     else:
         keys = None
         if args.config:
-            runs = plan_runs(benchmark_from_file(args.config, args.cfg_options), DEFAULT_ROOT)
-            keys = {run.key for run in runs}
+            keys = _planned(args.config, args.cfg_options, args.store)
         found = stale_reasons(results, keys)
     for result, reason in found:
         print(f"{result.file_name}: {reason}")
     print(f"{len(found)} of {len(results)} results")
     return 1 if found else 0
+
+
+def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
+    """Keys of the runs of a configuration, of a benchmark or a few-shot benchmark."""
+    config = load_config(path, overrides)
+    if "few_shot" not in config:
+        return {run.key for run in plan_runs(Benchmark.from_config(config), DEFAULT_ROOT)}
+    manifests = results_folder(store).parent / "manifests"
+    if not manifests.is_dir():
+        with tempfile.TemporaryDirectory() as folder:
+            return few_shot_keys(FewShotBenchmark.from_config(config), Path(folder), DEFAULT_ROOT)
+    return few_shot_keys(FewShotBenchmark.from_config(config), manifests, DEFAULT_ROOT)
 
 
 if __name__ == "__main__":

@@ -188,6 +188,21 @@ def run_few_shot(
     return Outcome(results, len(names) - executed, executed)
 
 
+def few_shot_keys(benchmark: FewShotBenchmark, manifests: Path, weights_root: Path) -> set[str]:
+    """Keys of the runs of a few-shot benchmark.
+
+    Args:
+        benchmark: The grid.
+        manifests: Folder of the episodes; those that are missing are drawn and written there.
+        weights_root: Folder of the catalogue's weight files.
+
+    Raises:
+        UserError: A task, its episodes or a checkpoint is wrong.
+    """
+    pairs = itertools.product(_problems(benchmark, manifests), benchmark.checkpoints)
+    return {key for pair in pairs for key in _Plan(pair[0], benchmark, pair[1], weights_root, None).specs}
+
+
 def _problems(benchmark: FewShotBenchmark, folder: Path) -> list[_Problem]:
     tasks = [build_task(config) for config in benchmark.tasks]
     names = [task.name for task in tasks]
@@ -213,7 +228,7 @@ class _Plan:
         benchmark: FewShotBenchmark,
         checkpoint: str,
         weights_root: Path,
-        cache: ImageCache,
+        cache: ImageCache | None,
     ) -> None:
         self.problem, self.weights_root, self.cache = problem, weights_root, cache
         specs = [FewShotSpec(benchmark.model, method, benchmark.recipe, checkpoint) for method in benchmark.methods]

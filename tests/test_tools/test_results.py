@@ -5,7 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmbnft.results import Result, write_result
+from mmbnft.evaluation.spec import load_config
+from mmbnft.grid.few_shot import FewShotBenchmark, few_shot_keys
+from mmbnft.results import RESULTS_VERSION, Result, write_result
 from mmbnft.utils.command import run_command
 
 ROOT = Path(__file__).parents[2]
@@ -68,3 +70,25 @@ def test_merge_and_its_refusal(results, store, tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: there is no folder")
     assert error.count("\n") == 1
+
+
+def test_results_of_a_few_shot_configuration_are_not_stale(results, tmp_path, capsys):
+    path = tmp_path / "episodes.py"
+    path.write_text(
+        "model = dict(backbone=dict(type='ResNet', depth=18), head=dict(type='BnftLinearHead'))\n"
+        "recipe = dict(name='r', steps=2, optimizer=dict(type='SGD', lr=0.1))\n"
+        "task = dict(type='drawn', train_size=48, val_size=24, test_size=24)\n"
+        "few_shot = dict(name='f', checkpoints=['random'], tasks=[task], methods=['nearest_mean', 'bn'], shots=[1],\n"
+        "                episodes=dict(n_way=3, queries=3, episodes=3))\n"
+        "del task\n"
+    )
+    benchmark = FewShotBenchmark.from_config(load_config(path))
+    for key in few_shot_keys(benchmark, tmp_path / "store" / "manifests", tmp_path):
+        details = {"results_version": RESULTS_VERSION}
+        result = Result("random", "shapes", "fewshot", "r", 0, 0, key, "ok", 50.0, "top1", details=details)
+        write_result(tmp_path / "store" / "results", result)
+    for store in (tmp_path / "store", tmp_path / "store" / "results"):
+        assert results("stale", store, "--config", path) == 0
+        assert "0 of 2 results" in capsys.readouterr().out
+    assert results("stale", tmp_path / "store", "--config", path, "--cfg-options", "recipe.steps=3") == 1
+    assert "1 of 2 results" in capsys.readouterr().out  # nearest_mean takes no step
