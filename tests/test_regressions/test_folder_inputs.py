@@ -138,6 +138,28 @@ def test_one_picture_twice_in_a_class_is_taken_once(images):
     assert any(remark.startswith("left out, copies of another image of the class: 3 (") for remark in remarks)
 
 
+def test_equal_pictures_with_different_labels_are_left_out(images):
+    make_classes(images)
+    (images / "bee" / "again.png").write_bytes((images / "ant" / "0.png").read_bytes())
+    _, remarks, lists = prepare(images)
+    assert sum(sizes(lists)) == 14
+    assert "left out, equal images with different labels: 2 (ant/0.png, bee/again.png)" in remarks
+
+
+def test_split_folders_in_class_folders(images):
+    for seed, (part, count) in enumerate((("train", 6), ("val", 2), ("test", 3))):
+        for name in ("ant", "bee"):
+            for k in range(count):
+                save(images / name / part / f"{k}.png", 100 * seed + 10 * k + len(name) + (name == "bee"))
+    task, remarks, lists = prepare(images)
+    assert (task.classes, sizes(lists)) == (("ant", "bee"), [12, 4, 6])
+    assert all("/test/" in name for name in lists["test"])
+    assert "the folders in each class are splits" in remarks
+    save(images / "ant" / "loose.png", 999)
+    with pytest.raises(UserError, match=r"give every image a split or none"):
+        prepare(images)
+
+
 def test_one_picture_in_two_split_folders_is_refused(images, tmp_path):
     make_classes(images / "train")
     make_classes(images / "test", seed=1)

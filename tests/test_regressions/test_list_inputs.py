@@ -162,6 +162,14 @@ def test_a_class_that_train_or_val_lacks(images):
         prepare(images, lists=paths, metric="roc_auc")
 
 
+def test_names_that_are_all_wrong_are_one_sentence(images):
+    make_classes(images)
+    with pytest.raises(
+        UserError, match="none of the 3 names is a file below .*photos, e.g. 'x/0.png'; correct --images"
+    ):
+        prepare(images, lists=(write(images, ["x/0.png a", "x/1.png b", "x/2.png b"]),))
+
+
 def test_a_metric_that_does_not_fit_is_refused_before_anything_is_written(images, tmp_path):
     make_classes(images)
     with pytest.raises(UserError, match="own: the metric map11 is not defined for one class an image"):

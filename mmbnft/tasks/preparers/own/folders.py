@@ -27,7 +27,8 @@ def read_folders(images: Path) -> Found:
     splits = _splits(images, folders)
     if not splits:
         samples, classes = _read_classes(images, folders, images, "", skipped)
-        remarks = [f"classes are the {len(classes)} folders of {images}"]
+        samples, told = _inner_splits(samples)
+        remarks = [f"classes are the {len(classes)} folders of {images}", *told]
     else:
         samples, classes = [], set()
         for split, folder in splits.items():
@@ -79,6 +80,21 @@ def _splits(images: Path, folders: list[Path]) -> dict[str, Path]:
             f"{images} has the split folders {', '.join(splits)}; train and at least one of val and test are needed"
         )
     return {split: splits[split] for split in ("train", "val", "test") if split in splits}
+
+
+def _inner_splits(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
+    """Splits where each class folder holds `train/`, `val/` and `test/`."""
+    inner = [sample.name.split("/")[1].casefold() if sample.name.count("/") > 1 else "" for sample in samples]
+    named = [name in SPLIT_NAMES for name in inner]
+    if not any(named):
+        return samples, []
+    if not all(named):
+        split, other = samples[named.index(True)].name, samples[named.index(False)].name
+        raise UserError(
+            f"{split} is in a split folder of its class and {other} is not; give every image a split or none"
+        )
+    splits = [sample._replace(split=SPLIT_NAMES[name]) for sample, name in zip(samples, inner, strict=True)]
+    return splits, ["the folders in each class are splits"]
 
 
 def _read_classes(

@@ -166,7 +166,12 @@ def _without_small_classes(found: Found, least: int) -> Found:
 def _check(data: OwnData, found: Found) -> None:
     if len(found.classes) < 2:
         only = f"the one class {found.classes[0]!r}" if found.classes else "no class"
-        raise UserError(f"{data.name} has {only}; a task needs at least two")
+        raise UserError(f"{data.name} has {only}; a task needs at least two, so give the folder or list that has them")
+    if not any(not isinstance(sample.content, Path) or sample.content.is_file() for sample in found.samples):
+        raise UserError(
+            f"none of the {len(found.samples)} names is a file below {data.images}, e.g. {found.samples[0].name!r}; "
+            "correct --images, or give a file of more than two columns to the command csv"
+        )
     check_metric(metric_of(data, found), found.multi_label, data.name)
 
 
@@ -232,22 +237,30 @@ def _without_damaged(found: Found, folder: Path, state: State, data: OwnData) ->
 
 
 def _without_copies(found: Found, folder: Path) -> Found:
-    """Of equal files of one class the first, where a draw could put them into different lists."""
+    """Of equal files of one class the first, and none that contradict each other, where a draw could divide them."""
     if any(sample.split for sample in found.samples):
         return found
     contents = FileHashes(folder / "images").of([sample.name for sample in found.samples])
+    labels: dict[str, set[tuple[str, ...]]] = {}
+    for sample, content in zip(found.samples, contents, strict=True):
+        labels.setdefault(content, set()).add(sample.labels)
+    contradictory = {content for content, own in labels.items() if len(own) > 1}
     first: dict[tuple[str, tuple[str, ...]], str] = {}
-    kept, copies = [], []
+    kept, copies, disputed = [], [], []
     for sample, content in zip(found.samples, contents, strict=True):
         original = first.setdefault((content, sample.labels), sample.name)
-        if original == sample.name:
+        if content in contradictory:
+            disputed.append(sample.name)
+        elif original == sample.name:
             kept.append(sample)
         else:
             copies.append(f"{sample.name} = {original}")
-    if not copies:
-        return found
-    remark = left_out(len(copies), "copies of another image of the class", copies)
-    return replace(found, samples=tuple(kept), remarks=(*found.remarks, remark))
+    remarks = list(found.remarks)
+    if copies:
+        remarks.append(left_out(len(copies), "copies of another image of the class", copies))
+    if disputed:
+        remarks.append(left_out(len(disputed), "equal images with different labels", disputed))
+    return replace(found, samples=tuple(kept), remarks=tuple(remarks))
 
 
 def _refuse_shared(prepared: Prepared) -> None:
