@@ -46,6 +46,7 @@ def parse_args() -> argparse.Namespace:
     where = parser.add_argument_group("where")
     where.add_argument("--executor", choices=EXECUTORS, default="local", help="local processes or a Ray cluster")
     where.add_argument("--workers", type=int, default=available_cores(), help="local processes (default: cores)")
+    where.add_argument("--loaders", type=int, default=0, help="data-loading processes of each run (default: none)")
     where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
     where.add_argument("--cpus-per-run", type=float, default=1, help="of a Ray cluster (default: 1)")
     where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster; 0.5 shares one (default: 0)")
@@ -88,7 +89,7 @@ def main() -> int:
     if args.dry_run:
         _show(benchmark, ResultStore(out / "results"), part)
         return 0
-    outcome = run_benchmark(benchmark, out, _executor(args), part=part, device=args.device)
+    outcome = run_benchmark(benchmark, out, _executor(args), part=part, device=args.device, loaders=args.loaders)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     for sentence in judge(benchmark, outcome, out):

@@ -31,6 +31,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)  # what happens anyway
     parser.add_argument("--cache", type=Path, help="folder that keeps decoded images for this and other runs")
     parser.add_argument("--workers", type=int, help="data-loading processes (default: as many as the data are worth)")
+    parser.add_argument("--cache-limit", type=float, default=20.0, metavar="GIB", help="of the cache (default: 20)")
+    parser.add_argument("--save-memory", action="store_true", help="keep fewer activations, for a little time")
+    parser.add_argument("--val-interval", type=int, default=0, metavar="N", help="evaluate on val every N epochs too")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--wandb", choices=["auto", "online", "offline", "off"], help="default: offline")
@@ -61,6 +64,9 @@ def main() -> int:
         device=args.device,
         cache=args.cache,
         workers=args.workers,
+        cache_limit=int(args.cache_limit * 2**30),
+        save_memory=args.save_memory,
+        val_interval=args.val_interval,
     )
     if Processes.current().is_main:
         if remark := result.details["config"]["recipe"]["remark"]:

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from mmbnft.evaluation.run import RunOptions, execute
+from mmbnft.evaluation.run import CACHE_LIMIT, RunOptions, execute
 from mmbnft.evaluation.session import discard_state
 from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.tracking import Tracking
@@ -26,6 +26,9 @@ def run_single(
     weights_root: Path = DEFAULT_ROOT,
     cache: Path | None = None,
     workers: int | None = None,
+    cache_limit: int = CACHE_LIMIT,
+    save_memory: bool = False,
+    val_interval: int = 0,
 ) -> tuple[Result, Path]:
     """Execute a run with progress and tracking, and write its result to `work_dir/results`.
 
@@ -39,6 +42,9 @@ def run_single(
         weights_root: Folder of the catalogue's weight files.
         cache: See `RunOptions`.
         workers: Data-loading processes; None for as many as the data are worth.
+        cache_limit: See `RunOptions`.
+        save_memory: See `RunOptions`.
+        val_interval: See `RunOptions`.
 
     Returns:
         The result and the path of its file, on every process.
@@ -62,6 +68,9 @@ def run_single(
         weights_root=weights_root,
         cache=cache,
         workers=workers,
+        cache_limit=cache_limit,
+        save_memory=save_memory,
+        val_interval=val_interval,
     )
     try:
         with leaving_together(processes):

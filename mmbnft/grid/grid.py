@@ -144,6 +144,7 @@ def run_benchmark(
     part: Part | None = None,
     device: str = "cpu",
     weights_root: Path = DEFAULT_ROOT,
+    loaders: int = 0,
 ) -> Outcome:
     """Run a benchmark to its end; a second call continues, tries again what the machine spoilt, or extends.
 
@@ -154,6 +155,7 @@ def run_benchmark(
         part: Which runs; all by default.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         weights_root: Folder of the catalogue's weight files.
+        loaders: Data-loading processes of each run.
 
     Raises:
         MachineError: The machine lacks what every run needs, such as the device or room on the disk.
@@ -161,7 +163,9 @@ def run_benchmark(
     """
     check_environment(out, executor, device)
     jobs = plan_runs(benchmark, weights_root, warm_task)
-    return run_jobs(benchmark.name, jobs, out, executor, part=part, device=device, weights_root=weights_root)
+    return run_jobs(
+        benchmark.name, jobs, out, executor, part=part, device=device, weights_root=weights_root, loaders=loaders
+    )
 
 
 def run_jobs(
@@ -173,6 +177,7 @@ def run_jobs(
     part: Part | None = None,
     device: str = "cpu",
     weights_root: Path = DEFAULT_ROOT,
+    loaders: int = 0,
 ) -> Outcome:
     """Execute what is missing of a plan, after `check_environment`.
 
@@ -186,6 +191,7 @@ def run_jobs(
         part: Which jobs; all by default.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         weights_root: Folder of the catalogue's weight files.
+        loaders: Data-loading processes of each run.
 
     Raises:
         MachineError: The machine lacks what every job needs, such as the device or room on the disk.
@@ -196,7 +202,7 @@ def run_jobs(
     names = {job.key: job.names for job in jobs}
     store.adopt(names)
     plan = open_jobs(jobs, store, part)
-    settings = WorkSettings(out, weights_root, device, part.retry_failed)
+    settings = WorkSettings(out, weights_root, device, part.retry_failed, loaders)
     with GridProgress(name, plan) as progress:
         executor.execute(plan.left, store, settings, progress.finished)
     results = tuple(store.select(names))

@@ -20,12 +20,14 @@ class Execution:
         weights_root: Folder of the catalogue's weight files.
         accumulation: Parts in which a batch is computed, above 1 where memory has not held a whole one; the result says
             so.
+        loaders: Data-loading processes.
     """
 
     work_dir: Path
     device: torch.device
     weights_root: Path = DEFAULT_ROOT
     accumulation: int = 1
+    loaders: int = 0
 
     @property
     def cache(self) -> Path:

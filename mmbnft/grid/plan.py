@@ -219,8 +219,8 @@ class PlannedRun:
 
     def execute(self, how: Execution) -> Result:
         """Train or score, and evaluate."""
-        # No state: a run of a grid that breaks off is done again. No data-loading processes: the workers of the grid
-        # fill the cores already.
+        # No state: a run of a grid that breaks off is done again. Without data-loading processes by default: the
+        # workers of the grid fill the cores already.
         options = RunOptions(
             how.work_dir,
             how.device,
@@ -229,6 +229,7 @@ class PlannedRun:
             accumulation=how.accumulation,
             save_memory=how.accumulation > 1,
             cache=how.cache,
+            workers=how.loaders,
         )
         return execute(self.spec, options, warm_task(self.spec.task, self.spec.split))
 

@@ -30,12 +30,14 @@ class WorkSettings:
         weights_root: Folder of the catalogue's weight files.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         retry_failed: Whether a failed result counts as none, whatever its kind.
+        loaders: Data-loading processes of each job.
     """
 
     work_dir: Path
     weights_root: Path = DEFAULT_ROOT
     device: str = "cpu"
     retry_failed: bool = False
+    loaders: int = 0
 
     def is_done(self, result: Result | None) -> bool:
         """Whether what the store has of a job makes executing it needless."""
@@ -119,7 +121,7 @@ def _try(job: Job, settings: WorkSettings, accumulation: int) -> Result | str:
     """The result, or what memory was lacking for."""
     try:
         device = local_device(settings.device)
-        return job.execute(Execution(settings.work_dir, device, settings.weights_root, accumulation))
+        return job.execute(Execution(settings.work_dir, device, settings.weights_root, accumulation, settings.loaders))
     except MachineError:
         raise
     except UserError as error:

@@ -20,8 +20,9 @@ def test_a_grid_worker_loads_in_its_own_process(monkeypatch, tmp_path):
     monkeypatch.setattr(plan, "execute", lambda spec, options, task: seen.append(options))
     monkeypatch.setattr(plan, "warm_task", lambda *_: None)
     spec = type("Spec", (), {"task": {}, "split": 0})
-    plan.PlannedRun.execute(type("Run", (), {"spec": spec}), Execution(tmp_path, torch.device("cpu")))
-    assert [options.workers for options in seen] == [0]
+    for how in ({}, {"loaders": 3}):
+        plan.PlannedRun.execute(type("Run", (), {"spec": spec}), Execution(tmp_path, torch.device("cpu"), **how))
+    assert [options.workers for options in seen] == [0, 3]
 
 
 def test_one_run_by_itself_asks_the_size_of_the_data(monkeypatch, tmp_path):
