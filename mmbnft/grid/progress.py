@@ -83,5 +83,4 @@ def outcome(result: Result) -> str:
         return f"failed: {result.reason}"
     seconds = result.cost.get("seconds")
     took = "" if seconds is None else f" in {seconds:.1f} s" if seconds < 10 else f" in {duration(seconds)}"
-    value = f"{result.value:.2f} %" if result.scale == "percent" else f"{result.value:.4g}"
-    return f"{result.metric} {value}{took}"
+    return f"{result.metric} {result.shown_value}{took}"

@@ -21,6 +21,8 @@ class ProtocolAuditHook(Hook):
         report: The outcome; None until a run that took a step has ended.
     """
 
+    PRIORITY = "NORMAL"
+
     def __init__(self, strict: bool = True) -> None:
         if not isinstance(strict, bool):
             raise UserError(f"strict of ProtocolAuditHook must be True or False, got {strict!r}")

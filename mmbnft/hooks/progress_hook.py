@@ -62,6 +62,8 @@ class ProgressHook(Hook):
         label: Text before the bar.
     """
 
+    PRIORITY = "VERY_LOW"
+
     def __init__(self, label: str = "training") -> None:
         if not isinstance(label, str):
             raise UserError(f"label of ProgressHook must be text, got {label!r}")

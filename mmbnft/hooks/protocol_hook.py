@@ -25,6 +25,8 @@ class ProtocolHook(Hook):
         restore: Whether to put trainability and modes back to what they were before the protocol, after the run.
     """
 
+    PRIORITY = "NORMAL"
+
     def __init__(self, restore: bool = True) -> None:
         if not isinstance(restore, bool):
             raise UserError(f"restore of ProtocolHook must be True or False, got {restore!r}")

@@ -70,6 +70,8 @@ class BnftWandbHook(LoggerHook):
         UserError: An argument is out of range, or `online` is asked for without an account.
     """
 
+    PRIORITY = "VERY_LOW"
+
     def __init__(
         self,
         project: str = "mmbnft",

@@ -16,6 +16,7 @@ from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.single import run_single
 from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.tracking import Tracking
+from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.protocols import AuditError
 from mmbnft.tasks import ArrayImages, Task
 from mmbnft.utils.errors import DivergedError, UserError
@@ -166,3 +167,10 @@ def test_the_state_of_a_run_stays_until_its_result_is_written(make_spec, tmp_pat
     assert len(result.details["curve"]) == 3
     assert not list(tmp_path.glob("resume-*.pth"))
     assert dataclasses.replace(result).shown_value == f"{result.value:.2f} %"
+
+
+def test_a_plan_refuses_scores_on_a_multi_label_task(make_recipe):
+    multi = labelled([[1, 0], [0, 1], [1, 1], [0, 1]], metric="map11", multi_label=True)
+    grid = Benchmark("mine", MODEL, make_recipe(), ("random", "tiny-simclr"), (TASK,), ("linear", "knn"), target=None)
+    with pytest.raises(UserError, match="the score knn compares classes"):
+        plan_runs(grid, Path("pretrained_models"), lambda config, split: multi)

@@ -183,7 +183,7 @@ class Trainer:
             EpochHook(position, multiply_adds, self.val_interval, score, self.save),
         )
         for hook in own:
-            runner.register_hook(hook, priority=getattr(hook, "PRIORITY", "NORMAL"))
+            runner.register_hook(hook, priority=hook.PRIORITY)
         for hook in self.hooks:
             hook.__dict__.pop("priority", None)  # set by an earlier phase's runner, which a second one refuses
             runner.register_hook(hook, priority=getattr(hook, "PRIORITY", "VERY_LOW"))
