@@ -161,7 +161,7 @@ def test_a_leaf_takes_every_published_recipe_by_name(recipe):
     for path, protocol in ARMS:
         spec = spec_from_config(settings(path) | {"recipe": {"named": recipe}, "protocol": protocol})
         assert spec.recipe == named_recipe(recipe, Path(path).parent.name, spec.protocol)
-    base = load_config(f"configs/_base_/schedules/{recipe}.py")
+    base = load_config(f"configs/_base_/recipes/{recipe}.py")
     assert base.recipe == dict(named=recipe)
 
 

@@ -1,6 +1,6 @@
 # Ericsson et al. (2021): thirteen SSL checkpoints and the supervised one on their many-shot tasks, first splits, with
 # their recipe. They published nothing for BN tuning, which takes the settings of their fine-tuning here.
-_base_ = ["../_base_/models/resnet50.py", "../_base_/schedules/ericsson.py"]
+_base_ = ["../_base_/models/resnet50.py", "../_base_/recipes/ericsson.py"]
 benchmark = dict(
     name="ericsson",
     checkpoints=["group:study12", "pirl", "supervised"],

@@ -1,5 +1,5 @@
 # Your own task and checkpoints: override benchmark.tasks and benchmark.checkpoints.
-_base_ = ["../_base_/models/resnet50.py", "../_base_/schedules/clean.py"]
+_base_ = ["../_base_/models/resnet50.py", "../_base_/recipes/clean.py"]
 benchmark = dict(
     name="own",
     checkpoints=["moco-v2", "swav", "supervised"],

@@ -1,6 +1,6 @@
 # The published study: its twelve checkpoints (data/published has their fine-tuning results) on its eleven tasks, every
 # official split, with the settings of vpulab/bn_finetuning. A cluster's work: see docs/benchmark.md for shards and Ray.
-_base_ = ["../_base_/models/resnet50.py", "../_base_/schedules/vpulab.py"]
+_base_ = ["../_base_/models/resnet50.py", "../_base_/recipes/vpulab.py"]
 benchmark = dict(
     name="published_study",
     checkpoints=["group:study12"],

@@ -1,5 +1,5 @@
 # The whole main job in small: shipped checkpoints and a random control on embedded tasks, minutes on two cores.
-_base_ = ["../_base_/models/tiny18.py", "../_base_/schedules/quickstart.py"]
+_base_ = ["../_base_/models/tiny18.py", "../_base_/recipes/quickstart.py"]
 sizes = dict(image_size=32, train_size=192, val_size=96, test_size=600)
 benchmark = dict(
     name="quickstart",

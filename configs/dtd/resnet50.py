@@ -1,5 +1,5 @@
 _base_ = [
     "../_base_/models/resnet50.py",
     "../_base_/tasks/dtd.py",
-    "../_base_/schedules/clean.py",
+    "../_base_/recipes/clean.py",
 ]

@@ -87,7 +87,7 @@ def write_config(tmp_path, weights):
         path = tmp_path / "bench.py"
         base = Path.cwd() / "configs" / "_base_"
         path.write_text(
-            f"_base_ = ['{base}/models/tiny18.py', '{base}/schedules/quickstart.py']\n"
+            f"_base_ = ['{base}/models/tiny18.py', '{base}/recipes/quickstart.py']\n"
             "model = dict(backbone=dict(base_channels=4, stem_channels=4))\n"
             "recipe = dict(epochs=1, batch_size=8, search=dict(lr=[0.01, 0.1]))\n"
             "task = dict(type='drawn', family='shapes', train_size=16, val_size=8, test_size=16)\n"

@@ -97,7 +97,7 @@ def folder(tmp_path):
     config = tmp_path / "mine.py"
     base = Path.cwd() / "configs" / "_base_"
     config.write_text(
-        f"_base_ = ['{base}/models/tiny18.py', '{base}/schedules/small.py']\n"
+        f"_base_ = ['{base}/models/tiny18.py', '{base}/recipes/small.py']\n"
         f"task = dict(type='list_task', root='{root}')\n"
         "protocol = 'bn'\nrecipe = dict(epochs=1, batch_size=4)\n"
     )
