@@ -7,17 +7,17 @@ Without a configuration: python tools/benchmark.py --task data/NAME --checkpoint
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmbnft.grid.executors import EXECUTORS, Executor, LocalExecutor, RayExecutor
-from mmbnft.grid.grid import Part, estimate_plan, judge, open_jobs, run_benchmark
-from mmbnft.grid.plan import Benchmark, plan_ready
-from mmbnft.grid.request import benchmark_from_file, benchmark_of
-from mmbnft.grid.selection import Selection, Shard
-from mmbnft.grid.store import ResultStore
 from mmbnft.utils.command import DictAction, run_command
 from mmbnft.utils.cores import available_cores
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo import DEFAULT_ROOT
+
+if TYPE_CHECKING:
+    from mmbnft.grid.executors import Executor
+    from mmbnft.grid.grid import Part
+    from mmbnft.grid.plan import Benchmark
+    from mmbnft.grid.store import ResultStore
 
 OWN = ("task", "checkpoints", "protocols", "recipe", "target")
 
@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     )
     part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
     where = parser.add_argument_group("where")
-    where.add_argument("--executor", choices=EXECUTORS, default="local", help="local processes or a Ray cluster")
+    where.add_argument("--executor", choices=("local", "ray"), default="local", help="local processes or a Ray cluster")
     where.add_argument("--workers", type=int, default=available_cores(), help="local processes (default: cores)")
     where.add_argument("--loaders", type=int, default=0, help="data-loading processes of each run (default: none)")
     where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
@@ -54,7 +54,9 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _benchmark(args: argparse.Namespace) -> Benchmark:
+def _benchmark(args: argparse.Namespace) -> "Benchmark":
+    from mmbnft.grid.request import benchmark_from_file, benchmark_of
+
     own = {name: value for name in OWN if (value := getattr(args, name))}
     if args.config is None:
         return benchmark_of(**own, overrides=args.cfg_options)
@@ -63,14 +65,20 @@ def _benchmark(args: argparse.Namespace) -> Benchmark:
     return benchmark_from_file(args.config, args.cfg_options)
 
 
-def _executor(args: argparse.Namespace) -> Executor:
+def _executor(args: argparse.Namespace) -> "Executor":
+    from mmbnft.grid.executors import LocalExecutor, RayExecutor
+
     if args.executor == "ray":
         return RayExecutor(args.ray_address, args.cpus_per_run, args.gpus_per_run)
     return LocalExecutor(args.workers)
 
 
-def _show(benchmark: Benchmark, store: ResultStore, part: Part) -> None:
+def _show(benchmark: "Benchmark", store: "ResultStore", part: "Part") -> None:
     """Print the plan as far as data and weights are there, and what keeps the rest from it."""
+    from mmbnft.grid.grid import estimate_plan, open_jobs
+    from mmbnft.grid.plan import plan_ready
+    from mmbnft.zoo import DEFAULT_ROOT
+
     runs, unready = plan_ready(benchmark, DEFAULT_ROOT)
     for item in unready:
         print(f"not ready: {item.runs} runs: {item.reason}")
@@ -83,6 +91,10 @@ def _show(benchmark: Benchmark, store: ResultStore, part: Part) -> None:
 def main() -> int:
     """Run what is missing, then write the ranking; status 1 if a run failed."""
     args = parse_args()
+    from mmbnft.grid.grid import Part, judge, run_benchmark
+    from mmbnft.grid.selection import Selection, Shard
+    from mmbnft.grid.store import ResultStore
+
     benchmark = _benchmark(args)
     out = args.work_dir or Path("work_dirs") / (args.config.stem if args.config else benchmark.name)
     part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)

@@ -4,23 +4,23 @@ import argparse
 import json
 import sys
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from mmbnft.utils.command import run_command
-from mmbnft.utils.download import bytes_bar
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo import DEFAULT_ROOT, GROUPS, Certificate, entries, get_entry, group
-from mmbnft.zoo.conversion import convert, verify
-from mmbnft.zoo.fetch import fetch
-from mmbnft.zoo.normalisation import how_to_state, stated_normalisation
+from mmbnft.zoo.catalogue import DEFAULT_ROOT, GROUPS, entries, get_entry, group
 from mmbnft.zoo.options import add_checkpoint_options
-from mmbnft.zoo.sources import Source, resolve
+
+if TYPE_CHECKING:
+    from mmbnft.zoo import Certificate
+    from mmbnft.zoo.sources import Source
 
 
 def list_entries(args: argparse.Namespace) -> int:
     """Print one line for each entry."""
+    from rich.console import Console
+    from rich.table import Table
+
     known = entries(args.root)
     ids = group(args.group, args.root) if args.group else tuple(known)
     table = Table("id", "method", "format", "epochs", "top-1 (%)", "here")
@@ -41,6 +41,9 @@ def show_entry(args: argparse.Namespace) -> int:
 
 def fetch_entries(args: argparse.Namespace) -> int:
     """Download entries one after the other."""
+    from mmbnft.utils.download import bytes_bar
+    from mmbnft.zoo.fetch import fetch
+
     for name in args.id:
         with bytes_bar(name) as advance:
             receipts = fetch(get_entry(name, args.root), args.root, advance)
@@ -52,12 +55,16 @@ def fetch_entries(args: argparse.Namespace) -> int:
 
 def convert_file(args: argparse.Namespace) -> int:
     """Write a file in the one layout."""
+    from mmbnft.zoo.conversion import convert
+
     certificate = convert(source_of(args), args.out, allow_partial=args.allow_partial)
     return report(certificate, as_json=False)
 
 
 def verify_file(args: argparse.Namespace) -> int:
     """Print a file's certificate; with --json also the reason of a refusal goes to standard output."""
+    from mmbnft.zoo.conversion import verify
+
     try:
         certificate = verify(source_of(args), allow_partial=args.allow_partial)
     except UserError as error:
@@ -68,13 +75,16 @@ def verify_file(args: argparse.Namespace) -> int:
     return report(certificate, as_json=args.json)
 
 
-def source_of(args: argparse.Namespace) -> Source:
+def source_of(args: argparse.Namespace) -> "Source":
     """The file that the command line names, with what it states."""
+    from mmbnft.zoo.normalisation import stated_normalisation
+    from mmbnft.zoo.sources import resolve
+
     stated = stated_normalisation(args.mean, args.std)
     return resolve(args.file, args.format, args.root, normalisation=stated, branch=args.branch)
 
 
-def report(certificate: Certificate, *, as_json: bool) -> int:
+def report(certificate: "Certificate", *, as_json: bool) -> int:
     """Print a certificate; 0 only for a full match."""
     if as_json:
         print(json.dumps(certificate.to_dict(), indent=1))
@@ -82,6 +92,8 @@ def report(certificate: Certificate, *, as_json: bool) -> int:
         for key, value in certificate.to_dict().items():
             print(f"{key:26}{value}")
         if certificate.normalisation is None:
+            from mmbnft.zoo.normalisation import how_to_state
+
             print(f"note: {how_to_state(certificate.file, certificate.format)}")
     return 0 if certificate.complete else 1
 

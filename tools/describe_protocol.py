@@ -4,8 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft.evaluation.description import describe_run
-from mmbnft.evaluation.spec import load_config, spec_from_config
 from mmbnft.utils.command import DictAction, run_command
 
 
@@ -16,6 +14,9 @@ def main() -> int:
     parser.add_argument("--protocol", help="protocol, e.g. bn_paper")
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
     args = parser.parse_args()
+    from mmbnft.evaluation.description import describe_run
+    from mmbnft.evaluation.spec import load_config, spec_from_config
+
     config = load_config(args.config, args.cfg_options)
     if args.protocol is not None:
         config.merge_from_dict({"protocol": args.protocol})

@@ -4,10 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft.evaluation.spec import load_config
-from mmbnft.fewshot.report import summary, write_report
-from mmbnft.grid.few_shot import FewShotBenchmark, run_few_shot, task_from_text
-from mmbnft.results import read_results
 from mmbnft.utils.command import DictAction, run_command
 from mmbnft.utils.errors import UserError
 
@@ -36,6 +32,8 @@ def parse_args() -> argparse.Namespace:
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:
     """What the options say of the configuration's `few_shot`."""
+    from mmbnft.grid.few_shot import task_from_text
+
     found = {f"episodes.{name}": getattr(args, name) for name in ("n_way", "queries", "episodes", "validation", "seed")}
     found |= {"shots": args.k_shot, "checkpoints": args.checkpoints, "methods": args.methods}
     found["tasks"] = [task_from_text(text) for text in args.task] if args.task else None
@@ -45,11 +43,17 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
 def main() -> int:
     """Run what is missing, then write the tables; status 1 if a run failed."""
     args = parse_args()
+    from mmbnft.fewshot.report import summary, write_report
+    from mmbnft.results import read_results
+
     if args.table:
         print(write_report([result for folder in args.table for result in read_results(folder)]))
         return 0
     if args.config is None:
         raise UserError("no configuration given; name one of configs/few_shot, or results with --table")
+    from mmbnft.evaluation.spec import load_config
+    from mmbnft.grid.few_shot import FewShotBenchmark, run_few_shot
+
     config = load_config(args.config, {**args.cfg_options, **overrides(args)})
     benchmark = FewShotBenchmark.from_config(config)
     out = args.work_dir or Path("work_dirs") / args.config.stem

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmbnft.pretraining import session
 from mmbnft.utils.command import run_command
 from mmbnft.utils.errors import UserError
 
@@ -32,6 +31,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the command."""
     arguments = parse_arguments()
+    from mmbnft.pretraining import session
+
     if arguments.evaluate:
         print(session.evaluate(arguments.out, arguments.task, arguments.splits, arguments.inits))
         return 0

@@ -9,17 +9,13 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmbnft.evaluation.spec import load_config
-from mmbnft.grid.few_shot import FewShotBenchmark, few_shot_keys
-from mmbnft.grid.listing import format_results, open_results, results_folder, stale_reasons, whole_table
-from mmbnft.grid.merging import merge_stores
-from mmbnft.grid.plan import Benchmark, plan_runs
-from mmbnft.grid.selection import Selection
-from mmbnft.results import Result
 from mmbnft.utils import files
 from mmbnft.utils.command import DictAction, run_command
-from mmbnft.zoo import DEFAULT_ROOT
+
+if TYPE_CHECKING:
+    from mmbnft.results import Result
 
 FILTERS = ("checkpoint", "task", "protocol", "recipe", "status")
 
@@ -47,6 +43,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Do what the command says; status 1 if `failures` or `stale` found something."""
     args = parse_args()
+    from mmbnft.grid.listing import format_results, open_results, whole_table
+    from mmbnft.grid.merging import merge_stores
+    from mmbnft.grid.selection import Selection
+
     if args.command == "merge":
         merged = merge_stores(args.sources, args.into)
         for note in merged.notes:
@@ -64,7 +64,9 @@ def main() -> int:
     return _doubtful(args, results)
 
 
-def _doubtful(args: argparse.Namespace, results: list[Result]) -> int:
+def _doubtful(args: argparse.Namespace, results: "list[Result]") -> int:
+    from mmbnft.grid.listing import stale_reasons
+
     if args.command == "failures":
         found = [(result, result.reason) for result in results if result.status == "failed"]
     else:
@@ -80,6 +82,12 @@ def _doubtful(args: argparse.Namespace, results: list[Result]) -> int:
 
 def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
     """Keys of the runs of a configuration, of a benchmark or a few-shot benchmark."""
+    from mmbnft.evaluation.spec import load_config
+    from mmbnft.grid.few_shot import FewShotBenchmark, few_shot_keys
+    from mmbnft.grid.listing import results_folder
+    from mmbnft.grid.plan import Benchmark, plan_runs
+    from mmbnft.zoo import DEFAULT_ROOT
+
     config = load_config(path, overrides)
     if "few_shot" not in config:
         return {run.key for run in plan_runs(Benchmark.from_config(config), DEFAULT_ROOT)}

@@ -5,11 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from mmbnft.evaluation.single import run_single
-from mmbnft.evaluation.spec import load_config, spec_from_config
-from mmbnft.evaluation.tracking import Tracking
 from mmbnft.utils.command import DictAction, run_command
-from mmbnft.utils.processes import Processes
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,6 +43,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Load the configuration, run, print a summary."""
     args = parse_args()
+    from mmbnft.evaluation.single import run_single
+    from mmbnft.evaluation.spec import load_config, spec_from_config
+    from mmbnft.evaluation.tracking import Tracking
+    from mmbnft.utils.processes import Processes
+
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     config = load_config(args.config, args.cfg_options, args.recipe)
     names = ("checkpoint", "allow_partial", "protocol", "split", "seed")

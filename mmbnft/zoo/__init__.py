@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mmbnft.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from mmbnft.zoo.architecture import Architecture as Architecture
     from mmbnft.zoo.catalogue import DEFAULT_ROOT as DEFAULT_ROOT
     from mmbnft.zoo.catalogue import GROUPS as GROUPS
     from mmbnft.zoo.catalogue import STUDY_TWELVE as STUDY_TWELVE
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mmbnft.zoo.loading import Backbone as Backbone
     from mmbnft.zoo.loading import load_backbone as load_backbone
     from mmbnft.zoo.loading import read_checkpoint as read_checkpoint
-    from mmbnft.zoo.network import Architecture as Architecture
     from mmbnft.zoo.network import ResNet as ResNet
     from mmbnft.zoo.network import resnet_layout as resnet_layout
     from mmbnft.zoo.padding import apply_same_padding as apply_same_padding
@@ -54,8 +54,8 @@ _HOMES = {
         "load_backbone",
         "read_checkpoint",
     ),
+    "architecture": ("Architecture",),
     "network": (
-        "Architecture",
         "ResNet",
         "resnet_layout",
     ),

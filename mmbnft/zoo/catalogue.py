@@ -7,8 +7,8 @@ from typing import Any
 
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import read_json
+from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.entry import CatalogueEntry, Normalisation
-from mmbnft.zoo.network import Architecture
 from mmbnft.zoo.published import PUBLISHED
 
 DEFAULT_ROOT = Path("pretrained_models")

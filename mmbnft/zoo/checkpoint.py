@@ -10,12 +10,12 @@ from typing import Any
 from torch import nn
 
 from mmbnft.utils.errors import UserError, choices
+from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.entry import IMAGENET, Normalisation
 from mmbnft.zoo.formats import FORMATS, get_format
 from mmbnft.zoo.loading import load_source
-from mmbnft.zoo.network import Architecture
 from mmbnft.zoo.normalisation import CATALOGUE, FILE, STATED, how_to_state, known_normalisation, stated_normalisation
 from mmbnft.zoo.recognition import identify
 from mmbnft.zoo.sources import Source, content_hash, resolve

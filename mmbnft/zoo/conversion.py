@@ -8,10 +8,11 @@ from torch import Tensor
 
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import write_with
+from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.fingerprint import fingerprint
 from mmbnft.zoo.loading import Backbone, read_source
-from mmbnft.zoo.network import Architecture, ResNet
+from mmbnft.zoo.network import ResNet
 from mmbnft.zoo.sources import Source
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mmbnft.zoo.network import Architecture
+from mmbnft.zoo.architecture import Architecture
 
 
 @dataclass(frozen=True)

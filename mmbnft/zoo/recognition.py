@@ -7,11 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.entry import Normalisation
 from mmbnft.zoo.evidence import normalisation_in
 from mmbnft.zoo.formats import FORMATS, WRAPPED, Format
 from mmbnft.zoo.matching import Match, match, matches, second_backbones, show, wrapped
-from mmbnft.zoo.network import Architecture, Layout, architecture_layout, infer_architecture
+from mmbnft.zoo.network import Layout, architecture_layout, infer_architecture
 from mmbnft.zoo.readers.byol import read_byol
 from mmbnft.zoo.readers.inert import origin_of
 from mmbnft.zoo.readers.safetensors import CONFIG, is_plain_resnet, read_config, read_safetensors

@@ -8,8 +8,9 @@ import torch
 
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import Checkpoint, read_checkpoint, resolve_checkpoint, resolve_checkpoints
+from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.checkpoint import Statement
-from mmbnft.zoo.network import Architecture, ResNet
+from mmbnft.zoo.network import ResNet
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "test_zoo"))
 import published_files as files

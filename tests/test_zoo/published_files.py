@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mmbnft.zoo.network import Architecture, ResNet
+from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.network import ResNet
 from mmbnft.zoo.readers.crc32c import crc32c, masked
 
 NARROW = Architecture("ResNet", 50, 4, 4)

@@ -10,8 +10,8 @@ import torch
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import sha256_file, write_json
 from mmbnft.zoo import DEFAULT_ROOT, STUDY_TWELVE, ResNet, entries, file_identity, get_entry, group, load_backbone
+from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.formats import FORMATS
-from mmbnft.zoo.network import Architecture
 from mmbnft.zoo.recognition import layout_if_resnet
 
 TINY = Architecture("ResNet", 18, 16, 16)

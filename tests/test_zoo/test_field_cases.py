@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import load_backbone, read_checkpoint
-from mmbnft.zoo.network import Architecture, ResNet
+from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.network import ResNet
 
 SMALL = Architecture("ResNet", 18, 4, 4)
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mmbnft.zoo import load_backbone, read_checkpoint, resnet_layout
-from mmbnft.zoo.network import Architecture, ResNet
+from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.network import ResNet
 
 FORMATS = {
     # name: (format, writer of the content, tensors in the file, what the file has instead of counters)

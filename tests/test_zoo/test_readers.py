@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import ResNet, apply_same_padding, load_backbone, read_checkpoint
+from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.fingerprint import fingerprint
-from mmbnft.zoo.network import Architecture
 from mmbnft.zoo.padding import same_pads
 from mmbnft.zoo.readers.crc32c import crc32c, masked
 from mmbnft.zoo.readers.snappy import decompress

@@ -13,7 +13,8 @@ import torch
 
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import load_backbone, read_checkpoint
-from mmbnft.zoo.network import Architecture, ResNet
+from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.network import ResNet
 from mmbnft.zoo.sources import file_identity
 
 MARK = "executed"

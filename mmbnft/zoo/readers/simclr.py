@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mmbnft.zoo.network import BLOCKS
+from mmbnft.zoo.architecture import BLOCKS
 from mmbnft.zoo.rules import Sorted
 
 _VARIABLE = re.compile(r"base_model/(conv2d|batch_normalization)(?:_([1-9]\d*))?/(\w+)")
