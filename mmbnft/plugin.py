@@ -3,7 +3,8 @@
 A stock configuration needs nothing but `custom_imports = dict(imports=["mmbnft.plugin"])`.
 """
 
-from mmbnft import hooks, models
+from mmbnft import hooks
+from mmbnft.models import linear_head, protocol_backbone
 from mmbnft.tasks import dataset
 
-__all__ = ["dataset", "hooks", "models"]
+__all__ = ["dataset", "hooks", "linear_head", "protocol_backbone"]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import mmbnft.models.linear_head  # noqa: F401  (registers)
 from mmbnft.evaluation.spec import RANDOM, RunSpec, is_frozen
 from mmbnft.host import build_algorithm, build_backbone, get_logger
 from mmbnft.models import ProtocolBackbone, pooled_features

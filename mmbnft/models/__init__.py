@@ -1,7 +1,18 @@
 """The backbone wrapper and the head, registered with MMSelfSup."""
 
-from mmbnft.models.linear_head import BnftLinearHead
-from mmbnft.models.pooling import pooled_features
-from mmbnft.models.protocol_backbone import ProtocolBackbone, find_protocol_backbone
+from typing import TYPE_CHECKING
 
-__all__ = ["BnftLinearHead", "ProtocolBackbone", "find_protocol_backbone", "pooled_features"]
+from mmbnft.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from mmbnft.models.linear_head import BnftLinearHead as BnftLinearHead
+    from mmbnft.models.pooling import pooled_features as pooled_features
+    from mmbnft.models.protocol_backbone import ProtocolBackbone as ProtocolBackbone
+    from mmbnft.models.protocol_backbone import find_protocol_backbone as find_protocol_backbone
+
+_HOMES = {
+    "linear_head": ("BnftLinearHead",),
+    "pooling": ("pooled_features",),
+    "protocol_backbone": ("ProtocolBackbone", "find_protocol_backbone"),
+}
+__getattr__ = lazy_names(__name__, _HOMES)

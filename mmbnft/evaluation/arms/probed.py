@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction
@@ -131,7 +129,7 @@ class PublishedFit(ConvexFit):
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
-        self._models: list[LogisticRegression] = []
+        self._models: list[Any] = []
 
     def __call__(self, features: Tensor, labels: np.ndarray, weight_decays: Sequence[float]) -> list[Solution]:
         """Fit at each weight decay in turn, from where the last call ended."""
@@ -139,6 +137,8 @@ class PublishedFit(ConvexFit):
         if not np.isfinite(inputs).all():
             raise UserError("features must be finite, got NaN or infinity; check the checkpoint with its certificate")
         targets = [labels] if labels.ndim == 1 else list(labels.T)
+        from sklearn.linear_model import LogisticRegression  # takes longer to import than torch
+
         self._models = self._models or [LogisticRegression(warm_start=True) for _ in targets]
         return [self._fit(inputs, targets, decay, labels.ndim == 2) for decay in weight_decays]
 
@@ -164,8 +164,10 @@ class PublishedFit(ConvexFit):
                         float("nan"), iterations < self._models[0].max_iter, iterations)  # fmt: skip
 
     def _fit_one(
-        self, model: LogisticRegression, inputs: np.ndarray, target: np.ndarray, cost: float
+        self, model: Any, inputs: np.ndarray, target: np.ndarray, cost: float
     ) -> tuple[np.ndarray, np.ndarray, float, int]:
+        from sklearn.exceptions import ConvergenceWarning
+
         if len(np.unique(target)) < 2:
             return np.zeros((1, inputs.shape[1])), np.array([NEVER if target[0] == 0 else -NEVER]), 0.0, 0
         with warnings.catch_warnings():

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy import linalg
 from scipy.special import softmax
-from sklearn.covariance import ledoit_wolf
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from mmbnft.evaluation.proxies.checks import Array, Features, Labels, checked, class_means
 
@@ -20,6 +18,8 @@ def hscore(features: Features, labels: Labels) -> float:
     """
     values, numbers, classes = checked(features, labels)
     centred = values - values.mean(axis=0)
+    from sklearn.covariance import ledoit_wolf  # takes longer to import than torch
+
     covariance, shrinkage = ledoit_wolf(centred, assume_centered=True)
     means, counts = class_means(centred, numbers, classes)
     between = (means.T * counts) @ means / len(values)
@@ -60,6 +60,8 @@ def sfda(features: Features, labels: Labels) -> float:
     means, _ = class_means(values, numbers, classes)
     residual = values - means[numbers]
     largest = float(np.linalg.norm(residual, 2)) ** 2 / len(values)
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
     analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=float(np.clip(np.exp(-5 * largest), 1e-10, 1)))
     # A second softmax over probabilities softens them: a sure image keeps the share e / (e + classes - 1) of itself.
     share = softmax(analysis.fit(values, numbers).predict_proba(values), axis=1)[own, numbers][:, None]

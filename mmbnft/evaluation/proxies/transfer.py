@@ -2,8 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 
 from mmbnft.evaluation.proxies.checks import Features, Labels, checked
 from mmbnft.utils.errors import UserError
@@ -45,6 +43,9 @@ def nleep(features: Features, labels: Labels, variance: float = 0.8, seed: int =
             f"nleep fits 5 components per class and needs more than {5 * classes} images for {classes} classes, "
             f"got {len(values)}; give it more training images"
         )
+    from sklearn.decomposition import PCA  # takes longer to import than torch
+    from sklearn.mixture import GaussianMixture
+
     reduced = PCA(n_components=variance, svd_solver="full").fit_transform(values)
     mixture = GaussianMixture(n_components=5 * classes, covariance_type="full", reg_covar=1e-3, random_state=seed)
     return leep(mixture.fit(reduced).predict_proba(reduced), numbers)
