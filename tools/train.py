@@ -14,7 +14,9 @@ def parse_args() -> argparse.Namespace:
         description="Adapt one checkpoint to one task by one protocol and evaluate it once on test."
     )
     parser.add_argument("config", type=Path, help="configuration file")
-    parser.add_argument("--work-dir", "--work_dir", type=Path, help="for results and state; default work_dirs/CONFIG")
+    parser.add_argument(
+        "--work-dir", "--work_dir", type=Path, help="for results and state; default work_dirs/FOLDER/CONFIG"
+    )
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V",
                         help="override settings, e.g. recipe.epochs=5 load_from=FILE")  # fmt: skip
     parser.add_argument("--checkpoint", help="catalogue id, weight file, or 'random'")
@@ -55,7 +57,9 @@ def main() -> int:
     options = {"wandb": args.wandb, "project": args.wandb_project, "name": args.wandb_run_name,
                "tensorboard": args.tensorboard}  # fmt: skip
     tracking = dict(config.get("tracking", {})) | {k: v for k, v in options.items() if v is not None}
-    work_dir = args.work_dir or Path(config.get("work_dir") or Path("work_dirs") / args.config.stem)
+    work_dir = args.work_dir or Path(
+        config.get("work_dir") or Path("work_dirs") / args.config.parent.name / args.config.stem
+    )
     result, path = run_single(
         spec_from_config(config),
         work_dir,
