@@ -80,8 +80,10 @@ def _partial(results: Sequence[Result]) -> list[Finding]:
 def _normalisation(results: Sequence[Result]) -> list[Finding]:
     sources: dict[str, set[str]] = {}
     for result in results:
-        told = result.details.get("normalisation")
+        certificate, told = result.details.get("certificate"), result.details.get("normalisation")
         source = told.get("known_from") if isinstance(told, dict) else None
+        if source is None and isinstance(certificate, dict):
+            source = certificate.get("normalisation_known_from")
         # A file that proves its normalisation is as good as the catalogue.
         if source and source not in ("catalogue", "file"):
             sources.setdefault(str(source), set()).add(result.checkpoint)
@@ -93,19 +95,18 @@ def _normalisation(results: Sequence[Result]) -> list[Finding]:
 
 
 def _leakage(results: Sequence[Result]) -> list[Finding]:
-    counts: dict[tuple[str, int], tuple[int, int]] = {}
+    counts: dict[tuple[str, int], tuple[int, int, str]] = {}
     for result in results:
         told = result.details.get("leakage")
         if isinstance(told, dict):
             pair = int(told.get("exact") or 0), int(told.get("near") or 0)
             if any(pair):
-                counts[result.task, result.split] = pair
+                between = told.get("between")
+                where = ", ".join(between) if isinstance(between, dict) and between else "train, val and test"
+                counts[result.task, result.split] = (*pair, where)
     return [
-        Finding(
-            "MB103",
-            f"{task}, split {split}: {exact} exact and {near} near duplicates are in two of train, val and test",
-        )
-        for (task, split), (exact, near) in sorted(counts.items())
+        Finding("MB103", f"{task}, split {split}: {exact} exact and {near} near duplicates between {where}")
+        for (task, split), (exact, near, where) in sorted(counts.items())
     ]
 
 

@@ -148,16 +148,15 @@ def test_a_result_says_its_scale_whatever_its_values(tmp_path):
 
 def test_partial_loads_leakage_and_stated_normalisation_are_reported():
     details = {
-        "certificate": {"partial": True},
-        "leakage": {"exact": 3, "near": 7},
-        "normalisation": {"known_from": "stated"},
+        "certificate": {"partial": True, "normalisation_known_from": "stated"},
+        "leakage": {"exact": 3, "near": 7, "between": {"train-test": {"exact": 3, "near": 7}}},
         "diverged_episodes": [4, 9],
     }
     results = [result("a", details=details), result("b", details={"leakage": {"exact": 0, "near": 0}})]
     found = {finding.code: finding.sentence for finding in run_findings(results)}
     assert set(found) == {"MB101", "MB102", "MB103", "MB108"}
     assert found["MB101"].startswith("a did not hold every tensor")
-    assert found["MB103"].startswith("dtd, split 1: 3 exact and 7 near duplicates")
+    assert found["MB103"].startswith("dtd, split 1: 3 exact and 7 near duplicates between train-test")
     assert found["MB108"].startswith("linear of a on dtd (split 1, seed 0): 2 episodes diverged")
     assert run_provenance(results)["partially loaded"] == ["a"]
 
