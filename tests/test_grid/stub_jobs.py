@@ -38,6 +38,10 @@ class StubJob:
         return f"{self.checkpoint} {self.task}"
 
     @property
+    def names(self):
+        return {"checkpoint": self.checkpoint, "task": self.task, "protocol": self.protocol, "recipe": "r"}
+
+    @property
     def config(self):
         return {"checkpoint": self.checkpoint}
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from stub_jobs import StubJob
 
 from mmbnft.grid import claims, worker
 from mmbnft.grid.claims import Claims
@@ -114,9 +115,21 @@ def test_the_queue_asks_again_for_runs_that_were_elsewhere(monkeypatch):
 
     now = [0.0]
     monkeypatch.setattr(base.time, "monotonic", lambda: now[0])
-    queue = JobQueue(["a", "b"])
-    assert queue.next() == "a"
-    queue.later("a")
-    assert (len(queue), queue.next(), queue.next()) == (2, "b", None)
+    a, b = StubJob("a"), StubJob("b")
+    queue = JobQueue([a, b])
+    assert queue.next() == a
+    queue.later(a)
+    assert (len(queue), queue.next(), queue.next()) == (2, b, None)
     now[0] = base.POLL_SECONDS
-    assert (queue.next(), queue.next(), len(queue)) == ("a", None, 0)
+    assert (queue.next(), queue.next(), len(queue)) == (a, None, 0)
+
+
+def test_a_process_keeps_to_its_group_and_helps_with_others_at_the_end():
+    jobs = [StubJob(f"{group}{number}", group=group) for group in "xy" for number in range(3)]
+    queue, latest, taken = JobQueue(jobs), {"one": "", "two": ""}, []
+    for who in ("one", "two", "one", "one", "one", "two"):
+        job = queue.next(latest[who])
+        latest[who] = job.group
+        taken.append(job.checkpoint)
+    assert taken == ["x0", "y0", "x1", "x2", "y1", "y2"]
+    assert list(iter(JobQueue(jobs).next, None)) == jobs

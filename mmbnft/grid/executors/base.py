@@ -1,5 +1,6 @@
 """What every executor is: something that takes jobs to their results."""
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -53,18 +54,32 @@ class JobQueue:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._ready = deque(jobs)
         self._elsewhere: deque[tuple[float, Job]] = deque()
+        self._begun: set[str] = set()
 
     def __len__(self) -> int:
         """Jobs that wait, for whatever reason."""
         return len(self._ready) + len(self._elsewhere)
 
-    def next(self) -> Job | None:
-        """A job to be tried now, or None."""
+    def next(self, latest: str | None = None) -> Job | None:
+        """A job to be tried now, or None.
+
+        Args:
+            latest: Group of the job that the asking process did last: another of that group comes first, and else one
+                of a group that no process has begun. Without it, jobs come in their order.
+        """
         if self._ready:
-            return self._ready.popleft()
+            job = self._ready[0] if latest is None else self._best_for(latest)
+            self._ready.remove(job)
+            self._begun.add(job.group)
+            return job
         if self._elsewhere and self._elsewhere[0][0] <= time.monotonic():
             return self._elsewhere.popleft()[1]
         return None
+
+    def _best_for(self, latest: str) -> Job:
+        same = (job for job in self._ready if job.group == latest)
+        fresh = (job for job in self._ready if job.group not in self._begun)
+        return next(itertools.chain(same, fresh, self._ready))
 
     def again(self, job: Job) -> None:
         """Put back a job that failed for no reason of its own."""

@@ -29,11 +29,12 @@ PRELOAD = ["mmbnft.grid.plan", "mmbnft.grid.worker"]
 
 @dataclass
 class _Worker:
-    """A worker process, the pipe to it, and what it is busy with."""
+    """A worker process, the pipe to it, what it is busy with, and the group of what it did last."""
 
     process: BaseProcess
     pipe: Connection
     job: Job | None = None
+    group: str = ""
 
 
 class LocalExecutor:
@@ -123,8 +124,8 @@ class _Crew:
     def hand_out(self, queue: JobQueue) -> None:
         """Give a job to every worker without one, as far as there are any."""
         for worker in self.workers:
-            if worker.job is None and (job := queue.next()) is not None:
-                worker.job = job
+            if worker.job is None and (job := queue.next(worker.group)) is not None:
+                worker.job, worker.group = job, job.group
                 try:
                     worker.pipe.send(job)
                 except OSError:  # the worker is gone; `receive` finds that out and records it
