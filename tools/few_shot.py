@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from mmbnft.utils.command import DictAction, run_command
+from mmbnft.utils.cores import available_cores
 from mmbnft.utils.errors import UserError
 
 
@@ -23,8 +24,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", help="nearest_mean, logistic, linear, bn, bn_paper, finetune ...")
     parser.add_argument("--task", nargs="+", help="prepared folders, array files (FILE.npz), or digits, glyphs ...")
     parser.add_argument("--manifests", type=Path, help="folder of episodes to share between benchmarks")
-    parser.add_argument("--retry-failed", action="store_true", help="run failed runs again")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    part = parser.add_argument_group("which runs")
+    part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
+    part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
+    part.add_argument(
+        "--retry-failed", action="store_true", help="run all failed runs again, not only those that the machine spoilt"
+    )
+    part.add_argument(
+        "--dry-run", action="store_true", help="draw missing episodes, print the plan, what is done and the cost"
+    )
+    where = parser.add_argument_group("where")
+    where.add_argument("--executor", choices=("local", "ray"), default="local", help="local processes or a Ray cluster")
+    where.add_argument("--workers", type=int, default=available_cores(), help="local processes (default: cores)")
+    where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--table", type=Path, nargs="+", metavar="RESULTS", help="only print tables of results folders")
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
     return parser.parse_args()
@@ -32,7 +44,7 @@ def parse_args() -> argparse.Namespace:
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:
     """What the options say of the configuration's `few_shot`."""
-    from mmbnft.grid.few_shot import task_from_text
+    from mmbnft.grid.episode_jobs import task_from_text
 
     found = {f"episodes.{name}": getattr(args, name) for name in ("n_way", "queries", "episodes", "validation", "seed")}
     found |= {"shots": args.k_shot, "checkpoints": args.checkpoints, "methods": args.methods}
@@ -52,12 +64,24 @@ def main() -> int:
     if args.config is None:
         raise UserError("no configuration given; name one of configs/few_shot, or results with --table")
     from mmbnft.evaluation.spec import load_config
-    from mmbnft.grid.few_shot import FewShotBenchmark, run_few_shot
+    from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, run_few_shot
+    from mmbnft.grid.executors import LocalExecutor, RayExecutor
+    from mmbnft.grid.grid import Part, estimate_plan, open_jobs
+    from mmbnft.grid.selection import Selection, Shard
+    from mmbnft.grid.store import ResultStore
+    from mmbnft.zoo import DEFAULT_ROOT
 
     config = load_config(args.config, {**args.cfg_options, **overrides(args)})
     benchmark = FewShotBenchmark.from_config(config)
     out = args.work_dir or Path("work_dirs") / args.config.stem
-    outcome = run_few_shot(benchmark, out, manifests=args.manifests, retry_failed=args.retry_failed, device=args.device)
+    part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
+    if args.dry_run:
+        store = ResultStore(out / "results")
+        plan = open_jobs(plan_episodes(benchmark, args.manifests or out / "manifests", DEFAULT_ROOT), store, part)
+        print(f"{plan.text}\ncost: {estimate_plan(plan, store).text}")
+        return 0
+    executor = LocalExecutor(args.workers) if args.executor == "local" else RayExecutor(None)
+    outcome = run_few_shot(benchmark, out, executor, part=part, manifests=args.manifests, device=args.device)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     write_report(outcome.results, out / "few_shot.md")

@@ -83,7 +83,7 @@ def _doubtful(args: argparse.Namespace, results: "list[Result]") -> int:
 def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
     """Keys of the runs of a configuration, of a benchmark or a few-shot benchmark."""
     from mmbnft.evaluation.spec import load_config
-    from mmbnft.grid.few_shot import FewShotBenchmark, few_shot_keys
+    from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
     from mmbnft.grid.listing import results_folder
     from mmbnft.grid.plan import Benchmark, plan_runs
     from mmbnft.zoo import DEFAULT_ROOT
@@ -91,11 +91,10 @@ def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
     config = load_config(path, overrides)
     if "few_shot" not in config:
         return {run.key for run in plan_runs(Benchmark.from_config(config), DEFAULT_ROOT)}
-    manifests = results_folder(store).parent / "manifests"
-    if not manifests.is_dir():
-        with tempfile.TemporaryDirectory() as folder:
-            return few_shot_keys(FewShotBenchmark.from_config(config), Path(folder), DEFAULT_ROOT)
-    return few_shot_keys(FewShotBenchmark.from_config(config), manifests, DEFAULT_ROOT)
+    benchmark, manifests = FewShotBenchmark.from_config(config), results_folder(store).parent / "manifests"
+    with tempfile.TemporaryDirectory() as folder:
+        episodes = manifests if manifests.is_dir() else Path(folder)
+        return {job.key for job in plan_episodes(benchmark, episodes, DEFAULT_ROOT)}
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from mmbnft.fewshot.methods import LOGISTIC, NEAREST_MEAN, Method
 from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sampling import Episodes
 from mmbnft.fewshot.sequential import episode_phase
+from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.fewshot.statistics import mean_accuracy
 from mmbnft.recipes.settings import stated
 from mmbnft.results import RESULTS_VERSION, Coordinates, Result
@@ -59,25 +60,26 @@ class FewShotSpec:
         path = Path(self.checkpoint)
         return path.stem if path.suffix else self.checkpoint
 
-    def protocol_name(self, manifest: Manifest) -> str:
+    def protocol_name(self, settings: EpisodeSettings) -> str:
         """What results call the method: `fewshot-bn-5way-1shot`, so that shots can stand side by side in one table."""
-        return f"{PREFIX}-{self.method}-{manifest.settings.name}"
+        return f"{PREFIX}-{self.method}-{settings.name}"
 
-    def coordinates(self, task: Task, manifest: Manifest, key: str) -> Coordinates:
+    def coordinates(self, task: str, split: int, settings: EpisodeSettings, key: str) -> Coordinates:
         """What a result of this is a result of.
 
         Args:
-            task: The task.
-            manifest: The episodes.
+            task: Name of the task.
+            split: Number of its official split.
+            settings: What determines the episodes.
             key: Content hash of the run.
         """
         return Coordinates(
             checkpoint=self.checkpoint_name,
-            task=task.name,
-            protocol=self.protocol_name(manifest),
+            task=task,
+            protocol=self.protocol_name(settings),
             recipe=self.recipe.name,
-            split=manifest.split,
-            seed=manifest.settings.seed,
+            split=split,
+            seed=settings.seed,
             key=key,
             metric=METRIC,
             evaluated_on="episodes",
@@ -191,7 +193,7 @@ def execute_episodes(
     manifest: Manifest,
     subject: Subject,
     key: str,
-    advance: Callable[[int], None] = lambda episodes: None,
+    shares: int = 1,
 ) -> Result:
     """Choose on the validation episodes, then adapt to every test episode and classify its queries.
 
@@ -201,14 +203,14 @@ def execute_episodes(
         manifest: Its episodes.
         subject: The checkpoint, see `prepare_subject`.
         key: Content hash of the run.
-        advance: Called with the number of episodes just finished.
+        shares: Divides the number of episodes adapted to at a time, for little memory.
 
     Raises:
         UserError: The method has no meaning for the network, or there is a choice but no validation episode.
         DivergedError: Every episode diverges.
     """
     watch = Stopwatch(subject.images.device, seconds_before=subject.seconds)
-    run = EpisodeRun(Method.named(spec.method), spec.recipe, manifest, subject, advance)
+    run = EpisodeRun(Method.named(spec.method), spec.recipe, manifest, subject, shares)
     trial, search = run.choose()
     outcome = run.accuracies("test", trial)
     mean = mean_accuracy(outcome.values)
@@ -230,7 +232,8 @@ def execute_episodes(
         "bootstrap_95": [mean.low, mean.high],
     }
     cost = watch.cost(len(subject.features) + run.images_seen)
-    return spec.coordinates(task, manifest, key).succeeded(mean.value, cost, details)
+    where = spec.coordinates(task.name, manifest.split, manifest.settings, key)
+    return where.succeeded(mean.value, cost, details)
 
 
 @dataclass(frozen=True)
@@ -254,7 +257,7 @@ class EpisodeRun:
         recipe: The recipe.
         manifest: The episodes.
         subject: The checkpoint.
-        advance: Called with the number of episodes just finished.
+        shares: Divides the number of episodes adapted to at a time, for little memory.
 
     Attributes:
         images_seen: Images, or their features, in training steps so far.
@@ -266,10 +269,10 @@ class EpisodeRun:
         recipe: FewShotRecipe,
         manifest: Manifest,
         subject: Subject,
-        advance: Callable[[int], None] = lambda episodes: None,
+        shares: int = 1,
     ) -> None:
         self.method, self.recipe, self.manifest, self.subject = method, recipe, manifest, subject
-        self.advance = advance
+        self.shares = shares
         self.ways, self.shots = manifest.settings.n_way, manifest.settings.k_shot
         self.images_seen = 0
 
@@ -324,14 +327,13 @@ class EpisodeRun:
         truth = np.repeat(np.arange(self.ways), self.manifest.settings.queries)
         values: list[np.ndarray] = []
         diverged: list[int] = []
-        for span in chunks(len(episodes), self._episodes_at_once()):
+        for span in chunks(len(episodes), max(1, self._episodes_at_once() // self.shares)):
             classify = self.adapt(episodes, span, trial)
             lost = ~_finite(classify(episodes.support))
             scores = classify(episodes.queries)
             right = (scores.argmax(dim=2).cpu().numpy() == truth) & torch.isfinite(scores).all(dim=2).cpu().numpy()
             values.append(np.where(lost, 1.0 / self.ways, right.mean(axis=1)))
             diverged += [span[index] for index in np.flatnonzero(lost).tolist()]
-            self.advance(len(span))
         if len(diverged) == len(episodes):
             raise DivergedError(
                 f"scores are not finite in any of the {len(episodes)} {part} episodes under {trial or 'the recipe'}; "

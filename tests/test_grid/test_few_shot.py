@@ -4,14 +4,34 @@ import pytest
 
 from mmbnft.evaluation.spec import load_config
 from mmbnft.fewshot import FewShotRecipe
-from mmbnft.grid import few_shot
-from mmbnft.grid.few_shot import FewShotBenchmark, run_few_shot, task_from_text
+from mmbnft.grid import episode_jobs
+from mmbnft.grid.environment import check_device
+from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, task_from_text
+from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.selection import Selection
+from mmbnft.grid.store import ResultStore
+from mmbnft.grid.worker import work
 from mmbnft.ranking import rank_sources
 from mmbnft.tasks import images
 from mmbnft.utils.errors import UserError
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
+
+
+class _Inline:
+    """Executes jobs in this process, where a test can look into them."""
+
+    def check_device(self, device, jobs=()):
+        check_device(device, jobs)
+
+    def execute(self, jobs, store, settings, finished):
+        for job in jobs:
+            finished(job, work(job, store, settings))
+
+
+def run_few_shot(benchmark, out, retry_failed=False, **options):
+    return episode_jobs.run_few_shot(benchmark, out, _Inline(), part=Part(retry_failed=retry_failed), **options)
 
 
 @pytest.fixture
@@ -37,7 +57,7 @@ def test_a_benchmark_runs_once_and_continues(make, tmp_path):
     assert (first.executed, first.skipped, first.failures) == (12, 0, ())
     manifests = {path: path.read_bytes() for path in (tmp_path / "manifests").iterdir()}
     assert len(manifests) == 2
-    (tmp_path / "results" / sorted(path.name for path in (tmp_path / "results").iterdir())[0]).unlink()
+    min((tmp_path / "results").glob("*.json")).unlink()
     again = run_few_shot(make(), tmp_path)
     assert (again.executed, again.skipped) == (1 + 6, 11)
     assert {path: path.read_bytes() for path in (tmp_path / "manifests").iterdir()} == manifests
@@ -46,6 +66,27 @@ def test_a_benchmark_runs_once_and_continues(make, tmp_path):
     assert run_few_shot(make(), tmp_path).executed == 0
     shared = run_few_shot(make(), tmp_path / "other", manifests=tmp_path / "manifests")
     assert {r.key for r in shared.results} == {r.key for r in again.results}
+
+
+def test_features_are_computed_once_for_all_methods(make, tmp_path, monkeypatch):
+    asked, prepare = [], episode_jobs.prepare_subject
+    monkeypatch.setattr(
+        episode_jobs, "prepare_subject", lambda spec, *rest: asked.append(spec.checkpoint) or prepare(spec, *rest)
+    )
+    assert run_few_shot(make(), tmp_path).executed == 18
+    assert len(asked) == 3 * 2  # checkpoints and shots
+
+
+def test_a_part_of_the_plan_is_chosen_by_coordinates(make, tmp_path):
+    benchmark, store = make(shots=(1,)), ResultStore(tmp_path / "results")
+    part = Part(Selection.parse(["protocol=fewshot-linear-3way-1shot", "checkpoint=random"]))
+    outcome = episode_jobs.run_few_shot(benchmark, tmp_path, _Inline(), part=part, device="cpu")
+    (result,) = outcome.results
+    assert (result.checkpoint, result.protocol) == ("random", "fewshot-linear-3way-1shot")
+    plan = open_jobs(plan_episodes(benchmark, tmp_path / "manifests", tmp_path), store, Part())
+    assert plan.counts == "9 runs: 1 done, 8 new, 0 tried again"
+    job = next(job for job in plan.jobs if job.key == result.key)
+    assert job.config == result.details["config"]  # by which costs are estimated
 
 
 def test_images_are_decoded_once_for_all_checkpoints_and_methods(make, folder, tmp_path, monkeypatch):
@@ -60,7 +101,7 @@ def test_images_are_decoded_once_for_all_checkpoints_and_methods(make, folder, t
     # A few of each list were decoded before, to estimate what all will take.
     assert set(decoded) == set((folder / "images").iterdir())
     assert max(decoded.count(path) for path in decoded) <= 2
-    monkeypatch.setattr(few_shot, "CACHE_LIMIT", 1)  # nothing fits
+    monkeypatch.setattr(episode_jobs, "CACHE_LIMIT", 1)  # nothing fits
     plain = run_few_shot(benchmark, tmp_path / "decoded")
     assert len(decoded) > 4 * 18
     kept = {result.key: result.details["accuracies"] for result in outcome.results}

@@ -14,7 +14,7 @@ from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, Method, 
 from mmbnft.fewshot.manifest import open_manifest
 from mmbnft.fewshot.report import write_report
 from mmbnft.fewshot.run import Accuracies, EpisodeRun
-from mmbnft.grid.few_shot import manifest_path
+from mmbnft.grid.episode_jobs import manifest_path
 from mmbnft.hooks import progress_bar, report
 from mmbnft.utils.errors import DivergedError, UserError
 
@@ -117,7 +117,7 @@ def test_arguments_that_the_optimiser_lacks_are_refused_with_the_recipe():
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "a\\b", ""])
 def test_a_task_name_that_is_a_path_writes_no_manifest_anywhere(name, shapes, tmp_path):
-    with pytest.raises(UserError, match="which names a path"):
+    with pytest.raises(UserError, match="cannot be part of a file name"):
         manifest_path(tmp_path, dataclasses.replace(shapes, name=name), EpisodeSettings())
 
 

@@ -66,6 +66,10 @@ def test_options_reach_the_episodes_and_tables_come_from_the_files(run, tmp_path
     assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
     shown = run("--table", tmp_path / "out" / "results")
     assert (shown.returncode, shown.stdout.strip()) == (0, table.strip())
+    plan = run(*arguments, "--checkpoints", "tiny-rotation", "random", "tiny-simclr", "--dry-run")
+    assert plan.returncode == 0
+    assert "12 runs: 8 done, 4 new, 0 tried again" in plan.stdout
+    assert "cost: about " in plan.stdout
 
 
 def test_mistakes_are_one_sentence(run, tmp_path):
