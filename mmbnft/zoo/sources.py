@@ -103,11 +103,12 @@ def content_hash(path: Path) -> str:
     if not path.is_file():
         return sha256_file(path)
     found = path.stat()
-    return _hash_once(path, found.st_mtime_ns, found.st_size)
+    # A file that takes the place of another may have its size and time; its number differs then.
+    return _hash_once(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
 
 
 @functools.lru_cache(maxsize=1024)
-def _hash_once(path: Path, _mtime_ns: int, _size: int) -> str:
+def _hash_once(path: Path, _state: tuple[int, ...]) -> str:
     """Hash of a file as it was at a time: the plan of a benchmark asks once for each run."""
     return sha256_file(path)
 

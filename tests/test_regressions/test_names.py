@@ -24,7 +24,7 @@ def weights(tmp_path):
     for number in (1.0, 2.0):
         path = tmp_path / f"model{number:.0f}.pth"
         torch.save({"state_dict": {"conv1.weight": torch.full((1,), number)}}, path)
-        os.utime(path, ns=(int(number * 10**9),) * 2)
+        os.utime(path, ns=(10**9,) * 2)  # of one size and time, as copies made by some tools
         paths.append(path)
     return paths
 
