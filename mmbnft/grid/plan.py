@@ -312,17 +312,19 @@ def _plan(
             yield Unready(len(arms), str(error))
             continue
         for seed, protocol, checkpoint in arms:
+            protocol = adapted_by(protocol)
+            recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
+            names = named_protocol(protocol)
+            spec = RunSpec(
+                benchmark.model, config, recipe=recipe, checkpoint=checkpoint, split=split, seed=seed, **names
+            )
+            check_run(spec, task)
             try:
-                protocol = adapted_by(protocol)
-                recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
-                names = named_protocol(protocol)
-                spec = RunSpec(
-                    benchmark.model, config, recipe=recipe, checkpoint=checkpoint, split=split, seed=seed, **names
-                )
-                check_run(spec, task)
-                yield PlannedRun(spec, spec.key(task, weights_root), task.name, task.metric)
-            except UserError as error:
+                key = spec.key(task, weights_root)
+            except UserError as error:  # a checkpoint that is not there
                 yield Unready(1, str(error))
+                continue
+            yield PlannedRun(spec, key, task.name, task.metric)
 
 
 def _task_splits(benchmark: Benchmark) -> list[tuple[dict[str, Any], int]]:
