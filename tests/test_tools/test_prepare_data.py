@@ -112,7 +112,7 @@ def test_csv_and_npz_reach_the_preparer(tmp_path, images, command):
 
 def test_what_cannot_be_divided_is_one_sentence_after_what_was_understood(tmp_path, images, command):
     (images / "up").mkdir()
-    (images / "up" / "0.png").write_bytes((images / "left" / "0.png").read_bytes())
+    Image.new("RGB", (40, 40), "red").save(images / "up" / "0.png")
     arguments = ("folder", "--images", images, "--name", "sides", "--root", tmp_path / "data")
     status, output, errors = command(*arguments)
     assert status == 2

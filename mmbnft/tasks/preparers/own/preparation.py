@@ -84,9 +84,11 @@ def prepare_own(data: OwnData, root: Path | str, check: bool = False, tell: Tell
         state.forget_images()
     found, decoded = _without_damaged(found, folder, state, data)
     found = _without_copies(_without_small_classes(found, data.min_images), folder)
+    more = [remark for remark in found.remarks if remark not in told]
+    tell(more)
     lists, remarks = divide(found, data.seed)
     remarks = [*found.remarks, *_check_lists(data, found, lists), *remarks]
-    tell([remark for remark in remarks if remark not in told])
+    tell([remark for remark in remarks if remark not in (*told, *more)])
     reading = Reading(found.classes, {"own": lists})
     prepared = finish(_OwnPreparer(data, found, reading, remarks), folder, state)
     _refuse_shared(prepared)
