@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mmbnft.utils.command import DictAction, run_command
 from mmbnft.utils.cores import available_cores
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 if TYPE_CHECKING:
     from mmbnft.grid.executors import Executor
@@ -36,6 +37,7 @@ def parse_args() -> argparse.Namespace:
     own.add_argument("--protocols", nargs="+", default=[], help="protocols and training-free scores")
     own.add_argument("--recipe", help="its name of a recipe (default: clean)")
     own.add_argument("--target", help="the protocol to be predicted (default: finetune, if it is one of them)")
+    add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
     part = parser.add_argument_group("which runs")
     part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
     part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
@@ -59,10 +61,11 @@ def _benchmark(args: argparse.Namespace) -> "Benchmark":
 
     own = {name: value for name in OWN if (value := getattr(args, name))}
     if args.config is None:
-        return benchmark_of(**own, overrides=args.cfg_options)
+        return benchmark_of(**own, overrides=args.cfg_options, stated=stated_options(args))
     if own:
         raise UserError(f"{args.config} says what to run; leave --{' and --'.join(own)} away, or the configuration")
-    return benchmark_from_file(args.config, args.cfg_options)
+    stated = {f"benchmark.stated.{name}": value for name, value in stated_options(args).items()}
+    return benchmark_from_file(args.config, args.cfg_options | stated)
 
 
 def _executor(args: argparse.Namespace) -> "Executor":
@@ -77,9 +80,8 @@ def _show(benchmark: "Benchmark", store: "ResultStore", part: "Part") -> None:
     """Print the plan as far as data and weights are there, and what keeps the rest from it."""
     from mmbnft.grid.grid import estimate_plan, open_jobs
     from mmbnft.grid.plan import plan_ready
-    from mmbnft.zoo import DEFAULT_ROOT
 
-    runs, unready = plan_ready(benchmark, DEFAULT_ROOT)
+    runs, unready = plan_ready(benchmark)
     for item in unready:
         print(f"not ready: {item.runs} runs: {item.reason}")
     if runs:

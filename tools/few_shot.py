@@ -7,6 +7,7 @@ from pathlib import Path
 from mmbnft.utils.command import DictAction, run_command
 from mmbnft.utils.cores import available_cores
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--validation", type=int, help="validation episodes, to choose on")
     parser.add_argument("--seed", type=int, help="seed of the episodes")
     parser.add_argument("--checkpoints", nargs="+", help="catalogue ids, weight files, random, group:NAME")
+    add_checkpoint_options(parser)
     parser.add_argument("--methods", nargs="+", help="nearest_mean, logistic, linear, bn, bn_paper, finetune ...")
     parser.add_argument("--task", nargs="+", help="prepared folders, array files (FILE.npz), or digits, glyphs ...")
     parser.add_argument("--manifests", type=Path, help="folder of episodes to share between benchmarks")
@@ -48,6 +50,7 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
 
     found = {f"episodes.{name}": getattr(args, name) for name in ("n_way", "queries", "episodes", "validation", "seed")}
     found |= {"shots": args.k_shot, "checkpoints": args.checkpoints, "methods": args.methods}
+    found |= {f"stated.{name}": value for name, value in stated_options(args).items()}
     found["tasks"] = [task_from_text(text) for text in args.task] if args.task else None
     return {f"few_shot.{name}": value for name, value in found.items() if value is not None}
 

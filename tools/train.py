@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from mmbnft.utils.command import DictAction, run_command
+from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V",
                         help="override settings, e.g. recipe.epochs=5 load_from=FILE")  # fmt: skip
     parser.add_argument("--checkpoint", help="catalogue id, weight file, or 'random'")
-    parser.add_argument("--allow-partial", action="store_true", default=None, help="accept an incomplete checkpoint")
+    add_checkpoint_options(parser)
     parser.add_argument("--protocol", help="protocol, e.g. linear, bn, finetune, or score, e.g. knn")
     parser.add_argument("--recipe", help="named recipe in the place of the file's, e.g. clean, vpulab, ericsson")
     parser.add_argument("--split", type=int, help="number of the official split")
@@ -52,8 +53,9 @@ def main() -> int:
 
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     config = load_config(args.config, args.cfg_options, args.recipe)
-    names = ("checkpoint", "allow_partial", "protocol", "split", "seed")
+    names = ("checkpoint", "protocol", "split", "seed")
     config.merge_from_dict({name: value for name in names if (value := getattr(args, name)) is not None})
+    config.merge_from_dict({f"stated.{name}": value for name, value in stated_options(args).items()})
     options = {"wandb": args.wandb, "project": args.wandb_project, "name": args.wandb_run_name,
                "tensorboard": args.tensorboard}  # fmt: skip
     tracking = dict(config.get("tracking", {})) | {k: v for k, v in options.items() if v is not None}

@@ -1,7 +1,6 @@
 """Features of a frozen backbone: computed once for each list of images, kept in memory and, if wanted, on disk."""
 
 import functools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,12 @@ from torch import nn
 from mmbnft.evaluation.cost import forward_multiply_adds
 from mmbnft.evaluation.folding import folded
 from mmbnft.evaluation.network import image_dataset
-from mmbnft.evaluation.spec import RANDOM, RunSpec
+from mmbnft.evaluation.spec import RunSpec
 from mmbnft.models import pooled_features
 from mmbnft.tasks import ImageCache, Images, ListedImages, SplitLedger, TaskDataset, collect
 from mmbnft.utils import files
 from mmbnft.utils.disk_cache import DiskCache
 from mmbnft.utils.processes import Processes
-from mmbnft.zoo import file_identity
 
 EVAL_BATCH = 128  # images a forward pass in eval mode; what comes out does not depend on it
 # Raise it when a change to the code changes features, so that cached ones are not used any more.
@@ -38,20 +36,19 @@ class FeatureStore:
         task: Its task.
         images: Keeps decoded images.
         disk: Keeps features for other runs.
-        weights_root: Folder of the catalogue's weight files.
         workers: Data-loading processes.
     """
 
     def __init__(
         self, spec: RunSpec, backbone: nn.Module, certificate: dict[str, Any], task: SplitLedger,
-        images: ImageCache | None, disk: DiskCache | None, weights_root: Path, workers: int = 0,
+        images: ImageCache | None, disk: DiskCache | None, workers: int = 0,
     ) -> None:  # fmt: skip
         self.spec, self.backbone, self.certificate, self.task = spec, backbone, certificate, task
         # Decoding for features belongs to what the features cost, so the run's own record of it is left alone.
         self.images = ImageCache(images.disk.folder, images.disk.limit_bytes) if images is not None else None
         # A process that makes an entry waits for the others of its group, which would wait for the entry.
         self.disk = disk if Processes.current().count == 1 else None
-        self.weights_root, self.workers = weights_root, workers
+        self.workers = workers
         self._known: dict[str, np.ndarray] = {}
         self._model: nn.Module | None = None
 
@@ -113,8 +110,8 @@ class FeatureStore:
         return next(self.backbone.parameters()).device
 
     def _checkpoint(self) -> str:
-        name = self.spec.checkpoint
-        return f"{RANDOM} {self.spec.seed}" if name == RANDOM else file_identity(name, root=self.weights_root)[1]
+        checkpoint = self.spec.checkpoint
+        return f"{checkpoint.identity} {self.spec.seed}" if checkpoint.is_random else checkpoint.identity
 
     def _key(self, source: TaskDataset) -> str:
         return files.sha256_json(

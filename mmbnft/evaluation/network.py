@@ -3,14 +3,13 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import mmbnft.models.linear_head  # noqa: F401  (registers)
-from mmbnft.evaluation.spec import RANDOM, RunSpec, is_frozen
+from mmbnft.evaluation.spec import RunSpec, is_frozen
 from mmbnft.host import build_algorithm, build_backbone, get_logger
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.recipes.recipe import Recipe
@@ -18,11 +17,8 @@ from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
 from mmbnft.tasks.dataset import STATIC_TRANSFORMS
 from mmbnft.utils.errors import MachineError, UserError
 from mmbnft.utils.memory_format import memory_format
-from mmbnft.zoo import load_backbone
-from mmbnft.zoo.normalisation import needed
-
-# What networks without a checkpoint of their own get: the statistics of ImageNet, as everywhere in this field.
-RANDOM_NORMALISATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+from mmbnft.zoo import Checkpoint
+from mmbnft.zoo.checkpoint import random_certificate
 
 
 @dataclass(frozen=True)
@@ -52,16 +48,13 @@ class Network:
         self.backbone.enter_phase(0)
 
 
-def build_network(
-    spec: RunSpec, task: Task | SplitLedger, device: torch.device, weights_root: Path, saves_memory: bool = False
-) -> Network:
+def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device, saves_memory: bool = False) -> Network:
     """Build the model of a spec and load its checkpoint completely.
 
     Args:
         spec: The run.
         task: Its task, for the size of the head and of the images.
         device: Where the model goes.
-        weights_root: Folder of the catalogue's files.
         saves_memory: Whether to keep fewer activations in training.
 
     Raises:
@@ -74,9 +67,7 @@ def build_network(
             f"precision of recipe {recipe.name!r} is {recipe.precision}, which is slower than float32 on a "
             "CPU; set precision='float32', or run it on a GPU with --device cuda"
         )
-    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
-    if isinstance(recipe.normalisation, str):
-        needed(certificate)
+    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed)
     sample = image_dataset(task, "train", recipe, certificate)[0]["img"]
     head = {"num_classes": len(task.classes), "multi_label": task.multi_label} | dict(spec.model["head"])
     if recipe.norm_before_classifier:
@@ -107,34 +98,27 @@ def features_suffice(spec: RunSpec) -> bool:
     return frozen and all(step["type"] in STATIC_TRANSFORMS for step in spec.recipe.training_steps)
 
 
-def frozen_backbone(spec: RunSpec, device: torch.device, weights_root: Path) -> tuple[nn.Module, dict[str, Any]]:
+def frozen_backbone(spec: RunSpec, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
     """The bare backbone of a spec with its checkpoint, for features, and its certificate; raises as `load_checkpoint`.
 
     Args:
         spec: The run.
         device: Where the backbone goes.
-        weights_root: Folder of the catalogue's files.
     """
-    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed, weights_root, spec.allow_partial)
-    if isinstance(spec.recipe.normalisation, str):
-        needed(certificate)
+    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, spec.seed)
     backbone.to(device=device, memory_format=memory_format(backbone, device))  # type: ignore[call-overload]
     backbone.requires_grad_(False)
     backbone.train(False)  # the host's backbones return nothing here
     return backbone, certificate
 
 
-def load_checkpoint(
-    model: dict[str, Any], checkpoint: str, seed: int, weights_root: Path, allow_partial: bool = False
-) -> tuple[nn.Module, dict[str, Any]]:
+def load_checkpoint(model: dict[str, Any], checkpoint: Checkpoint, seed: int) -> tuple[nn.Module, dict[str, Any]]:
     """Build the bare backbone of a model and fill it with a checkpoint.
 
     Args:
         model: Configuration of a host algorithm with `backbone`.
-        checkpoint: Catalogue id, weight file, or `random`.
-        seed: Seed of the weights of `random`.
-        weights_root: Folder of the catalogue's files.
-        allow_partial: Whether a checkpoint may leave a part of the backbone unfilled.
+        checkpoint: The checkpoint, or the random control.
+        seed: Seed of the weights of the control.
 
     Returns:
         The backbone, and the load certificate; for `random` only its normalisation.
@@ -148,9 +132,9 @@ def load_checkpoint(
     backbone = built(build_backbone, model["backbone"])
     if hasattr(backbone, "init_weights"):
         backbone.init_weights()
-    if checkpoint == RANDOM:
-        return backbone, {"format": RANDOM, "partial": False, "normalisation": RANDOM_NORMALISATION}
-    return backbone, load_backbone(backbone, checkpoint, allow_partial=allow_partial, root=weights_root).to_dict()
+    if checkpoint.is_random:
+        return backbone, random_certificate(checkpoint)
+    return backbone, checkpoint.load(backbone).to_dict()
 
 
 def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:

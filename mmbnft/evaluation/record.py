@@ -52,6 +52,15 @@ def shared_details(
         "splits": task.record(spec.recipe.fit_on, chosen_on),
         "fitted_on": spec.recipe.fit_on,
         "certificate": certificate,
+        "normalisation": _normalisation(spec),
         "leakage": task.leakage,
         "processes": Processes.current().count,
     }
+
+
+def _normalisation(spec: RunSpec) -> dict[str, Any] | None:
+    """What inputs were normalised with and how it was known; None for none."""
+    own = spec.recipe.normalisation
+    if isinstance(own, str):
+        return spec.checkpoint.described_normalisation
+    return dict(own) | {"known_from": "recipe"} if own else None

@@ -25,7 +25,6 @@ from mmbnft.results import Result
 from mmbnft.tasks import ImageCache, SplitLedger, Task, build_task
 from mmbnft.utils.disk_cache import DiskCache
 from mmbnft.utils.processes import Processes
-from mmbnft.zoo import DEFAULT_ROOT
 
 CACHE_LIMIT = 20 * 2**30
 
@@ -40,7 +39,6 @@ class RunOptions:
         resume: Whether to continue from the state in `work_dir`.
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
-        weights_root: Folder of the catalogue's weight files.
         save_memory: Whether to keep fewer activations where convolutions are frozen, for a little time.
         accumulation: Parts in which a training batch is computed, where memory does not hold it. Steps stay those of
             the whole batch, but batch statistics are those of the parts; the result says so.
@@ -57,7 +55,6 @@ class RunOptions:
     resume: bool = False
     save_state: bool = True
     hooks: tuple[Hook, ...] = ()
-    weights_root: Path = DEFAULT_ROOT
     save_memory: bool = False
     accumulation: int = 1
     cache: Path | None = None
@@ -98,7 +95,7 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     """
     task = task or build_task(spec.task, spec.split)
     check_run(spec, task)
-    key = spec.key(task, options.weights_root)
+    key = spec.key(task)
     if options.workers is None:
         options = dataclasses.replace(options, workers=loading_workers(task.images("train")))
     trains = spec.arm == "trained"
@@ -126,13 +123,13 @@ def _arm(
     features: DiskCache | None,
 ) -> tuple[Arm, dict[str, Any]]:
     """The arm that makes the result of a spec, and the load certificate of its checkpoint."""
-    root, workers = options.weights_root, options.workers or 0
+    workers = options.workers or 0
     if spec.arm != "trained":
-        backbone, certificate = frozen_backbone(spec, options.device, root)
-        store = FeatureStore(spec, backbone, certificate, ledger, images, features, root, workers)
+        backbone, certificate = frozen_backbone(spec, options.device)
+        store = FeatureStore(spec, backbone, certificate, ledger, images, features, workers)
         return ScoredArm(spec, store) if spec.arm == "scored" else ProbedArm(spec, ledger, store), certificate
-    network = build_network(spec, ledger, options.device, root, options.save_memory)
+    network = build_network(spec, ledger, options.device, options.save_memory)
     certificate = network.certificate
-    store = FeatureStore(spec, network.backbone.wrapped, certificate, ledger, images, features, root, workers)
+    store = FeatureStore(spec, network.backbone.wrapped, certificate, ledger, images, features, workers)
     settings = TrainerSettings(options.work_dir, options.hooks, options.accumulation, workers, options.val_interval)
     return TrainedArm(spec, ledger, network, store, session, images, settings), certificate

@@ -12,7 +12,6 @@ from mmbnft.evaluation.training.distributed import leaving_together, open_group
 from mmbnft.hooks import BnftWandbHook, ProgressHook
 from mmbnft.results import Result, write_result
 from mmbnft.utils import files
-from mmbnft.zoo import DEFAULT_ROOT
 
 
 def run_single(
@@ -23,7 +22,6 @@ def run_single(
     restart: bool = False,
     launcher: str = "none",
     device: str = "auto",
-    weights_root: Path = DEFAULT_ROOT,
     cache: Path | None = None,
     workers: int | None = None,
     cache_limit: int = CACHE_LIMIT,
@@ -39,7 +37,6 @@ def run_single(
         restart: Whether to start anew where `work_dir` has the state of this very run, unfinished.
         launcher: `none`, `pytorch` (torchrun) or `slurm` (srun).
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        weights_root: Folder of the catalogue's weight files.
         cache: See `RunOptions`.
         workers: Data-loading processes; None for as many as the data are worth.
         cache_limit: See `RunOptions`.
@@ -65,7 +62,6 @@ def run_single(
         not restart,
         True,
         (*hooks, progress),
-        weights_root=weights_root,
         cache=cache,
         workers=workers,
         cache_limit=cache_limit,

@@ -1,5 +1,6 @@
 """What determines one run, and the content hash it is named by."""
 
+import dataclasses
 import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +19,16 @@ from mmbnft.tasks import Task
 from mmbnft.tasks.decoding import decoding_versions
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices
-from mmbnft.zoo import file_identity
-from mmbnft.zoo.sources import resolve
+from mmbnft.zoo import Checkpoint, resolve_checkpoints
+from mmbnft.zoo.checkpoint import RANDOM, Statement
 
-RANDOM = "random"
 # Settings of a recipe that each arm uses.
 ARMS: dict[str, tuple[type, ...]] = {
     "scored": (Images,),
     "probed": (Images, Probe),
     "trained": (Images, Training, Search),
 }
-SETTINGS = ("model", "task", "protocol", "recipe", "checkpoint", "split", "seed", "allow_partial")
+SETTINGS = ("model", "task", "protocol", "recipe", "checkpoint", "stated", "split", "seed")
 ALIASES = {"load_from": "checkpoint"}
 IGNORED = ("custom_imports", "work_dir", "tracking")
 
@@ -42,10 +42,9 @@ class RunSpec:
         task: Configuration of the task.
         protocol: Protocol name, or the name of a training-free score.
         recipe: The recipe.
-        checkpoint: Catalogue id, weight file, or `random` for the untrained control.
+        checkpoint: The checkpoint, or the random control.
         split: Number of the official split.
         seed: Seed of head, order, augmentation, and of the weights of `random`.
-        allow_partial: Whether a checkpoint that does not fill the backbone may be used; recorded in the result.
         phases: Phases of a protocol that a configuration defines; empty for one that is known by its name.
     """
 
@@ -53,10 +52,9 @@ class RunSpec:
     task: dict[str, Any]
     protocol: str
     recipe: Recipe
-    checkpoint: str = RANDOM
+    checkpoint: Checkpoint = dataclasses.field(default_factory=Checkpoint.random)
     split: int = 0
     seed: int = 0
-    allow_partial: bool = False
     phases: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
@@ -70,6 +68,13 @@ class RunSpec:
         for name in ("backbone", "head"):
             if not isinstance(self.model.get(name), dict):
                 raise UserError(f"model must have a {name}=dict(type=...), got {self.model.get(name)!r}")
+        if isinstance(self.recipe.normalisation, str):
+            self.checkpoint.need_normalisation()
+
+    @property
+    def allow_partial(self) -> bool:
+        """Whether the checkpoint may leave a part of the backbone unfilled; recorded in the result."""
+        return self.checkpoint.allow_partial
 
     @property
     def is_score(self) -> bool:
@@ -83,26 +88,21 @@ class RunSpec:
 
     @property
     def checkpoint_name(self) -> str:
-        """The checkpoint as results name it: the id, or the stem of a file."""
-        path = Path(self.checkpoint)
-        return path.stem if path.suffix else self.checkpoint
+        """The checkpoint as results name it."""
+        return self.checkpoint.name
 
-    def key(self, task: Task, weights_root: Path) -> str:
+    def key(self, task: Task) -> str:
         """Hex content hash of everything that determines the result.
 
         Args:
             task: The task built from this spec.
-            weights_root: Folder of the catalogue's files.
-
-        Raises:
-            UserError: The checkpoint does not exist.
         """
         recipe = stated(self.recipe, names_of(*ARMS[self.arm]))
         return files.sha256_json(
             {
                 "arm": self.arm,
                 "adaptation": self._adapted_by,
-                "checkpoint": checkpoint_facts(self.checkpoint, weights_root, "normalisation" not in recipe),
+                "checkpoint": checkpoint_facts(self.checkpoint, "normalisation" not in recipe),
                 "task": task.content_hash,
                 "libraries": image_libraries(task, [*self.recipe.test_pipeline, *recipe.get("train_pipeline", [])]),
                 "model": self.model if self.arm == "trained" else self.model["backbone"],
@@ -134,23 +134,17 @@ def is_frozen(protocol: Protocol) -> bool:
     return all(phase.train == "head" and phase.norm_stats == "frozen" for phase in protocol.phases)
 
 
-def checkpoint_facts(checkpoint: str, weights_root: Path, normalised: bool) -> dict[str, Any]:
+def checkpoint_facts(checkpoint: Checkpoint, normalised: bool) -> dict[str, Any]:
     """What a key says of a checkpoint: content of its file and, where inputs follow it, its input normalisation.
 
     Args:
-        checkpoint: Catalogue id, weight file, or `random`.
-        weights_root: Folder of the catalogue's files.
+        checkpoint: The checkpoint.
         normalised: Whether inputs are normalised as the checkpoint says.
-
-    Raises:
-        UserError: The checkpoint does not exist.
     """
-    if checkpoint == RANDOM:
-        return {"content": RANDOM}
-    entry = resolve(checkpoint, None, weights_root).entry
-    known = entry.normalisation if entry is not None and normalised else None
-    content = {"content": file_identity(checkpoint, root=weights_root)[1]}
-    return content if known is None else content | {"normalisation": known.to_dict()}
+    content = {"content": checkpoint.identity}
+    if checkpoint.is_random or not normalised:
+        return content
+    return content | {"normalisation": checkpoint.need_normalisation().to_dict()}
 
 
 def image_libraries(task: Task, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
@@ -239,6 +233,8 @@ def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
         raise UserError(f"the configuration lacks {choices(missing)}; {where}")
     if not isinstance(settings["task"], dict):
         raise UserError(f"task must be a dict, got {settings['task']!r}")
+    stated = Statement.from_config(settings.pop("stated", {}))
+    (settings["checkpoint"],) = resolve_checkpoints([settings.get("checkpoint", RANDOM)], stated=stated)
     protocol = settings["protocol"] = adapted_by(settings["protocol"])
     settings["recipe"] = resolve_recipe(settings["recipe"], task_name(settings["task"]), protocol)
     return RunSpec(**settings | named_protocol(protocol))

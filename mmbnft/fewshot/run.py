@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from mmbnft.tasks import ImageCache, Task
 from mmbnft.utils import files
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.utils.memory_format import memory_format
+from mmbnft.zoo import Checkpoint
 
 METRIC = "top1"
 _FEATURE_VALUES = 1 << 26  # features of episodes worked on at once
@@ -46,19 +46,22 @@ class FewShotSpec:
         model: Configuration of a host algorithm with `backbone`.
         method: Name of a method.
         recipe: The recipe.
-        checkpoint: Catalogue id, weight file, or `random` for the untrained control.
+        checkpoint: The checkpoint, or the random control.
     """
 
     model: dict[str, Any]
     method: str
     recipe: FewShotRecipe
-    checkpoint: str
+    checkpoint: Checkpoint
+
+    def __post_init__(self) -> None:
+        """Refuse a checkpoint whose input normalisation is not known."""
+        self.checkpoint.need_normalisation()
 
     @property
     def checkpoint_name(self) -> str:
-        """The checkpoint as results name it: the id, or the stem of a file."""
-        path = Path(self.checkpoint)
-        return path.stem if path.suffix else self.checkpoint
+        """The checkpoint as results name it."""
+        return self.checkpoint.name
 
     def protocol_name(self, settings: EpisodeSettings) -> str:
         """What results call the method: `fewshot-bn-5way-1shot`, so that shots can stand side by side in one table."""
@@ -85,16 +88,12 @@ class FewShotSpec:
             evaluated_on="episodes",
         )
 
-    def key(self, task: Task, facts: dict[str, str], weights_root: Path) -> str:
+    def key(self, task: Task, facts: dict[str, str]) -> str:
         """Hex content hash of everything that determines the result.
 
         Args:
             task: The task.
             facts: What `episode_facts` says of its episodes.
-            weights_root: Folder of the catalogue's weight files.
-
-        Raises:
-            UserError: The checkpoint does not exist.
         """
         method = Method.named(self.method)
         adaptation: Any = method.name
@@ -104,7 +103,7 @@ class FewShotSpec:
             {
                 "arm": PREFIX,
                 "adaptation": adaptation,
-                "checkpoint": checkpoint_facts(self.checkpoint, weights_root, normalised=True),
+                "checkpoint": checkpoint_facts(self.checkpoint, normalised=True),
                 "episodes": facts,
                 "libraries": image_libraries(task, self.recipe.test_pipeline),
                 "model": self.model["backbone"],
@@ -160,7 +159,6 @@ def prepare_subject(
     task: Task,
     manifest: Manifest,
     device: torch.device,
-    weights_root: Path,
     cache: ImageCache | None = None,
     workers: int = 0,
 ) -> Subject:
@@ -171,7 +169,6 @@ def prepare_subject(
         task: The task.
         manifest: Its episodes.
         device: Where to compute.
-        weights_root: Folder of the catalogue's weight files.
         cache: Keeps decoded images.
         workers: Data-loading processes while features are computed.
 
@@ -179,7 +176,7 @@ def prepare_subject(
         UserError: The checkpoint does not fill the backbone, or an image cannot be read.
     """
     watch = Stopwatch(device)
-    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed, weights_root)
+    backbone, certificate = load_checkpoint(spec.model, spec.checkpoint, manifest.settings.seed)
     backbone.to(device=device, memory_format=memory_format(backbone, device))  # type: ignore[call-overload]
     backbone.train(False)
     images = EpisodeImages(task, manifest, spec.recipe.test_pipeline, certificate, device, workers, cache)
@@ -220,6 +217,7 @@ def execute_episodes(
         "results_version": RESULTS_VERSION,
         "hashes": {"checkpoint": subject.certificate.get("sha256"), "lists": task.hashes},
         "certificate": subject.certificate,
+        "normalisation": spec.checkpoint.described_normalisation,
         "manifest": manifest.sha256,
         "episodes": dataclasses.asdict(manifest.settings),
         "excluded": [task.classes[number] for number in manifest.draw.excluded],

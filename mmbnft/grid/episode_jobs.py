@@ -29,7 +29,8 @@ from mmbnft.host import Config
 from mmbnft.results import Result
 from mmbnft.tasks import ImageCache, Task, build_task, task_types
 from mmbnft.utils.errors import UserError, choices
-from mmbnft.zoo import DEFAULT_ROOT
+from mmbnft.zoo import resolve_checkpoints
+from mmbnft.zoo.checkpoint import Statement
 
 LISTS = ("checkpoints", "tasks", "methods", "shots")
 
@@ -47,6 +48,7 @@ class FewShotBenchmark:
         methods: Names of methods.
         shots: Support images of a class; each number is a setting of its own.
         episodes: Further settings of the episodes, see `EpisodeSettings`.
+        stated: What is stated about the weight files among the checkpoints.
 
     Raises:
         UserError: A list is empty or repeats itself, or a method is unknown.
@@ -60,6 +62,7 @@ class FewShotBenchmark:
     methods: tuple[str, ...]
     shots: tuple[int, ...] = (5,)
     episodes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    stated: Statement = dataclasses.field(default_factory=Statement)
 
     def __post_init__(self) -> None:
         """Refuse what would fail after hours."""
@@ -206,7 +209,7 @@ def _warm_subject(job: EpisodeJob, how: Execution, task: Task, manifest: Manifes
     cache = ImageCache(how.cache / "images", CACHE_LIMIT)
     found: Subject = _subject.get(
         json.dumps(shared, sort_keys=True, default=str),
-        lambda: prepare_subject(spec, task, manifest, how.device, how.weights_root, cache, how.loaders),
+        lambda: prepare_subject(spec, task, manifest, how.device, cache, how.loaders),
     )
     return found
 
@@ -223,13 +226,12 @@ def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:
     return folder / f"{task.name}__split{task.split}__{settings.name}__{settings.pool}__seed{settings.seed}.jsonl"
 
 
-def plan_episodes(benchmark: FewShotBenchmark, manifests: Path, weights_root: Path) -> list[EpisodeJob]:
+def plan_episodes(benchmark: FewShotBenchmark, manifests: Path) -> list[EpisodeJob]:
     """Expand a benchmark to jobs, all methods on one checkpoint and its episodes together; draws missing episodes.
 
     Args:
         benchmark: The grid.
         manifests: Folder of the episodes. Those that are there are used again.
-        weights_root: Folder of the catalogue's weight files.
 
     Raises:
         UserError: A task, its episodes or a checkpoint is wrong.
@@ -238,13 +240,14 @@ def plan_episodes(benchmark: FewShotBenchmark, manifests: Path, weights_root: Pa
     names = [task.name for _, task in tasks]
     if len(set(names)) < len(names):
         raise UserError(f"tasks of benchmark {benchmark.name!r} must differ in their names, got {choices(names)}")
+    checkpoints = resolve_checkpoints(benchmark.checkpoints, stated=benchmark.stated)
     jobs = []
     for (config, task), settings in itertools.product(tasks, benchmark.settings()):
         path = manifest_path(manifests, task, settings)
         facts = episode_facts(task, open_manifest(path, task, settings))
-        for checkpoint, method in itertools.product(benchmark.checkpoints, benchmark.methods):
+        for checkpoint, method in itertools.product(checkpoints, benchmark.methods):
             spec = FewShotSpec(benchmark.model, method, benchmark.recipe, checkpoint)
-            key = spec.key(task, facts, weights_root)
+            key = spec.key(task, facts)
             jobs.append(EpisodeJob(spec, key, task.name, config, task.split, settings, path))
     return jobs
 
@@ -257,7 +260,6 @@ def run_few_shot(
     part: Part | None = None,
     manifests: Path | None = None,
     device: str = "auto",
-    weights_root: Path = DEFAULT_ROOT,
 ) -> Outcome:
     """Run a few-shot benchmark to its end; a second call continues, as `run_benchmark` does.
 
@@ -270,12 +272,11 @@ def run_few_shot(
         part: Which jobs; all by default.
         manifests: Folder of the episodes; `out/manifests` by default.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        weights_root: Folder of the catalogue's weight files.
 
     Raises:
         MachineError: The machine lacks what every job needs, such as the device or room on the disk.
         UserError: A task, its episodes or a checkpoint is wrong; nothing has run yet then.
     """
     check_environment(out, executor, device)
-    jobs = plan_episodes(benchmark, manifests or out / "manifests", weights_root)
-    return run_jobs(benchmark.name, jobs, out, executor, part=part, device=device, weights_root=weights_root)
+    jobs = plan_episodes(benchmark, manifests or out / "manifests")
+    return run_jobs(benchmark.name, jobs, out, executor, part=part, device=device)

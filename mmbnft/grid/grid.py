@@ -17,7 +17,6 @@ from mmbnft.ranking import rank_results
 from mmbnft.results import Result, results_table
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo import DEFAULT_ROOT
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,13 @@ class Outcome:
         return tuple(result for result in self.results if result.status == "failed")
 
 
-def open_plan(benchmark: Benchmark, store: ResultStore, weights_root: Path, part: Part) -> OpenPlan:
+def open_plan(benchmark: Benchmark, store: ResultStore, part: Part) -> OpenPlan:
     """Hold the plan of a benchmark against a store.
 
     Raises:
         UserError: The plan is wrong, or the part names what it does not have.
     """
-    return open_jobs(plan_runs(benchmark, weights_root, warm_task), store, part)
+    return open_jobs(plan_runs(benchmark, warm_task), store, part)
 
 
 def open_jobs(jobs: Sequence[Job], store: ResultStore, part: Part) -> OpenPlan:
@@ -143,7 +142,6 @@ def run_benchmark(
     *,
     part: Part | None = None,
     device: str = "cpu",
-    weights_root: Path = DEFAULT_ROOT,
     loaders: int = 0,
 ) -> Outcome:
     """Run a benchmark to its end; a second call continues, tries again what the machine spoilt, or extends.
@@ -154,7 +152,6 @@ def run_benchmark(
         executor: Where runs are executed.
         part: Which runs; all by default.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        weights_root: Folder of the catalogue's weight files.
         loaders: Data-loading processes of each run.
 
     Raises:
@@ -162,10 +159,8 @@ def run_benchmark(
         UserError: The plan is wrong.
     """
     check_environment(out, executor, device)
-    jobs = plan_runs(benchmark, weights_root, warm_task)
-    return run_jobs(
-        benchmark.name, jobs, out, executor, part=part, device=device, weights_root=weights_root, loaders=loaders
-    )
+    jobs = plan_runs(benchmark, warm_task)
+    return run_jobs(benchmark.name, jobs, out, executor, part=part, device=device, loaders=loaders)
 
 
 def run_jobs(
@@ -176,7 +171,6 @@ def run_jobs(
     *,
     part: Part | None = None,
     device: str = "cpu",
-    weights_root: Path = DEFAULT_ROOT,
     loaders: int = 0,
 ) -> Outcome:
     """Execute what is missing of a plan, after `check_environment`.
@@ -190,7 +184,6 @@ def run_jobs(
         executor: Where jobs are executed.
         part: Which jobs; all by default.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        weights_root: Folder of the catalogue's weight files.
         loaders: Data-loading processes of each run.
 
     Raises:
@@ -202,7 +195,7 @@ def run_jobs(
     names = {job.key: job.names for job in jobs}
     store.adopt(names)
     plan = open_jobs(jobs, store, part)
-    settings = WorkSettings(out, weights_root, device, part.retry_failed, loaders)
+    settings = WorkSettings(out, device, part.retry_failed, loaders)
     with GridProgress(name, plan) as progress:
         executor.execute(plan.left, store, settings, progress.finished)
     results = tuple(store.select(names))

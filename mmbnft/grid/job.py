@@ -7,7 +7,6 @@ from typing import Any, Protocol
 import torch
 
 from mmbnft.results import Result
-from mmbnft.zoo import DEFAULT_ROOT
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,6 @@ class Execution:
     Attributes:
         work_dir: Folder of the grid: for what hooks write.
         device: Where to compute.
-        weights_root: Folder of the catalogue's weight files.
         accumulation: Parts in which a batch is computed, above 1 where memory has not held a whole one; the result says
             so.
         loaders: Data-loading processes.
@@ -25,7 +23,6 @@ class Execution:
 
     work_dir: Path
     device: torch.device
-    weights_root: Path = DEFAULT_ROOT
     accumulation: int = 1
     loaders: int = 0
 

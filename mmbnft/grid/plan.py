@@ -7,13 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mmbnft.evaluation.checks import check_run
 from mmbnft.evaluation.record import coordinates
 from mmbnft.evaluation.run import RunOptions, execute
-from mmbnft.evaluation.spec import RANDOM, RunSpec, adapted_by, named_protocol
+from mmbnft.evaluation.spec import RunSpec, adapted_by, named_protocol
 from mmbnft.grid.job import Execution
 from mmbnft.host import Config
 from mmbnft.protocols import Protocol, name_of
@@ -22,7 +21,8 @@ from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
 from mmbnft.tasks import Task, build_task, refuse_shared_images, task_types
 from mmbnft.utils.errors import UserError, choices
-from mmbnft.zoo import group
+from mmbnft.zoo import Checkpoint, group, resolve_checkpoints
+from mmbnft.zoo.checkpoint import RANDOM, Statement
 
 GROUP = "group:"
 LISTS = ("checkpoints", "tasks", "protocols", "splits", "seeds")
@@ -42,6 +42,7 @@ class Benchmark:
         splits: Official splits of the tasks that name none.
         seeds: Seeds.
         target: The protocol that the others are meant to predict; None to make results without judging proxies.
+        stated: What is stated about the weight files among the checkpoints.
 
     Raises:
         UserError: A list is empty, or the target is not among the protocols.
@@ -56,6 +57,7 @@ class Benchmark:
     splits: tuple[int, ...] = (0,)
     seeds: tuple[int, ...] = (0,)
     target: str | None = "finetune"
+    stated: Statement = dataclasses.field(default_factory=Statement)
 
     def __post_init__(self) -> None:
         """Refuse an empty grid and a grid without its target."""
@@ -131,6 +133,7 @@ def read_grid(config: Config, section: str, lists: Iterable[str], known: set[str
         raise UserError(f"unknown {section} settings {choices(set(grid) - allowed)}; allowed: {choices(allowed)}")
     grid.update({name: tuple(grid[name]) for name in lists if name in grid})
     grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
+    grid["stated"] = Statement.from_config(grid.get("stated", {}))
     grid["tasks"] = tuple(task_config(task) for task in grid.get("tasks", ()))
     return grid | {"model": settings["model"], "recipe": settings["recipe"]}
 
@@ -225,7 +228,6 @@ class PlannedRun:
             how.work_dir,
             how.device,
             save_state=False,
-            weights_root=how.weights_root,
             accumulation=how.accumulation,
             save_memory=how.accumulation > 1,
             cache=how.cache,
@@ -252,21 +254,18 @@ class Unready:
     reason: str
 
 
-def plan_runs(
-    benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task] = build_task
-) -> list[PlannedRun]:
+def plan_runs(benchmark: Benchmark, build: Callable[[dict[str, Any], int], Task] = build_task) -> list[PlannedRun]:
     """Expand a benchmark to runs, all checkpoints of a task together.
 
     Args:
         benchmark: The grid.
-        weights_root: Folder of the catalogue's weight files.
         build: Builds a task; each (task, split) is built once.
 
     Raises:
         UserError: A task, a checkpoint or a protocol is wrong; nothing has run yet then.
     """
     runs = []
-    for item in _plan(benchmark, weights_root, build):
+    for item in _plan(benchmark, build):
         if isinstance(item, Unready):
             raise UserError(item.reason)
         runs.append(item)
@@ -275,13 +274,12 @@ def plan_runs(
 
 
 def plan_ready(
-    benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task] = build_task
+    benchmark: Benchmark, build: Callable[[dict[str, Any], int], Task] = build_task
 ) -> tuple[list[PlannedRun], list[Unready]]:
     """What can be planned of a benchmark now, and what keeps the rest from it, each reason once.
 
     Args:
         benchmark: The grid.
-        weights_root: Folder of the catalogue's weight files.
         build: Builds a task; each (task, split) is built once.
 
     Raises:
@@ -289,7 +287,7 @@ def plan_ready(
     """
     runs: list[PlannedRun] = []
     lacking: Counter[str] = Counter()
-    for item in _plan(benchmark, weights_root, build):
+    for item in _plan(benchmark, build):
         if isinstance(item, Unready):
             lacking[item.reason] += item.runs
         else:
@@ -298,12 +296,10 @@ def plan_ready(
     return runs, [Unready(count, reason) for reason, count in lacking.items()]
 
 
-def _plan(
-    benchmark: Benchmark, weights_root: Path, build: Callable[[dict[str, Any], int], Task]
-) -> Iterator[PlannedRun | Unready]:
+def _plan(benchmark: Benchmark, build: Callable[[dict[str, Any], int], Task]) -> Iterator[PlannedRun | Unready]:
     if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
         raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
-    arms = list(itertools.product(benchmark.seeds, benchmark.protocols, benchmark.checkpoints))
+    arms = list(itertools.product(benchmark.seeds, benchmark.protocols, _resolved(benchmark)))
     for config, split in _task_splits(benchmark):
         try:
             task = build(config, split)
@@ -314,17 +310,31 @@ def _plan(
         for seed, protocol, checkpoint in arms:
             protocol = adapted_by(protocol)
             recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
+            if isinstance(checkpoint, UserError):  # one that is not there
+                yield Unready(1, str(checkpoint))
+                continue
             names = named_protocol(protocol)
             spec = RunSpec(
                 benchmark.model, config, recipe=recipe, checkpoint=checkpoint, split=split, seed=seed, **names
             )
             check_run(spec, task)
+            yield PlannedRun(spec, spec.key(task), task.name, task.metric)
+
+
+def _resolved(benchmark: Benchmark) -> Sequence[Checkpoint | UserError]:
+    """The checkpoints, with names that tell them apart; where one is not there, each by itself and what it lacks."""
+    try:
+        return resolve_checkpoints(benchmark.checkpoints, stated=benchmark.stated)
+    except UserError:
+        found: list[Checkpoint | UserError] = []
+        for text in benchmark.checkpoints:
             try:
-                key = spec.key(task, weights_root)
-            except UserError as error:  # a checkpoint that is not there
-                yield Unready(1, str(error))
-                continue
-            yield PlannedRun(spec, key, task.name, task.metric)
+                found += resolve_checkpoints([text], stated=benchmark.stated.for_one(text))
+            except UserError as error:
+                found.append(error)
+        if not any(isinstance(one, UserError) for one in found):
+            raise
+        return found
 
 
 def _task_splits(benchmark: Benchmark) -> list[tuple[dict[str, Any], int]]:
@@ -350,7 +360,7 @@ def _check_distinct(runs: list[PlannedRun]) -> None:
 def _same_run(first: PlannedRun, second: PlannedRun) -> str:
     """Why two runs of a plan have one key."""
     if first.spec.checkpoint != second.spec.checkpoint:
-        pair = f"{first.spec.checkpoint!r} and {second.spec.checkpoint!r} are the same weights"
+        pair = f"{first.checkpoint!r} and {second.checkpoint!r} are the same weights"
     elif first.protocol != second.protocol:
         pair = f"{first.protocol!r} and {second.protocol!r} are the same under recipe {first.spec.recipe.name!r}"
     else:

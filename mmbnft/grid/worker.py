@@ -13,7 +13,6 @@ from mmbnft.grid.store import ResultStore, storing
 from mmbnft.results import Result
 from mmbnft.utils.errors import MachineError, UserError, failure_kind
 from mmbnft.utils.files import is_full
-from mmbnft.zoo import DEFAULT_ROOT
 
 # A quarter of the batch at a time: enough to matter, and a batch of the usual sizes is divided evenly.
 SMALLER_STEPS = 4
@@ -27,14 +26,12 @@ class WorkSettings:
 
     Attributes:
         work_dir: For what hooks write, and for the cache of images and features.
-        weights_root: Folder of the catalogue's weight files.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         retry_failed: Whether a failed result counts as none, whatever its kind.
         loaders: Data-loading processes of each job.
     """
 
     work_dir: Path
-    weights_root: Path = DEFAULT_ROOT
     device: str = "cpu"
     retry_failed: bool = False
     loaders: int = 0
@@ -121,7 +118,7 @@ def _try(job: Job, settings: WorkSettings, accumulation: int) -> Result | str:
     """The result, or what memory was lacking for."""
     try:
         device = local_device(settings.device)
-        return job.execute(Execution(settings.work_dir, device, settings.weights_root, accumulation, settings.loaders))
+        return job.execute(Execution(settings.work_dir, device, accumulation, settings.loaders))
     except MachineError:
         raise
     except UserError as error:

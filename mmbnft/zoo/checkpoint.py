@@ -161,10 +161,26 @@ class Statement:
         stated_normalisation(made.mean, made.std)
         return made
 
+    def for_one(self, text: str, root: Path | str = DEFAULT_ROOT) -> "Statement":
+        """What holds for one checkpoint of several: all of it for a file, `allow_partial` alone for an id.
+
+        Args:
+            text: Catalogue id, path of a weight file, or `random`.
+            root: Folder of the catalogue's files.
+        """
+        return Statement(allow_partial=self.allow_partial) if _is_named(text, root) else self
+
     @property
     def about_files(self) -> bool:
         """Whether it says something that can only be said of a weight file."""
         return bool(self.format or self.mean or self.std or self.branch)
+
+
+def random_certificate(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What results hold in the place of a load certificate for the random control."""
+    normalisation = checkpoint.need_normalisation().to_dict()
+    return {"format": RANDOM, "partial": False, "normalisation": normalisation,
+            "normalisation_known_from": checkpoint.normalisation_known_from}  # fmt: skip
 
 
 def _follows(checkpoint: Checkpoint) -> bool:
@@ -266,13 +282,7 @@ def resolve_checkpoints(
             "--format, --mean, --std and --branch say what weight files are, and none is named among "
             f"{', '.join(texts)}; leave them out"
         )
-    found = []
-    for text in texts:
-        if text in files:
-            one = resolve_checkpoint(text, root=root, **vars(stated))
-        else:
-            one = resolve_checkpoint(text, root=root, allow_partial=stated.allow_partial)
-        found.append(one)
+    found = [resolve_checkpoint(text, root=root, **vars(stated.for_one(text, root))) for text in texts]
     _refuse_twice(texts, found)
     return _distinct(found, root)
 

@@ -5,6 +5,7 @@ import pytest
 from mmbnft.evaluation import features as features_module
 from mmbnft.evaluation.run import RunOptions
 from mmbnft.evaluation.spec import RunSpec
+from mmbnft.zoo import resolve_checkpoint
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -13,15 +14,15 @@ TASK = dict(type="drawn", family="shapes", train_size=64, val_size=32, test_size
 
 @pytest.fixture
 def make_spec(make_recipe):
-    def make(protocol="bn", recipe=None, **changes):
-        return RunSpec(MODEL, TASK, protocol, recipe or make_recipe(), **changes)
+    def make(protocol="bn", recipe=None, checkpoint="random", **changes):
+        return RunSpec(MODEL, TASK, protocol, recipe or make_recipe(), resolve_checkpoint(checkpoint), **changes)
 
     return make
 
 
 @pytest.fixture
 def options(tmp_path):
-    return RunOptions(tmp_path / "work", weights_root=Path("pretrained_models"))
+    return RunOptions(tmp_path / "work")
 
 
 @pytest.fixture
