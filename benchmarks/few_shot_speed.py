@@ -41,7 +41,7 @@ from mmbnft.fewshot.grouped import GroupedAdapter, group_size
 from mmbnft.fewshot.run import EpisodeRun
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.tasks import build_task
-from mmbnft.zoo import DEFAULT_ROOT
+from mmbnft.zoo import Checkpoint
 
 # isort: split
 # After mmbnft, which makes the host stack importable.
@@ -187,8 +187,8 @@ def methods(repeats: int, steps: int) -> None:
 
     def arm(method: str, episodes: int, folder: str) -> Arm:
         manifest = write_manifest(Path(folder) / method, task, EpisodeSettings(episodes=episodes))
-        spec = FewShotSpec(model, method, recipe, "random")
-        subject = prepare_subject(spec, task, manifest, torch.device("cpu"), DEFAULT_ROOT)
+        spec = FewShotSpec(model, method, recipe, Checkpoint.random())
+        subject = prepare_subject(spec, task, manifest, torch.device("cpu"))
         run = EpisodeRun(Method.named(method), recipe, manifest, subject)
         return Arm(method, lambda: run.accuracies("test", run.trials()[0]), episodes)
 

@@ -23,7 +23,6 @@ from mmbnft.grid.plan import PlannedRun, plan_runs
 from mmbnft.grid.request import benchmark_from_file
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings
-from mmbnft.zoo import DEFAULT_ROOT
 
 ALONE = """
 import pickle, sys
@@ -67,7 +66,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=1)
     args = parser.parse_args()
-    plan = plan_runs(benchmark_from_file(args.config, {}), DEFAULT_ROOT)
+    plan = plan_runs(benchmark_from_file(args.config, {}))
     runs = plan[:: max(1, len(plan) // args.runs)][: args.runs]
     seconds: dict[str, list[float]] = {"one process a run": [], "grid": []}
     for _ in range(args.repeats):

@@ -128,7 +128,7 @@ def test_leaves_of_public_tasks_build_on_prepared_folders(path, protocol, prepar
     assert sorted(int(folder.name) for folder in lists.iterdir()) == list(range(splits))
     assert all({file.name for file in folder.iterdir()} == LISTS for folder in lists.iterdir())
     assert spec.recipe == named_recipe("clean", name, spec.protocol)
-    assert len(spec.key(task, Path("pretrained_models"))) == 64
+    assert len(spec.key(task)) == 64
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -150,7 +150,7 @@ def test_networks_of_leaves_have_the_tasks_head(name, protocol, recipe, prepared
     changes = {"task.root": str(prepared(name)), "protocol": protocol}
     spec = spec_from_config(load_config(f"configs/{name}/resnet50.py", changes, recipe))
     task = build_task(spec.task, spec.split)
-    head = build_network(spec, task, torch.device("cpu"), Path("pretrained_models")).model.head
+    head = build_network(spec, task, torch.device("cpu")).model.head
     assert head.fc_cls.weight.shape == (len(TASKS[name][3].classes), 2048)
     assert head.multi_label is (name == "voc2007")
     assert isinstance(head.norm, torch.nn.BatchNorm1d) is (recipe == "vpulab")

@@ -58,8 +58,8 @@ def benchmark_of(
             )
     names = expand_groups(checkpoints)
     name = "-".join(Path(text).name.removesuffix(".npz") for text in task)
-    grid = {"name": name, "checkpoints": list(names), "tasks": list(task),
-            "protocols": list(protocols), "target": target or (TARGET if TARGET in protocols else None), "stated": stated or {}}  # fmt: skip
+    grid = {"name": name, "checkpoints": list(names), "tasks": list(task), "protocols": list(protocols),
+            "target": target or (TARGET if TARGET in protocols else None), "stated": stated or {}}  # fmt: skip
     model = model_config(common_architecture(names, Statement.from_config(stated or {})))
     config = Config({"model": model, "recipe": {"named": recipe}, "benchmark": grid})
     config.merge_from_dict(overrides or {})

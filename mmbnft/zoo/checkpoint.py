@@ -33,7 +33,7 @@ class Checkpoint:
 
     Attributes:
         name: What results and reports call it.
-        path: Of the file or folder; None for the random control.
+        path: Of the file or folder, absolute; None for the random control.
         sha256: Of its content; empty for the random control.
         format: Format id; `random` for the control, empty where only the network can tell.
         format_known_from: See above.
@@ -222,7 +222,7 @@ def resolve_checkpoint(
     of_catalogue = source.named and source.entry is not None and source.entry.architecture is not None
     return Checkpoint(
         name=source.entry.id if source.named and source.entry else file_stem(text),
-        path=str(source.path),
+        path=str(source.path.absolute()),
         sha256=digest,
         format=form,
         format_known_from=source.format_known_from if form else "",
@@ -233,7 +233,7 @@ def resolve_checkpoint(
         entry=source.entry.id if source.entry else "",
         branch=branch,
         allow_partial=allow_partial,
-        root=str(root),
+        root=str(Path(root).absolute()),
     )
 
 

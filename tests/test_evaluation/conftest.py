@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from mmbnft.evaluation import features as features_module

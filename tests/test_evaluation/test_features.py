@@ -91,7 +91,8 @@ def test_whatever_changes_features_has_an_entry_of_its_own(
         model = make_spec().model
         change["model"] = model | {"backbone": model["backbone"] | dict(base_channels=16, stem_channels=16)}
     recipe = make_recipe(**change.pop("recipe", {}))
-    execute(dataclasses.replace(make_spec("knn", recipe), **change), cached)
+    spec = make_spec("knn", recipe, checkpoint=change.pop("checkpoint", "random"))
+    execute(dataclasses.replace(spec, **change), cached)
     assert extracted == ["train", "val"] * 2
 
 

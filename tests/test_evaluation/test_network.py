@@ -66,9 +66,9 @@ def test_bfloat16_is_refused_on_a_cpu_and_reaches_the_backbone_elsewhere(make_sp
     spec = make_spec("bn", make_recipe(precision="bfloat16"))
     task = build_task(spec.task, 0)
     with pytest.raises(UserError, match="precision of recipe 'test' is bfloat16, .*set precision='float32', or run it"):
-        build_network(spec, task, torch.device("cpu"), options.weights_root)
+        build_network(spec, task, torch.device("cpu"))
     # The one device besides the CPU that is everywhere; it computes nothing.
-    network = build_network(spec, task, torch.device("meta"), options.weights_root)
+    network = build_network(spec, task, torch.device("meta"))
     assert network.backbone.precision == torch.bfloat16
 
 
@@ -98,5 +98,5 @@ def test_every_trial_starts_with_a_fresh_norm_in_the_head(make_spec, make_recipe
 def test_without_the_setting_there_is_no_norm_in_the_head(make_spec, make_recipe, options):
     device = torch.device("cpu")
     spec = make_spec("bn", make_recipe())
-    network = build_network(spec, run_module.build_task(spec.task, 0), device, options.weights_root)
+    network = build_network(spec, run_module.build_task(spec.task, 0), device)
     assert not [name for name in network.initial if name.startswith("head.norm")]

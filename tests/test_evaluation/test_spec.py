@@ -8,13 +8,12 @@ from mmbnft.recipes import named_recipe
 from mmbnft.tasks import build_task
 from mmbnft.utils.errors import UserError
 
-ROOT = Path("pretrained_models")
 CONFIG = "configs/digits/tiny18.py"
 BN = {"protocol": "bn"}
 
 
 def key(spec):
-    return spec.key(build_task(spec.task, spec.split), ROOT)
+    return spec.key(build_task(spec.task, spec.split))
 
 
 def test_key_changes_with_everything_that_determines_the_result(make_spec, make_recipe):
@@ -23,7 +22,7 @@ def test_key_changes_with_everything_that_determines_the_result(make_spec, make_
         make_spec(protocol="linear"),
         make_spec(seed=1),
         make_spec(split=1),
-        make_spec(allow_partial=True),
+        dataclasses.replace(base, checkpoint=dataclasses.replace(base.checkpoint, allow_partial=True)),
         make_spec(recipe=make_recipe(epochs=3)),
         make_spec(recipe=make_recipe(search=dict(lr=[0.1]))),
         make_spec(recipe=make_recipe(epochs=None, steps=8)),
@@ -47,11 +46,11 @@ def test_key_changes_with_everything_that_determines_the_result(make_spec, make_
 
 
 def test_configuration_overrides_and_published_spellings():
-    config = load_config(CONFIG, BN | {"recipe.epochs": 3, "load_from": "weights/x.pth"})
+    config = load_config(CONFIG, BN | {"recipe.epochs": 3, "load_from": "pretrained_models/tiny/tiny-byol.pth"})
     spec = spec_from_config(config)
     assert spec.recipe.epochs == 3
-    assert spec.checkpoint == "weights/x.pth"
-    assert spec.checkpoint_name == "x"
+    assert spec.checkpoint.path == str(Path("pretrained_models/tiny/tiny-byol.pth").absolute())
+    assert spec.checkpoint_name == "tiny-byol"
     assert spec.protocol == "bn"
 
 
@@ -104,7 +103,7 @@ def test_a_wrapped_backbone_is_understood():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"recipy.epochs": 3}, "unknown settings recipy in the configuration; allowed: allow_partial, checkpoint"),
+        ({"recipy.epochs": 3}, "unknown settings recipy in the configuration; allowed: checkpoint"),
         ({"recipe.epoch": 3}, "unknown recipe settings epoch"),
         ({"protocol": "bnn"}, "unknown protocol 'bnn'"),
         ({"seed": -1}, "seed must be a whole number from 0, got -1"),

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, open_manifest, prepare_subject
+from mmbnft.zoo import resolve_checkpoint
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -23,7 +24,7 @@ def recipe():
 @pytest.fixture
 def make_spec(recipe):
     def make(method="bn", recipe=recipe, checkpoint="random"):
-        return FewShotSpec(MODEL, method, recipe, checkpoint)
+        return FewShotSpec(MODEL, method, recipe, resolve_checkpoint(checkpoint))
 
     return make
 
@@ -36,7 +37,7 @@ def manifest(tmp_path, shapes):
 
 @pytest.fixture
 def subject(make_spec, shapes, manifest, tmp_path):
-    prepared = prepare_subject(make_spec(), shapes, manifest, torch.device("cpu"), tmp_path)
+    prepared = prepare_subject(make_spec(), shapes, manifest, torch.device("cpu"))
     # Statistics unlike those of a fresh network, so that it matters which ones are used.
     for module in prepared.backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -12,6 +12,7 @@ from mmbnft.fewshot.sequential import SequentialAdapter
 from mmbnft.results import read_result, write_result
 from mmbnft.tasks import build_task
 from mmbnft.utils.errors import DivergedError, UserError
+from mmbnft.zoo import Checkpoint
 
 METHODS = ["nearest_mean", "logistic", "linear", "bn", "bn@batch", "bn@recalibrate", "bn_paper", "finetune"]
 
@@ -109,11 +110,10 @@ def test_a_result_keeps_every_episode_and_goes_through_a_file(make_spec, shapes,
 
 def test_a_key_changes_with_everything_that_matters(make_spec, recipe, manifest, shapes, tmp_path):
     other = open_manifest(tmp_path / "o.jsonl", shapes, dataclasses.replace(manifest.settings, seed=1))
-    weights = tmp_path / "a.pth"
-    weights.write_bytes(b"a")
+    first, second = (dataclasses.replace(Checkpoint.random(), path="a.pth", sha256=digest) for digest in ("1", "2"))
 
     def key(spec, manifest=manifest, **facts):
-        return spec.key(shapes, episode_facts(shapes, manifest) | facts, tmp_path)
+        return spec.key(shapes, episode_facts(shapes, manifest) | facts)
 
     keys = [
         key(make_spec()),
@@ -121,10 +121,9 @@ def test_a_key_changes_with_everything_that_matters(make_spec, recipe, manifest,
         key(make_spec(recipe=dataclasses.replace(recipe, steps=4))),
         key(make_spec(), other),
         key(make_spec(), images="other pixels under the same names"),
-        key(dataclasses.replace(make_spec(), checkpoint=str(weights))),
+        key(dataclasses.replace(make_spec(), checkpoint=first)),
+        key(dataclasses.replace(make_spec(), checkpoint=second)),
     ]
-    weights.write_bytes(b"bb")
-    keys.append(key(dataclasses.replace(make_spec(), checkpoint=str(weights))))
     assert len(set(keys)) == 7
     assert key(make_spec()) == keys[0]
 
@@ -184,7 +183,7 @@ def test_groups_do_not_change_what_an_episode_gives(recipe, manifest, subject):
 def test_random_transforms_and_mixed_sizes_are_refused(make_spec, recipe, shapes, manifest, tmp_path):
     flip = dataclasses.replace(recipe, test_pipeline=[dict(type="RandomHorizontalFlip")])
     with pytest.raises(UserError, match="test_pipeline of episodes must not draw at random"):
-        prepare_subject(make_spec(recipe=flip), shapes, manifest, torch.device("cpu"), tmp_path)
+        prepare_subject(make_spec(recipe=flip), shapes, manifest, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", ["cn", "bn@none", "linear_then_bn", "nearest_mean@batch", 5])
@@ -197,7 +196,7 @@ def test_images_are_found_by_their_number_in_the_pool(make_spec, tmp_path):
     task = build_task(dict(type="digits", image_size=16, train_size=60, val_size=40, test_size=90))
     settings = EpisodeSettings(n_way=2, k_shot=1, queries=2, episodes=3)
     manifest = open_manifest(tmp_path / "d.jsonl", task, settings)
-    subject = prepare_subject(make_spec("nearest_mean"), task, manifest, torch.device("cpu"), tmp_path)
+    subject = prepare_subject(make_spec("nearest_mean"), task, manifest, torch.device("cpu"))
     pool, mean, std = task.images("all"), torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     numbers = manifest.draw.test.support
     assert numbers.max() > len(manifest.images())  # a number is no place

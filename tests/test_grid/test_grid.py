@@ -18,8 +18,6 @@ from mmbnft.grid.worker import WorkSettings, work
 from mmbnft.results import COLUMNS
 from mmbnft.utils.errors import UserError
 
-ROOT = Path("pretrained_models")
-
 
 def test_a_benchmark_runs_exports_and_does_nothing_twice(make_benchmark, tmp_path):
     out = tmp_path / "out"
@@ -40,19 +38,19 @@ def test_a_failing_run_is_recorded_and_the_others_go_on(make_benchmark, tmp_path
     pre_activation = dict(type="mmcls.TIMMBackbone", model_name="resnetv2_50", pretrained=False)
     benchmark = make_benchmark(model=model | dict(backbone=pre_activation), checkpoints=("random", weights[0]))
     store = ResultStore(tmp_path / "out" / "results")
-    plan = open_plan(benchmark, store, ROOT, Part())
-    settings = WorkSettings(tmp_path, ROOT)
+    plan = open_plan(benchmark, store, Part())
+    settings = WorkSettings(tmp_path)
     results = [work(run, store, settings).result for run in plan.left if run.protocol == "linear"]
     assert [result.status for result in results] == ["ok", "failed"]
     assert results[1].reason
     assert "\n" not in results[1].reason
-    assert len(open_plan(benchmark, store, ROOT, Part()).left) == len(plan.jobs) - 2
-    assert len(open_plan(benchmark, store, ROOT, Part(retry_failed=True)).left) == len(plan.jobs) - 1
+    assert len(open_plan(benchmark, store, Part()).left) == len(plan.jobs) - 2
+    assert len(open_plan(benchmark, store, Part(retry_failed=True)).left) == len(plan.jobs) - 1
 
 
 def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    left = open_plan(make_benchmark(), store, ROOT, Part()).left
+    left = open_plan(make_benchmark(), store, Part()).left
     arrived = []
 
     def assassin():
@@ -66,7 +64,7 @@ def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
 
     thread = threading.Thread(target=assassin)
     thread.start()
-    settings = WorkSettings(tmp_path, ROOT)
+    settings = WorkSettings(tmp_path)
     LocalExecutor(1).execute(left, store, settings, lambda run, done: arrived.append((run.key, done.result)))
     thread.join()
     assert sorted(key for key, _ in arrived) == sorted(run.key for run in left)

@@ -5,7 +5,6 @@ import random
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work
 from mmbnft.results import read_result
 
-ROOT = Path("pretrained_models")
 PROCESSES = 3
 KILLS = 60
 
@@ -23,7 +21,7 @@ KILLS = 60
 @pytest.fixture
 def plan_of_many(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    return store, open_plan(make_benchmark(seeds=tuple(range(20))), store, ROOT, Part()).jobs
+    return store, open_plan(make_benchmark(seeds=tuple(range(20))), store, Part()).jobs
 
 
 def live(runs, store, log, make_result):

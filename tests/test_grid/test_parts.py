@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import statistics
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,6 @@ from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import ResultStore, StorageError
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
-
-ROOT = Path("pretrained_models")
 
 
 def finished(run, seconds, **changes):
@@ -31,7 +28,7 @@ def finished(run, seconds, **changes):
 
 @pytest.mark.parametrize("count", [1, 2, 5, 13])
 def test_shards_partition_a_plan_evenly_whatever_its_order(make_benchmark, count):
-    runs = plan_runs(make_benchmark(seeds=(0, 1)), ROOT)
+    runs = plan_runs(make_benchmark(seeds=(0, 1)))
     shares = [Shard(index, count).of(runs) for index in range(1, count + 1)]
     assert sorted(run.key for share in shares for run in share) == sorted(run.key for run in runs)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
@@ -48,22 +45,22 @@ def test_a_shard_that_is_none_is_refused(text):
 def test_a_part_of_a_plan_is_opened(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
     only = Selection.parse(["protocol=linear", "checkpoint=model0,random"])
-    plan = open_plan(make_benchmark(), store, ROOT, Part(only))
+    plan = open_plan(make_benchmark(), store, Part(only))
     assert (len(plan.jobs), len(plan.meant), len(plan.left)) == (6, 2, 2)
     store.write(finished(plan.left[0], 1.0))
     store.write(finished(plan.left[1], 1.0, status="failed", value=None, reason="it broke", kind="bug"))
-    plan = open_plan(make_benchmark(), store, ROOT, Part(only))
+    plan = open_plan(make_benchmark(), store, Part(only))
     assert plan.left == ()
     assert plan.text.splitlines()[-1] == "2 runs: 2 done, 0 new, 0 tried again"
-    again = open_plan(make_benchmark(), store, ROOT, Part(only, retry_failed=True))
+    again = open_plan(make_benchmark(), store, Part(only, retry_failed=True))
     assert [run.checkpoint for run in again.left] == ["random"]
     assert again.text.splitlines()[1].startswith("again  ")
     with pytest.raises(UserError, match="there is no checkpoint modell; there are: model0, model1, random"):
-        open_plan(make_benchmark(), store, ROOT, Part(Selection.parse(["checkpoint=modell"])))
+        open_plan(make_benchmark(), store, Part(Selection.parse(["checkpoint=modell"])))
 
 
 def test_the_cost_is_the_median_of_the_same_kind_of_run_or_unknown(make_benchmark):
-    runs = plan_runs(make_benchmark(), ROOT)
+    runs = plan_runs(make_benchmark())
     linear = [run for run in runs if run.protocol == "linear"]
     assert estimate(runs, []).judged == 0
     assert "no estimate yet for 6 runs: finetune on shapes (3), linear on shapes (3)" in estimate(runs, []).text
@@ -75,7 +72,7 @@ def test_the_cost_is_the_median_of_the_same_kind_of_run_or_unknown(make_benchmar
     assert found.text.startswith("about 60 seconds on one worker for 3 runs")
     # Another recipe, or a failure, says nothing about these runs.
     recipe = dataclasses.replace(make_benchmark().recipe, epochs=9)
-    other = plan_runs(make_benchmark(recipe=recipe), ROOT)
+    other = plan_runs(make_benchmark(recipe=recipe))
     assert estimate(other, done).judged == 0
     assert estimate(runs, [finished(linear[0], 1.0, status="failed", value=None, reason="x", kind="bug")]).judged == 0
     assert estimate([], done).text == "nothing left to do"

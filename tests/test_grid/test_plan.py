@@ -6,22 +6,20 @@ from mmbnft.evaluation.spec import load_config
 from mmbnft.grid.plan import Benchmark, plan_ready, plan_runs
 from mmbnft.utils.errors import UserError
 
-ROOT = Path("pretrained_models")
-
 
 def test_plan_is_the_whole_grid_with_distinct_keys(make_benchmark):
-    runs = plan_runs(make_benchmark(seeds=(0, 1), splits=(0, 1)), ROOT)
+    runs = plan_runs(make_benchmark(seeds=(0, 1), splits=(0, 1)))
     assert len(runs) == 3 * 1 * 2 * 2 * 2
     assert len({run.key for run in runs}) == len(runs)
     assert runs[0].label == "model0 shapes linear"
 
 
 def test_keys_are_stable_and_follow_the_content_of_the_checkpoint(make_benchmark, weights):
-    before = [run.key for run in plan_runs(make_benchmark(), ROOT)]
-    assert before == [run.key for run in plan_runs(make_benchmark(), ROOT)]
+    before = [run.key for run in plan_runs(make_benchmark())]
+    assert before == [run.key for run in plan_runs(make_benchmark())]
     content = Path(weights[0]).read_bytes()
     Path(weights[0]).write_bytes(content + b"another")
-    after = [run.key for run in plan_runs(make_benchmark(), ROOT)]
+    after = [run.key for run in plan_runs(make_benchmark())]
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True] * 2
     Path(weights[0]).write_bytes(content)
 
@@ -41,7 +39,7 @@ def test_impossible_grids_are_refused(make_benchmark, changes, message):
 
 def test_a_named_recipe_is_resolved_for_each_task_and_protocol(make_benchmark):
     named = make_benchmark(recipe=dict(named="ericsson"), protocols=("linear", "bn", "finetune"))
-    recipes = {run.spec.protocol: run.spec.recipe for run in plan_runs(named, ROOT)}
+    recipes = {run.spec.protocol: run.spec.recipe for run in plan_runs(named)}
     assert {name: recipe.name for name, recipe in recipes.items()} == dict(
         linear="ericsson", bn="ericsson-derived", finetune="ericsson"
     )
@@ -51,13 +49,13 @@ def test_a_named_recipe_is_resolved_for_each_task_and_protocol(make_benchmark):
 
 def test_missing_checkpoint_is_found_before_anything_runs(make_benchmark):
     with pytest.raises(UserError, match=r"none\.pth"):
-        plan_runs(make_benchmark(checkpoints=("weights/none.pth", "random")), ROOT)
+        plan_runs(make_benchmark(checkpoints=("weights/none.pth", "random")))
 
 
 def test_two_names_of_the_same_weights_are_refused(make_benchmark, weights):
     Path(weights[0]).write_bytes(Path(weights[1]).read_bytes())
     with pytest.raises(UserError, match="are the same weights, and their results one; leave one of them out"):
-        plan_runs(make_benchmark(), ROOT)
+        plan_runs(make_benchmark())
 
 
 def test_one_protocol_under_two_names_is_refused_by_name(make_benchmark):
@@ -86,11 +84,11 @@ def test_the_same_task_under_two_names_is_refused_by_name(make_benchmark):
 
 def test_a_task_may_have_splits_of_its_own(make_benchmark):
     (task,) = make_benchmark().tasks
-    runs = plan_runs(make_benchmark(tasks=(task | dict(splits=[1, 3]), task | dict(family="textures"))), ROOT)
+    runs = plan_runs(make_benchmark(tasks=(task | dict(splits=[1, 3]), task | dict(family="textures"))))
     assert {(run.task, run.spec.split) for run in runs} == {("shapes", 1), ("shapes", 3), ("textures", 0)}
     assert "splits" not in runs[0].spec.task
     with pytest.raises(UserError, match=r"splits of the task .* must be a list without repeats, got \[\]"):
-        plan_runs(make_benchmark(tasks=(task | dict(splits=[]),)), ROOT)
+        plan_runs(make_benchmark(tasks=(task | dict(splits=[]),)))
 
 
 def test_what_can_be_planned_is_shown_beside_what_is_missing(make_benchmark, tmp_path):
@@ -108,7 +106,7 @@ def test_what_can_be_planned_is_shown_beside_what_is_missing(make_benchmark, tmp
 
 def test_quickstart_configuration_is_a_plan():
     benchmark = Benchmark.from_config(load_config("configs/benchmarks/quickstart.py"))
-    runs = plan_runs(benchmark, ROOT)
+    runs = plan_runs(benchmark)
     tiny = [name for name in benchmark.checkpoints if name.startswith("tiny-")]
     assert len(tiny) >= 4
     assert {"linear", "bn", "bn_paper", "finetune"} <= set(benchmark.protocols)

@@ -1,5 +1,6 @@
 """A grid on a real Ray cluster of two nodes, one of which is killed."""
 
+import dataclasses
 import sys
 import threading
 import time
@@ -16,8 +17,8 @@ from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo import Checkpoint
 
-ROOT = Path("pretrained_models").resolve()
 MEMORY = 100 * 2**20
 
 
@@ -51,7 +52,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
     recipe = Recipe("test", epochs=30, batch_size=8, optimizer=dict(type="SGD", lr=0.001))
     changes = dict(recipe=recipe, checkpoints=tuple(weights), protocols=("bn", "finetune"), seeds=(0, 1, 2))
     benchmark = make_benchmark(**changes)
-    plan = open_plan(benchmark, store, ROOT, Part())
+    plan = open_plan(benchmark, store, Part())
     arrived, sessions, killed = [], [], []
     run_session = ray_executor._Session.run
 
@@ -73,7 +74,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
     monkeypatch.setattr(ray_executor._Session, "run", remember)
     thread = threading.Thread(target=assassin)
     thread.start()
-    settings = WorkSettings(tmp_path, ROOT)
+    settings = WorkSettings(tmp_path)
     RayExecutor().execute(plan.left, store, settings, lambda run, done: arrived.append((run.key, done)))
     thread.join()
     assert killed
@@ -83,7 +84,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
     assert [done.result.status for _, done in arrived] == ["ok"] * len(plan.jobs)
     assert all(done.executed for _, done in arrived)
     assert len(list(store.folder.glob("*.json"))) == len(plan.jobs)
-    assert open_plan(benchmark, store, ROOT, Part()).left == ()
+    assert open_plan(benchmark, store, Part()).left == ()
 
 
 def test_without_ray_the_executor_is_refused_in_one_sentence(monkeypatch):

@@ -1,7 +1,5 @@
 """Benchmarks that the command line describes without a configuration file."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -11,7 +9,6 @@ from mmbnft.grid.request import benchmark_of, common_architecture, model_config
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import Architecture, ResNet
 
-ROOT = Path("pretrained_models")
 ALL = dict(task=["data/mine"], checkpoints=["tiny-simclr", "random"], protocols=["linear", "finetune"])
 
 
@@ -26,9 +23,9 @@ def test_the_network_is_that_of_the_shipped_configurations(architecture, base):
 def test_the_network_follows_from_the_checkpoints(tmp_path):
     own = tmp_path / "own.pth"
     torch.save(ResNet(Architecture("ResNet", 18, 8, 8)).state_dict(), own)
-    assert common_architecture(["random"], ROOT) == Architecture()
-    assert common_architecture(["tiny-simclr", "random", "tiny-byol"], ROOT) == Architecture("ResNet", 18, 16, 16)
-    assert common_architecture([str(own)], ROOT) == Architecture("ResNet", 18, 8, 8)
+    assert common_architecture(["random"]) == Architecture()
+    assert common_architecture(["tiny-simclr", "random", "tiny-byol"]) == Architecture("ResNet", 18, 16, 16)
+    assert common_architecture([str(own)]) == Architecture("ResNet", 18, 8, 8)
 
 
 def test_checkpoints_of_different_networks_are_refused(tmp_path):
@@ -74,7 +71,7 @@ def test_what_is_missing_is_named(name):
 
 def test_an_unknown_recipe_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(UserError, match="unknown recipe 'cleen'; allowed: cdfsl, clean"):
-        plan_runs(benchmark_of(**ALL | dict(task=[_prepared(tmp_path)]), recipe="cleen"), ROOT)
+        plan_runs(benchmark_of(**ALL | dict(task=[_prepared(tmp_path)]), recipe="cleen"))
 
 
 def _prepared(folder):

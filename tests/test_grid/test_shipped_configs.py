@@ -54,7 +54,7 @@ def folders(tmp_path, monkeypatch):
 
 
 def plan(name):
-    return plan_runs(Benchmark.from_config(load_config(SHIPPED / name)), Path("pretrained_models"))
+    return plan_runs(Benchmark.from_config(load_config(SHIPPED / name)))
 
 
 def test_the_published_study(folders):

@@ -17,6 +17,7 @@ from mmbnft.fewshot.run import Accuracies, EpisodeRun
 from mmbnft.grid.episode_jobs import manifest_path
 from mmbnft.hooks import progress_bar, report
 from mmbnft.utils.errors import DivergedError, UserError
+from mmbnft.zoo import Checkpoint
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY)
@@ -30,8 +31,8 @@ def prepared(shapes, tmp_path):
     def prepare(recipe):
         settings = EpisodeSettings(n_way=3, k_shot=2, queries=3, episodes=5, validation=3)
         manifest = open_manifest(tmp_path / "episodes.jsonl", shapes, settings)
-        spec = FewShotSpec(MODEL, "linear", recipe, "random")
-        return spec, shapes, manifest, prepare_subject(spec, shapes, manifest, torch.device("cpu"), tmp_path)
+        spec = FewShotSpec(MODEL, "linear", recipe, Checkpoint.random())
+        return spec, shapes, manifest, prepare_subject(spec, shapes, manifest, torch.device("cpu"))
 
     return prepare
 
@@ -135,8 +136,8 @@ folder = Path({str(tmp_path)!r})
 manifest = open_manifest(folder / "e.jsonl", task, EpisodeSettings(n_way=3, k_shot=2, queries=3, episodes=2))
 recipe = FewShotRecipe("t", dict(type="SGD", lr=0.01), steps=2)
 for method in ("bn", "finetune"):
-    spec = FewShotSpec(model, method, recipe, "random")
-    subject = prepare_subject(spec, task, manifest, torch.device("cpu"), folder)
+    spec = FewShotSpec(model, method, recipe, Checkpoint.random())
+    subject = prepare_subject(spec, task, manifest, torch.device("cpu"))
     assert execute_episodes(spec, task, manifest, subject, "k").status == "ok"
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

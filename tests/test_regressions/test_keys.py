@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +16,9 @@ from mmbnft.recipes.recipe import Recipe
 from mmbnft.recipes.settings import stated
 from mmbnft.results import RESULTS_VERSION, Result
 from mmbnft.tasks import build_task
-from mmbnft.zoo import entries
+from mmbnft.zoo import Checkpoint, resolve_checkpoint
 from mmbnft.zoo.entry import UNIT
 
-ROOT = Path("pretrained_models")
 MODEL = dict(type="Classification", backbone=dict(type="ResNet", depth=18), head=dict(type="BnftLinearHead"))
 PROBE = dict(solver="convex", weight_decays=[0.1, 1.0])
 RECIPE = dict(name="r", epochs=2, batch_size=8, optimizer=dict(type="SGD", lr=0.1), search=dict(lr=[0.1, 0.2]))
@@ -52,7 +50,7 @@ def write_facts(folder, **facts):
 def key(folder, protocol="bn", recipe=None, **changes):
     config = dict(type="list_task", root=str(folder))
     spec = RunSpec(MODEL, config, protocol, Recipe(**(RECIPE | (recipe or {}))), **changes)
-    return spec.key(build_task(config), ROOT)
+    return spec.key(build_task(config))
 
 
 def episode_key(folder, method="bn", **changes):
@@ -60,8 +58,8 @@ def episode_key(folder, method="bn", **changes):
     task = build_task(dict(type="list_task", root=str(folder)))
     episodes = EpisodeSettings(n_way=2, k_shot=1, queries=1, episodes=2)
     manifest = open_manifest(folder / "episodes.jsonl", task, episodes)
-    spec = FewShotSpec(MODEL, method, FewShotRecipe(**(settings | changes)), "random")
-    return spec.key(task, episode_facts(task, manifest), ROOT)
+    spec = FewShotSpec(MODEL, method, FewShotRecipe(**(settings | changes)), Checkpoint.random())
+    return spec.key(task, episode_facts(task, manifest))
 
 
 def blacken(folder):
@@ -84,9 +82,9 @@ def test_another_decoder_is_another_run(folder, make, monkeypatch):
     assert make(folder) != before
     drawn = dict(type="drawn", family="shapes", train_size=16, val_size=16, test_size=16)
     spec = RunSpec(MODEL, drawn, "bn", Recipe(**RECIPE))
-    in_memory = spec.key(build_task(drawn), ROOT)
+    in_memory = spec.key(build_task(drawn))
     monkeypatch.undo()
-    assert spec.key(build_task(drawn), ROOT) == in_memory
+    assert spec.key(build_task(drawn)) == in_memory
 
 
 def test_multi_label_counts(folder):
@@ -95,15 +93,11 @@ def test_multi_label_counts(folder):
     assert key(folder) != before
 
 
-def test_what_images_are_normalised_with_counts_where_the_checkpoint_says_it(monkeypatch):
-    name = "tiny-simclr"
-    entry = entries(ROOT)[name]
-    before = checkpoint_facts(name, ROOT, normalised=True)
-    changed = dataclasses.replace(entry, normalisation=UNIT)
-    source = spec_module.resolve(name, None, ROOT)
-    monkeypatch.setattr(spec_module, "resolve", lambda *_: dataclasses.replace(source, entry=changed))
-    assert checkpoint_facts(name, ROOT, normalised=True) != before
-    assert "normalisation" not in checkpoint_facts(name, ROOT, normalised=False)
+def test_what_images_are_normalised_with_counts_where_the_checkpoint_says_it():
+    checkpoint = resolve_checkpoint("tiny-simclr")
+    changed = dataclasses.replace(checkpoint, normalisation=UNIT)
+    assert checkpoint_facts(checkpoint, normalised=True) != checkpoint_facts(changed, normalised=True)
+    assert checkpoint_facts(checkpoint, normalised=False) == checkpoint_facts(changed, normalised=False)
 
 
 @pytest.mark.parametrize("protocol", ["knn", "logme"])
