@@ -69,7 +69,7 @@ def test_one_protocol_under_two_names_is_refused_by_name(make_benchmark):
 def test_protocols_have_one_name_and_may_be_defined(make_benchmark):
     defined = dict(name="mine", phases=[dict(train="head", epochs=1), dict(train="stage:3")])
     benchmark = make_benchmark(protocols=("knn", "partial:4", defined), target="partial:4")
-    runs = plan_runs(benchmark, ROOT)
+    runs = plan_runs(benchmark)
     assert [run.protocol for run in runs[::3]] == ["knn", "partial", "mine"]
     assert benchmark.target == "partial"
     assert [phase.train for phase in runs[-1].spec.adaptation.phases] == ["head", "stage:3"]
@@ -79,7 +79,7 @@ def test_protocols_have_one_name_and_may_be_defined(make_benchmark):
 def test_the_same_task_under_two_names_is_refused_by_name(make_benchmark):
     (task,) = make_benchmark().tasks
     with pytest.raises(UserError, match=r"the tasks .*shapes.* and .*image_size.* hold the same images"):
-        plan_runs(make_benchmark(tasks=(task, task | dict(image_size=32))), ROOT)
+        plan_runs(make_benchmark(tasks=(task, task | dict(image_size=32))))
 
 
 def test_a_task_may_have_splits_of_its_own(make_benchmark):
