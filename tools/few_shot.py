@@ -72,7 +72,6 @@ def main() -> int:
     from mmbnft.grid.grid import Part, estimate_plan, open_jobs
     from mmbnft.grid.selection import Selection, Shard
     from mmbnft.grid.store import ResultStore
-    from mmbnft.zoo import DEFAULT_ROOT
 
     config = load_config(args.config, {**args.cfg_options, **overrides(args)})
     benchmark = FewShotBenchmark.from_config(config)
@@ -80,7 +79,7 @@ def main() -> int:
     part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
     if args.dry_run:
         store = ResultStore(out / "results")
-        plan = open_jobs(plan_episodes(benchmark, args.manifests or out / "manifests", DEFAULT_ROOT), store, part)
+        plan = open_jobs(plan_episodes(benchmark, args.manifests or out / "manifests"), store, part)
         print(f"{plan.text}\ncost: {estimate_plan(plan, store).text}")
         return 0
     executor = LocalExecutor(args.workers) if args.executor == "local" else RayExecutor(None)

@@ -86,15 +86,14 @@ def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
     from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
     from mmbnft.grid.listing import results_folder
     from mmbnft.grid.plan import Benchmark, plan_runs
-    from mmbnft.zoo import DEFAULT_ROOT
 
     config = load_config(path, overrides)
     if "few_shot" not in config:
-        return {run.key for run in plan_runs(Benchmark.from_config(config), DEFAULT_ROOT)}
+        return {run.key for run in plan_runs(Benchmark.from_config(config))}
     benchmark, manifests = FewShotBenchmark.from_config(config), results_folder(store).parent / "manifests"
     with tempfile.TemporaryDirectory() as folder:
         episodes = manifests if manifests.is_dir() else Path(folder)
-        return {job.key for job in plan_episodes(benchmark, episodes, DEFAULT_ROOT)}
+        return {job.key for job in plan_episodes(benchmark, episodes)}
 
 
 if __name__ == "__main__":

@@ -94,11 +94,11 @@ def test_a_task_may_have_splits_of_its_own(make_benchmark):
 def test_what_can_be_planned_is_shown_beside_what_is_missing(make_benchmark, tmp_path):
     there = make_benchmark().tasks[0]
     benchmark = make_benchmark(tasks=(there, dict(type="list_task", root=str(tmp_path / "nowhere"))))
-    runs, unready = plan_ready(benchmark, ROOT)
-    assert [run.key for run in runs] == [run.key for run in plan_runs(make_benchmark(), ROOT)]
+    runs, unready = plan_ready(benchmark)
+    assert [run.key for run in runs] == [run.key for run in plan_runs(make_benchmark())]
     assert [item.runs for item in unready] == [len(runs)]
     assert "nowhere" in unready[0].reason
-    runs, unready = plan_ready(make_benchmark(checkpoints=("gone.pth", "random")), ROOT)
+    runs, unready = plan_ready(make_benchmark(checkpoints=("gone.pth", "random")))
     assert [run.checkpoint for run in runs] == ["random", "random"]
     assert [item.runs for item in unready] == [2]
     assert "gone.pth" in unready[0].reason

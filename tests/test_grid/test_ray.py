@@ -1,6 +1,5 @@
 """A grid on a real Ray cluster of two nodes, one of which is killed."""
 
-import dataclasses
 import sys
 import threading
 import time
@@ -17,7 +16,6 @@ from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo import Checkpoint
 
 MEMORY = 100 * 2**20
 
