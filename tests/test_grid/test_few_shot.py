@@ -83,7 +83,7 @@ def test_a_part_of_the_plan_is_chosen_by_coordinates(make, tmp_path):
     outcome = episode_jobs.run_few_shot(benchmark, tmp_path, _Inline(), part=part, device="cpu")
     (result,) = outcome.results
     assert (result.checkpoint, result.protocol) == ("random", "fewshot-linear-3way-1shot")
-    plan = open_jobs(plan_episodes(benchmark, tmp_path / "manifests", tmp_path), store, Part())
+    plan = open_jobs(plan_episodes(benchmark, tmp_path / "manifests"), store, Part())
     assert plan.counts == "9 runs: 1 done, 8 new, 0 tried again"
     job = next(job for job in plan.jobs if job.key == result.key)
     assert job.config == result.details["config"]  # by which costs are estimated

@@ -83,7 +83,7 @@ def test_results_of_a_few_shot_configuration_are_not_stale(results, tmp_path, ca
         "del task\n"
     )
     benchmark = FewShotBenchmark.from_config(load_config(path))
-    for key in [job.key for job in plan_episodes(benchmark, tmp_path / "store" / "manifests", tmp_path)]:
+    for key in [job.key for job in plan_episodes(benchmark, tmp_path / "store" / "manifests")]:
         details = {"results_version": RESULTS_VERSION}
         result = Result("random", "shapes", "fewshot", "r", 0, 0, key, "ok", 50.0, "top1", details=details)
         write_result(tmp_path / "store" / "results", result)
