@@ -33,4 +33,4 @@ def test_a_grid_that_reports_on_what_it_chose_on_is_refused_before_any_run(make_
     lists = folder / "lists" / "0"
     (lists / "val.txt").write_text((lists / "test.txt").read_text())
     with pytest.raises(UserError, match=r"6 of 6 test images are in val too, e\.g\. .*test0\.png"):
-        plan_runs(make_grid(), tmp_path)
+        plan_runs(make_grid())

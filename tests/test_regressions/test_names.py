@@ -48,7 +48,7 @@ def shown(results):
 
 def test_swapped_weight_files_take_their_results_along(weights, tmp_path):
     store = ResultStore(tmp_path / "results")
-    fill(store, plan_runs(benchmark(*weights), tmp_path))
+    fill(store, plan_runs(benchmark(*weights)))
     assert shown(store.results()) == {"model1": 1.0, "model2": 2.0, RANDOM: 0.0}
     aside = weights[0].rename(tmp_path / "aside")
     weights[1].rename(weights[0])
@@ -65,10 +65,10 @@ def test_swapped_weight_files_take_their_results_along(weights, tmp_path):
 
 def test_a_renamed_file_and_recipe_too(weights, tmp_path):
     store = ResultStore(tmp_path / "results")
-    fill(store, plan_runs(benchmark(*weights), tmp_path))
+    fill(store, plan_runs(benchmark(*weights)))
     renamed = weights[0].rename(tmp_path / "better.pth")
     again = benchmark(renamed, weights[1], recipe=RECIPE.changed(dict(name="s")))
-    names = {run.key: run.names for run in plan_runs(again, tmp_path)}
+    names = {run.key: run.names for run in plan_runs(again)}
     results = store.select(names)
     assert shown(results) == {"better": 1.0, "model2": 2.0, RANDOM: 0.0}
     assert {(result.task, result.recipe) for result in results} == {("shapes", "s")}
