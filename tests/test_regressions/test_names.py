@@ -23,7 +23,8 @@ def weights(tmp_path):
     paths = []
     for number in (1.0, 2.0):
         path = tmp_path / f"model{number:.0f}.pth"
-        torch.save({"state_dict": {"conv1.weight": torch.full((1,), number)}}, path)
+        meta = {"normalisation": {"mean": [0.5] * 3, "std": [0.5] * 3}}
+        torch.save({"state_dict": {"conv1.weight": torch.full((1,), number)}, "meta": meta}, path)
         os.utime(path, ns=(10**9,) * 2)  # of one size and time, as copies made by some tools
         paths.append(path)
     return paths
@@ -37,7 +38,7 @@ def fill(store, plan):
     """Results whose value is that of the weights they belong to."""
     for run in plan:
         is_random = run.checkpoint == RANDOM
-        value = 0.0 if is_random else torch.load(run.spec.checkpoint)["state_dict"]["conv1.weight"].item()
+        value = 0.0 if is_random else torch.load(run.spec.checkpoint.path)["state_dict"]["conv1.weight"].item()
         result = Result(key=run.key, split=0, seed=0, status="ok", value=value, metric="top1", **run.names)
         store.write(result)
 
@@ -53,7 +54,7 @@ def test_swapped_weight_files_take_their_results_along(weights, tmp_path):
     aside = weights[0].rename(tmp_path / "aside")
     weights[1].rename(weights[0])
     aside.rename(weights[1])
-    plan = open_plan(benchmark(*weights), store, tmp_path, Part())
+    plan = open_plan(benchmark(*weights), store, Part())
     assert not plan.left
     names = {job.key: job.names for job in plan.jobs}
     assert shown(store.select(names)) == {"model1": 2.0, "model2": 1.0, RANDOM: 0.0}
