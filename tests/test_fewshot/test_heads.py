@@ -4,8 +4,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 
+from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.fewshot.heads import build_optimizer, fit_linear, linear_scores, nearest_mean
-from mmbnft.fewshot.logistic import fit_logistic
 from mmbnft.utils.errors import UserError
 
 
@@ -36,7 +36,7 @@ def test_nearest_mean_is_scikit_learns_nearest_centroid():
 @pytest.mark.parametrize("penalty", [0.1, 1.0, 10.0])
 def test_logistic_scores_are_scikit_learns(penalty):
     support, labels, queries = problem()
-    scores = linear_scores(queries.double(), *fit_logistic(support.double(), labels, 3, penalty))
+    scores = linear_scores(queries.double(), *fit_episodes(support.double(), labels, 3, penalty))
     for episode in range(4):
         oracle = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=10_000)
         oracle.fit(support[episode].double().numpy(), labels[episode].numpy())
