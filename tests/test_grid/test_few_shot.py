@@ -7,6 +7,7 @@ from mmbnft.fewshot import FewShotRecipe
 from mmbnft.grid import episode_jobs
 from mmbnft.grid.environment import check_device
 from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, task_from_text
+from mmbnft.grid.estimate import estimate
 from mmbnft.grid.grid import Part, open_jobs
 from mmbnft.grid.selection import Selection
 from mmbnft.grid.store import ResultStore
@@ -85,8 +86,8 @@ def test_a_part_of_the_plan_is_chosen_by_coordinates(make, tmp_path):
     assert (result.checkpoint, result.protocol) == ("random", "fewshot-linear-3way-1shot")
     plan = open_jobs(plan_episodes(benchmark, tmp_path / "manifests"), store, Part())
     assert plan.counts == "9 runs: 1 done, 8 new, 0 tried again"
-    job = next(job for job in plan.jobs if job.key == result.key)
-    assert job.config == result.details["config"]  # by which costs are estimated
+    linear = [job for job in plan.left if job.protocol == result.protocol]
+    assert (len(linear), estimate(linear, outcome.results).judged) == (2, 2)  # by what the one of `random` cost
 
 
 def test_images_are_decoded_once_for_all_checkpoints_and_methods(make, folder, tmp_path, monkeypatch):

@@ -127,8 +127,9 @@ def test_a_network_with_group_norm_is_adapted_without_ending_the_process(tmp_pat
     code = f"""
 import torch
 from pathlib import Path
-from mmbnft.fewshot import *
+from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, execute_episodes, open_manifest, prepare_subject
 from mmbnft.tasks import build_task
+from mmbnft.zoo import Checkpoint
 norm = dict(type="GN", num_groups=2)
 model = dict(type="Classification", backbone=dict({TINY!r}, norm_cfg=norm))
 task = build_task(dict(type="drawn", train_size=48, val_size=24, test_size=24))
