@@ -116,7 +116,7 @@ mkdir -p "$1" && mount -t tmpfs -o size=400k none "$1"
 cat /dev/zero > "$1/ballast" 2> /dev/null || true
 status=0; {command} 2> "$2/first.err" > "$2/first.out" || status=$?
 echo $status > "$2/status"
-ls -A "$1/results" > "$2/first.files"
+ls -A "$1/results" > "$2/first.files" 2> /dev/null || true  # the folder is made where there is room
 rm "$1/ballast"
 {command} 2> "$2/second.err" > "$2/second.out"
 cp -r "$1/results" "$2/results"
