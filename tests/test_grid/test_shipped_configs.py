@@ -1,5 +1,6 @@
 """The shipped benchmarks expand to the runs they promise, on miniature prepared folders."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.evaluation import spec
 from mmbnft.evaluation.spec import load_config
+from mmbnft.grid import plan as plan_module
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.utils.files import sha256_json
+from mmbnft.zoo import Checkpoint
 
 SHIPPED = Path(__file__).parents[2] / "configs/benchmarks"
 ELEVEN = (
@@ -36,12 +38,16 @@ def prepare(root, name, splits):
     (root / "task.json").write_text(json.dumps(facts))
     for number, part in enumerate(("train", "val", "test")):
         for label in range(2):
-            pixels = np.full((8, 8, 3), 10 * number + label, np.uint8)
+            pixels = np.full((8, 8, 3), 20 * ELEVEN.index(name) + 5 * number + label, np.uint8)
             Image.fromarray(pixels).save(root / "images" / f"{part}{label}.png")
         for split in range(splits):
             path = root / "lists" / str(split) / f"{part}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{part}0.png {'0,1' if multi else 0}\n{part}1.png 1\n")
+
+
+def named(name):
+    return dataclasses.replace(Checkpoint.random(), name=name, path=f"/{name}", sha256=sha256_json(name))
 
 
 @pytest.fixture
@@ -50,7 +56,7 @@ def folders(tmp_path, monkeypatch):
         prepare(tmp_path / "data" / name, name, splits=10 if name in ("dtd", "sun397") else 1)
     monkeypatch.chdir(tmp_path)
     # The weights are not here; their names stand for their content.
-    monkeypatch.setattr(spec, "file_identity", lambda name, root: (root / name, sha256_json(name)))
+    monkeypatch.setattr(plan_module, "resolve_checkpoints", lambda names, **_: tuple(named(name) for name in names))
 
 
 def plan(name):

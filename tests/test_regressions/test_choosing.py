@@ -173,4 +173,4 @@ def test_a_plan_refuses_scores_on_a_multi_label_task(make_recipe):
     multi = labelled([[1, 0], [0, 1], [1, 1], [0, 1]], metric="map11", multi_label=True)
     grid = Benchmark("mine", MODEL, make_recipe(), ("random", "tiny-simclr"), (TASK,), ("linear", "knn"), target=None)
     with pytest.raises(UserError, match="the score knn compares classes"):
-        plan_runs(grid, Path("pretrained_models"), lambda config, split: multi)
+        plan_runs(grid, lambda config, split: multi)

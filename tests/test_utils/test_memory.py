@@ -7,6 +7,7 @@ import pytest
 FAULTS = """
 import resource
 import torch
+import mmbnft.plugin  # as every command and worker that computes
 for _ in range(6):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(2**24)  # 64 MiB, above any threshold
@@ -22,10 +23,11 @@ run_command(lambda: 0)
 """
 BY_A_WORKER = """
 from multiprocessing import Pipe
-from mmbnft.grid.executors.local import _serve
+from mmbnft.grid.executors import local
+local.die_with_parent = lambda: None  # this process has none
 theirs, ours = Pipe()
 theirs.close()  # nothing to do
-_serve(ours, 0, None, None, 1)
+local._serve(ours, 0, None, None, 1)
 """
 
 
