@@ -4,6 +4,4 @@ from mmbnft.grid.executors.base import Executor
 from mmbnft.grid.executors.local import LocalExecutor
 from mmbnft.grid.executors.ray import RayExecutor
 
-EXECUTORS = ("local", "ray")
-
-__all__ = ["EXECUTORS", "Executor", "LocalExecutor", "RayExecutor"]
+__all__ = ["Executor", "LocalExecutor", "RayExecutor"]

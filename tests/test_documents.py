@@ -1,0 +1,279 @@
+"""Every command of README.md and docs/ runs as written: default recipe, workers and executor, no setting on top.
+
+What a test machine lacks (own pictures, downloaded weights, public data sets) is replaced by a miniature in
+`document_stand_ins`; a command that no entry below explains fails.
+"""
+
+import functools
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from document_stand_ins import (
+    ROOT,
+    commands,
+    documents,
+    environment,
+    make_arrays,
+    make_photos,
+    make_prepared_task,
+    make_results,
+    make_table,
+    sandbox,
+)
+
+STUDY_TASKS = ("aircraft", "caltech101", "cars", "cifar10", "cifar100", "dtd", "flowers", "food101", "pets", "sun397")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How a command of the documents is tried.
+
+    Attributes:
+        instead: What runs in its place, where the documents write a placeholder (`ID`, `NAME`, `...`); the command
+            itself by default.
+        status: Exit statuses that the documents allow.
+        creates: Paths that exist afterwards.
+        needs: Why it cannot run on a test machine (`a cluster`, `a network`); it is not run then, but see `covered`.
+        covered: The tests that stand for a command that is not run.
+    """
+
+    instead: tuple[str, ...] = ()
+    status: tuple[int, ...] = (0,)
+    creates: tuple[str, ...] = ()
+    needs: str = ""
+    covered: str = ""
+
+
+def cluster(covered: str) -> Entry:
+    return Entry(needs="a cluster", covered=covered)
+
+
+INSTALLATION = Entry(needs="a fresh environment", covered="Makefile, which every CI run installs by")
+LONG = "python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/long --episodes 20 --validation 5"
+MINE = "data/mine/task.json"
+
+ENTRIES: dict[str, Entry] = {
+    # README.md
+    "make quickstart": Entry(creates=("work_dirs/quickstart/report.html", "work_dirs/quickstart/correlations.csv")),
+    "make test": Entry(needs="the tests themselves", covered=".ci/run"),
+    "pip install -r requirements/build.txt": INSTALLATION,
+    "pip install -r requirements/base.txt": INSTALLATION,
+    "pip install --no-build-isolation -r requirements/host.txt": INSTALLATION,
+    "pip install --no-build-isolation --no-deps -e .": INSTALLATION,
+    "python tools/describe_protocol.py configs/digits/tiny18.py --protocol bn_paper": Entry(),
+    "python tools/train.py configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr --seed 0": Entry(),
+    "python tools/benchmark.py configs/benchmarks/published_study.py --dry-run": Entry(),
+    "python tools/benchmark.py configs/benchmarks/published_study.py --only task=dtd protocol=linear,bn_paper": Entry(),
+    "python tools/results.py failures work_dirs/published_study": Entry(),
+    "python tools/few_shot.py configs/few_shot/quickstart.py": Entry(creates=("work_dirs/quickstart/few_shot.md",)),
+    "python tools/prepare_data.py folder --images PHOTOS --name mine": Entry(creates=(MINE,)),
+    "python tools/checkpoints.py verify weights/a.pth": Entry(),
+    "python tools/train.py configs/own/resnet50.py --protocol bn --checkpoint weights/a.pth": Entry(),
+    "python tools/benchmark.py --task data/mine --checkpoints weights/a.pth weights/b.pth weights/c.pth "
+    "--protocols linear bn finetune": Entry(creates=("work_dirs/mine/report.html",)),
+    # docs/benchmark.md
+    "python tools/benchmark.py --task data/NAME --checkpoints moco-v2 swav supervised --protocols linear bn finetune": (
+        Entry(
+            (
+                "python tools/benchmark.py --task data/NAME --checkpoints tiny-moco-v2 tiny-swav random "
+                "--protocols linear bn finetune",
+            ),
+            creates=("work_dirs/NAME/report.html",),
+        )
+    ),
+    "python tools/results.py list work_dirs/NAME --only task=dtd status=ok": Entry(),
+    "python tools/results.py export work_dirs/NAME --csv all.csv": Entry(creates=("all.csv",)),
+    "python tools/results.py failures work_dirs/NAME": Entry(),
+    "python tools/results.py stale work_dirs/NAME --config configs/benchmarks/NAME.py": Entry(status=(0, 1)),
+    "python tools/results.py merge machine1/NAME machine2/NAME work_dirs/NAME": Entry(),
+    "pip install 'mmbnft[ray]'": INSTALLATION,
+    "python tools/benchmark.py CONFIG --executor ray --ray-address auto --gpus-per-run 0.5": cluster(
+        "tests/test_grid/test_ray.py"
+    ),
+    # docs/checkpoints.md
+    "python tools/checkpoints.py list [--group study12|tiny]": Entry(
+        ("python tools/checkpoints.py list", "python tools/checkpoints.py list --group tiny")
+    ),
+    "python tools/checkpoints.py show ID": Entry(("python tools/checkpoints.py show moco-v2",)),
+    "python tools/checkpoints.py fetch ID [ID ...]": Entry(needs="a network", covered="tests/test_zoo"),
+    "python tools/checkpoints.py verify FILE|ID [--format ID] [--mean R G B --std R G B] [--branch NAME] [--json] "
+    "[--allow-partial]": Entry(
+        (
+            "python tools/checkpoints.py verify tiny-simclr --json",
+            "python tools/checkpoints.py verify weights/a.pth --format mmselfsup-extracted "
+            "--mean 0.485 0.456 0.406 --std 0.229 0.224 0.225",
+        )
+    ),
+    "python tools/checkpoints.py convert FILE|ID OUT [the same options]": Entry(
+        ("python tools/checkpoints.py convert weights/a.pth out.pth",), creates=("out.pth",)
+    ),
+    # docs/few_shot.md
+    "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints moco-v2 swav --k-shot 1 5 "
+    "--n-way 5": Entry(
+        (
+            "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints tiny-moco-v2 tiny-swav "
+            "--k-shot 1 5 --n-way 5",
+        ),
+        creates=("work_dirs/own/few_shot.md",),
+    ),
+    "python tools/few_shot.py --table work_dirs/own/results": Entry(),
+    "python tools/rank.py work_dirs/own/results --target fewshot-finetune-5way-5shot": Entry(status=(0, 2)),
+    "python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/tiny_real --task a.npz b.npz "
+    "[--k-shot 1 5 20] [--episodes 100] [--validation 10] [--methods nearest_mean logistic linear bn finetune]": Entry(
+        ("python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/tiny_real --task a.npz b.npz",)
+    ),
+    # docs/few_shot_results.md
+    f"{LONG} --k-shot 5 --task clothing.npz sign_digits.npz coffee_leaf.npz caltech101.npz omniglot.npz": Entry(),
+    f"{LONG} --k-shot 20 --task sign_digits.npz": Entry(),
+    "python tools/few_shot.py --table work_dirs/long/results": Entry(),
+    # docs/few_shot_speed.md
+    "python benchmarks/few_shot_speed.py": Entry(("python benchmarks/few_shot_speed.py --quick",)),
+    # docs/images.md
+    "python tools/train.py CONFIG --cache DIR": Entry(
+        ("python tools/train.py configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr --cache DIR",),
+        creates=("DIR/images",),
+    ),
+    "python tools/benchmark.py CONFIG": Entry(("python tools/benchmark.py configs/benchmarks/own.py",)),
+    "python benchmarks/image_speed.py": Entry(("python benchmarks/image_speed.py --images 8 --repeats 1",)),
+    # docs/pretraining.md
+    "python tools/pretrain.py --all --resume --data /path/to/101_ObjectCategories": Entry(
+        ("python tools/pretrain.py --all --resume --data 101_ObjectCategories --out tiny",),
+    ),
+    "python tools/pretrain.py --evaluate --task TASK.npz ...": Entry(
+        ("python tools/pretrain.py --evaluate --out tiny --task TASK.npz",)
+    ),
+    # docs/ranking.md
+    "python tools/rank.py results/ --target finetune --out report/": Entry(creates=("report/report.html",)),
+    "python tools/rank.py mine.csv --target finetune --target-from data/published/sfda2022_ssl_finetune.csv "
+    "--out report/": Entry(creates=("report/report.html",)),
+    # docs/recipes.md
+    "python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint moco-v2": Entry(
+        ("python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint tiny-moco-v2",)
+    ),
+    "python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint moco-v2 --recipe vpulab": Entry(
+        (
+            "python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint tiny-moco-v2 "
+            "--recipe vpulab",
+        )
+    ),
+    # docs/tasks.md
+    "python tools/prepare_data.py NAME [--archive PATH ...] [--download] [--check] [--root data]": Entry(
+        needs="archives of a public data set", covered="tests/test_tasks/test_preparers"
+    ),
+    "python tools/prepare_data.py folder --images DIR --name NAME [--lists FILE ...] [--groups FILE]": Entry(
+        ("python tools/prepare_data.py folder --images DIR --name folders --check",),
+        creates=("data/folders/task.json",),
+    ),
+    "python tools/prepare_data.py csv --file FILE --name NAME [--images DIR] [--groups FILE]": Entry(
+        ("python tools/prepare_data.py csv --file table.csv --name table --images DIR",),
+        creates=("data/table/task.json",),
+    ),
+    "python tools/prepare_data.py npz --file FILE --name NAME": Entry(
+        ("python tools/prepare_data.py npz --file arrays.npz --name arrays",), creates=("data/arrays/task.json",)
+    ),
+}
+PAGES = [path for path in documents() if commands(path)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A checkout in miniature for each page, since pages use the same names for different things."""
+    return lambda page: furnish(sandbox(tmp_path_factory.mktemp(Path(page).stem)), page)
+
+
+def furnish(folder: Path, page: str) -> Path:
+    """What a page takes for granted beside the checkout."""
+    if page == "README.md":
+        make_photos(folder / "PHOTOS")
+        for name in STUDY_TASKS:
+            make_prepared_task(folder / "data" / name, name)
+        make_prepared_task(folder / "data/voc2007", "voc2007", metric="mean_per_class")
+    elif page == "docs/benchmark.md":
+        make_prepared_task(folder / "data/NAME", "NAME")
+        for machine in ("machine1", "machine2"):
+            (folder / machine / "NAME/results").mkdir(parents=True)
+        (folder / "configs/benchmarks/NAME.py").write_text((folder / "configs/benchmarks/quickstart.py").read_text())
+    elif page == "docs/few_shot.md":
+        make_prepared_task(folder / "data/mine", "mine", classes=6, each=(15, 5, 5))
+        for name in ("a", "b"):
+            make_arrays(folder / f"{name}.npz", each=40)
+    elif page == "docs/recipes.md":
+        make_prepared_task(folder / "data/pets", "pets")
+    elif page == "docs/ranking.md":
+        make_table(folder / "mine.csv")
+        make_results(folder / "results")
+    elif page == "docs/few_shot_results.md":
+        for name in ("clothing", "sign_digits", "coffee_leaf", "caltech101", "omniglot"):
+            make_arrays(folder / f"{name}.npz", each=70 if name == "sign_digits" else 40)
+    elif page == "docs/tasks.md":
+        make_photos(folder / "DIR")
+        names = sorted(path.relative_to(folder / "DIR") for path in (folder / "DIR").rglob("*.png"))
+        (folder / "table.csv").write_text("path,label\n" + "".join(f"{name},{name.parent}\n" for name in names))
+        make_arrays(folder / "arrays.npz", each=10)
+    elif page == "docs/images.md":
+        make_prepared_task(folder / "data/mine", "mine")
+    elif page == "docs/pretraining.md":
+        make_photos(folder / "101_ObjectCategories", classes=4, each=10)
+        make_arrays(folder / "TASK.npz", each=12)
+    return folder
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_runs_as_written(page, place):
+    folder = None
+    for command in commands(page):
+        entry = ENTRIES.get(command.text)
+        assert entry is not None, f"{command.document} names a command that no entry explains: {command.text}"
+        if entry.needs:
+            assert entry.covered, f"nothing stands for {command.text}"
+            continue
+        folder = folder or place(command.document)
+        for text in entry.instead or (command.text,):
+            done = run(text, folder)
+            said = f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            assert done.returncode in entry.status, said
+            assert "Traceback" not in done.stderr, said
+        missing = [path for path in entry.creates if not (folder / path).exists()]
+        assert not missing, f"{command.text} did not leave {missing}"
+
+
+def test_no_entry_is_left_over():
+    named = {command.text for page in PAGES for command in commands(page)}
+    assert set(ENTRIES) <= named
+
+
+@functools.cache
+def help_text(*words: str) -> str:
+    """What a tool says of itself and of the sub-command that a command names."""
+    tool, sub = words[0], [word for word in words[1:2] if not word.startswith("-") and "/" not in word]
+    said = [subprocess.run([sys.executable, tool, *part, "--help"], cwd=ROOT, env=environment(), capture_output=True,
+                           text=True, check=False).stdout for part in ([], sub)]  # fmt: skip
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize("page", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_options_that_a_document_gives_to_a_tool_are_in_its_help(page):
+    text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+    for found in re.finditer(r"python ((?:tools|benchmarks)/\w+\.py)([^\n`]*)", text):
+        tool, rest = found[1], re.sub(r"\s#.*", "", found[2])
+        options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)
+        if options:
+            said = help_text(tool, *rest.split()[:1])
+            assert [option for option in options if option not in said] == [], f"{page.name}: {tool}{rest}"
+
+
+def test_the_documents_install_what_the_makefile_installs():
+    makefile = (ROOT / "Makefile").read_text()
+    for command in commands(ROOT / "README.md"):
+        if command.text.startswith("pip install") and "-r" in command.text:
+            assert re.search(re.escape(command.text.replace("pip install", "")).strip(), makefile), command.text
