@@ -107,8 +107,8 @@ def shrink_configurations(configs: Path) -> None:
 
 
 def make_photos(folder: Path, classes: int = 2, each: int = 8, size: int = 48) -> None:
-    """Pictures in one folder per class; a class is told by its colour."""
-    random = np.random.default_rng(0)
+    """Pictures in one folder per class; a class is told by its colour. Folders of another place hold other pictures."""
+    random = np.random.default_rng(list(str(folder).encode()))
     for number in range(classes):
         place = folder / f"class{number}"
         place.mkdir(parents=True)
