@@ -199,7 +199,7 @@ def furnish(folder: Path, page: str) -> Path:
             (folder / machine / "NAME/results").mkdir(parents=True)
         (folder / "configs/benchmarks/NAME.py").write_text((folder / "configs/benchmarks/quickstart.py").read_text())
     elif page == "docs/few_shot.md":
-        make_prepared_task(folder / "data/mine", "mine", classes=6, each=(15, 5, 5))
+        make_prepared_task(folder / "data/mine", "mine", classes=6, each=(24, 8, 8))
         for name in ("a", "b"):
             make_arrays(folder / f"{name}.npz", each=40)
     elif page == "docs/recipes.md":
