@@ -189,9 +189,10 @@ def pretraining_without_cuda() -> Iterator[None]:
 
 @contextmanager
 def _clustering_without_faiss() -> Iterator[None]:
-    """Replace the k-means of DeepCluster and ODC, which insists on faiss built for CUDA, by scikit-learn's.
+    """Replace the whitening and the k-means of DeepCluster and ODC, which insist on faiss, by scikit-learn's.
 
-    Kept as in the host: random initial centroids, twenty iterations, a seed drawn from NumPy's global generator.
+    Kept as in the host: whitened principal components and rows of length 1 (`pca_dim=-1` leaves out the whitening),
+    random initial centroids, twenty iterations, a seed drawn from NumPy's global generator.
     """
     if torch.cuda.is_available() and importlib.util.find_spec("faiss"):
         yield
@@ -203,7 +204,16 @@ def _clustering_without_faiss() -> Iterator[None]:
         fitted = kmeans(nmb_clusters, init="random", n_init=1, max_iter=20, random_state=seed).fit(x)
         return fitted.labels_.tolist(), float(fitted.inertia_)
 
-    with mock.patch("mmselfsup.utils.clustering.run_kmeans", run_kmeans):
+    def preprocess_features(npdata: np.ndarray, pca: int) -> np.ndarray:
+        if pca != -1:
+            whitening = importlib.import_module("sklearn.decomposition").PCA(pca, whiten=True, svd_solver="full")
+            npdata = whitening.fit_transform(npdata).astype(np.float32)
+        return npdata / (np.linalg.norm(npdata, axis=1, keepdims=True) + 1e-10)
+
+    with (
+        mock.patch("mmselfsup.utils.clustering.preprocess_features", preprocess_features),
+        mock.patch("mmselfsup.utils.clustering.run_kmeans", run_kmeans),
+    ):
         yield
 
 

@@ -18,6 +18,7 @@ def snapshot():
         torch.Tensor.cuda,
         torch.nn.Module.cuda,
         clustering.run_kmeans,
+        clustering.preprocess_features,
         mmcv.ProgressBar,
         mmcv.runner.epoch_based_runner.time,
         mmselfsup.datasets.MultiViewDataset.__getitem__,
@@ -53,3 +54,18 @@ def test_clustering_on_the_cpu_finds_separate_groups():
         algorithm.cluster(rows)
     assert len(set(zip(truth.tolist(), algorithm.labels.tolist(), strict=True))) == 2
     assert set(algorithm.labels) == {0, 1}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the host whitens with faiss where CUDA is present")
+def test_features_are_whitened_without_faiss():
+    rng = np.random.default_rng(0)
+    rows = (rng.normal(size=(400, 6)) @ rng.normal(size=(6, 6)) + 3).astype(np.float32)
+    with compat.pretraining_without_cuda():
+        found = clustering.preprocess_features(rows, 4)
+        plain = clustering.preprocess_features(rows, -1)
+    assert found.dtype == plain.dtype == np.float32
+    centred = rows - rows.mean(axis=0)
+    left, _, _ = np.linalg.svd(centred, full_matrices=False)  # the scores of the components, each of equal length
+    expected = left[:, :4] / np.linalg.norm(left[:, :4], axis=1, keepdims=True)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-3)
+    np.testing.assert_allclose(plain, rows / np.linalg.norm(rows, axis=1, keepdims=True), rtol=1e-5)

@@ -23,7 +23,16 @@ def report(tmp_path_factory, simulated):
 
 def test_sections_are_found_by_themselves_in_their_order():
     names = [part.name for part in sections()]
-    assert names == ["leaderboard", "correlations", "checks", "selection", "comparisons", "costs", "ranking"]
+    assert names == [
+        "leaderboard",
+        "correlations",
+        "reliability",
+        "checks",
+        "selection",
+        "comparisons",
+        "costs",
+        "ranking",
+    ]
     assert len({part.order for part in sections()}) == len(names)
 
 
