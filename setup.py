@@ -14,6 +14,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mmbnft", "mmbnft.*"]),
+    entry_points={"console_scripts": ["mmbnft = mmbnft.__main__:main"]},
     package_data={
         "mmbnft": ["py.typed"],
         "mmbnft.ranking.report": ["page.css", "page.html", "page.js"],

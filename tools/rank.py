@@ -1,65 +1,8 @@
-"""Rank checkpoints, judge how far proxies can be trusted to do so, and write a report.
+"""The same as `mmbnft rank`."""
 
-Example: python tools/rank.py work_dirs/quickstart --out report/
-"""
-
-import argparse
 import sys
-from pathlib import Path
 
-
-def main() -> int:
-    """Parse the command line and write the report."""
-    args = _parser().parse_args()
-    from mmbnft.ranking import rank_sources
-
-    report = rank_sources(**vars(args))
-    study = report.study
-    print(study.leaderboard.sentence)
-    # Over a single task the mean says the same again.
-    for task, sentence in list(study.verdicts.items())[: 1 if len(study.scores.tasks) == 1 else None]:
-        print(f"{task}: {sentence}")
-    if study.advice:
-        print(study.advice)
-    fired = list(dict.fromkeys(finding.code for finding in study.findings))
-    print(f"{len(fired)} checks fired{': ' + ', '.join(fired) if fired else ''}; see {report.folder / 'report.html'}")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="folder of a grid or of results, or CSV file"
-    )
-    parser.add_argument("--target", help="protocol to be predicted (default: finetune, if the sources have it)")
-    parser.add_argument("--proxies", nargs="+", metavar="NAME", help="protocols that predict (default: all others)")
-    parser.add_argument("--target-from", type=Path, metavar="FILE", help="CSV file with published targets")
-    parser.add_argument("--wide", metavar="PROTOCOL", help="CSV files have one column per task, values of PROTOCOL")
-    parser.add_argument("--out", type=Path, default=Path("ranking"), help="folder for the report (default: ranking)")
-    parser.add_argument(
-        "--metric-scale",
-        default="auto",
-        choices=("auto", "percent", "fraction"),
-        help="scale of values in CSV files that state none (default: auto, a guess that is reported)",
-    )
-    parser.add_argument(
-        "--lower-is-better", nargs="+", default=[], metavar="NAME", help="protocols such as losses and error rates"
-    )
-    parser.add_argument(
-        "--margin",
-        type=float,
-        default=0.1,
-        help="Kendall's tau that a cheaper proxy may lose and still be recommended (default: 0.1)",
-    )
-    parser.add_argument(
-        "--ignore", nargs="+", default=[], metavar="CODE", help="checks not to report, e.g. MB301 (docs/checks.md)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of every resample (default: 0)")
-    parser.add_argument("--resamples", type=int, default=10_000, help="bootstrap resamples (default: 10000)")
-    return parser
-
+from mmbnft.commands import run
 
 if __name__ == "__main__":
-    from mmbnft.utils.command import run_command
-
-    sys.exit(run_command(main))
+    sys.exit(run("rank"))

@@ -1,4 +1,4 @@
-"""What every command in tools/ shares: one-sentence errors, clean interruption, quick memory."""
+"""What every command shares: one-sentence errors, clean interruption, quick memory."""
 
 import sys
 from collections.abc import Callable
@@ -6,9 +6,6 @@ from collections.abc import Callable
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import is_full
 from mmbnft.utils.memory import keep_freed_memory
-from mmbnft.utils.overrides import DictAction
-
-__all__ = ["DictAction", "run_command"]
 
 
 def run_command(main: Callable[[], int]) -> int:

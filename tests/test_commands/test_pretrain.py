@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import subprocess
 import sys
@@ -9,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from mmbnft import commands
 from mmbnft.pretraining.weights import backbone_of
-from mmbnft.utils.command import run_command
 from mmbnft.utils.files import sha256_file
 
 ROOT = Path(__file__).parents[2]
@@ -27,19 +26,15 @@ def draw(count, seed):
 
 @pytest.fixture(scope="module")
 def run(folder):
-    """Run the tool in this process: importing the host stack anew for every case would take minutes."""
-    spec = importlib.util.spec_from_file_location("tool_pretrain", TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    """Run the command in this process: importing the host stack anew for every case would take minutes."""
 
     def call(*arguments):
         with pytest.MonkeyPatch.context() as patch:
             out, err = [], []
             patch.chdir(folder)
-            patch.setattr(sys, "argv", ["pretrain.py", *map(str, arguments)])
             patch.setattr(sys, "stdout", SimpleNamespace(write=out.append, flush=lambda: None, isatty=lambda: False))
             patch.setattr(sys, "stderr", SimpleNamespace(write=err.append, flush=lambda: None, isatty=lambda: False))
-            code = run_command(tool.main)
+            code = commands.run("pretrain", [*map(str, arguments)])
         return SimpleNamespace(returncode=code, stdout="".join(out), stderr="".join(err))
 
     return call

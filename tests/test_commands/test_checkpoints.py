@@ -9,13 +9,12 @@ import published_files as files
 import pytest
 import torch
 
-from mmbnft.utils.command import run_command
+from mmbnft import commands
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import sha256_file
 from mmbnft.zoo import ResNet, load_backbone
 from mmbnft.zoo.entry import CatalogueEntry
 from mmbnft.zoo.fetch import fetch, receipt_path
-from tools import checkpoints
 
 BODY = bytes(range(256)) * 9000
 
@@ -121,21 +120,20 @@ def test_published_hashes_are_checked(server, entry, tmp_path):
         assert not list(tmp_path.glob("y.pth*"))
 
 
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["checkpoints.py", *map(str, arguments)])
-    return run_command(checkpoints.main)
+def run(*arguments):
+    return commands.run("checkpoints", [*map(str, arguments)])
 
 
-def test_verify_and_convert(tmp_path, monkeypatch, capsys):
+def test_verify_and_convert(tmp_path, capsys):
     state = files.truth()
     path = files.save(files.moco(state, 2), tmp_path / "moco.pth")
-    assert run(monkeypatch, "verify", path, "--json") == 0
+    assert run("verify", path, "--json") == 0
     certificate = json.loads(capsys.readouterr().out)
     assert certificate["complete"]
     assert (certificate["format"], certificate["matched"]) == ("moco", 318)
     out = tmp_path / "out.pth"
-    assert run(monkeypatch, "convert", path, out) == 0
-    assert run(monkeypatch, "convert", path, out) == 2  # never overwritten
+    assert run("convert", path, out) == 0
+    assert run("convert", path, out) == 2  # never overwritten
     content = torch.load(out, weights_only=True)
     assert all(torch.equal(content["state_dict"][name], value) for name, value in state.items())
     converted = load_backbone(ResNet(files.NARROW), out)
@@ -143,28 +141,30 @@ def test_verify_and_convert(tmp_path, monkeypatch, capsys):
     assert converted.normalisation == certificate["normalisation"]
 
 
-def test_exit_status_is_zero_only_for_a_full_match(tmp_path, monkeypatch, capsys):
+def test_exit_status_is_zero_only_for_a_full_match(tmp_path, capsys):
     state = {k: v for k, v in files.truth().items() if k != "conv1.weight"}
     path = files.save(files.moco(state, 2), tmp_path / "moco.pth")
-    assert run(monkeypatch, "verify", path) == 2
+    assert run("verify", path) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-    assert run(monkeypatch, "verify", path, "--json") == 1
+    assert run("verify", path, "--json") == 1
     assert "conv1.weight" in json.loads(capsys.readouterr().out)["reason"]
-    assert run(monkeypatch, "verify", path, "--allow-partial", "--format", "moco") == 1
-    assert run(monkeypatch, "verify", path, "--format", "simsiam-full") == 2
+    assert run("verify", path, "--allow-partial", "--format", "moco") == 1
+    assert run("verify", path, "--format", "simsiam-full") == 2
 
 
-def test_list_and_show(tmp_path, monkeypatch, capsys):
-    assert run(monkeypatch, "--root", tmp_path, "list", "--group", "study12") == 0
+def test_list_and_show(tmp_path, capsys):
+    assert run("--root", tmp_path, "list", "--group", "study12") == 0
     assert "deepcluster-v2" in capsys.readouterr().out
-    assert run(monkeypatch, "show", "byol") == 0
+    assert run("show", "byol") == 0
     assert json.loads(capsys.readouterr().out)["same_padding"] == "strided"
-    assert run(monkeypatch, "show", "byoll") == 2
+    assert run("show", "byoll") == 2
 
 
 def test_fetch_prints_what_it_checked(server, entry, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(checkpoints, "get_entry", functools.partial(lambda found, name, root: found, entry))
-    assert run(monkeypatch, "--root", tmp_path, "fetch", "x") == 0
+    monkeypatch.setattr(
+        "mmbnft.commands.checkpoints.get_entry", functools.partial(lambda found, name, root: found, entry)
+    )
+    assert run("--root", tmp_path, "fetch", "x") == 0
     assert "no published hash" in capsys.readouterr().out

@@ -1,29 +1,23 @@
 """tools/few_shot.py as a person uses it."""
 
-import importlib.util
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mmbnft import commands
 from mmbnft.results import read_results
-from mmbnft.utils.command import run_command
 
 CONFIG = "configs/few_shot/quickstart.py"
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the tool in this process: importing the host stack anew for every case would take minutes."""
-    spec = importlib.util.spec_from_file_location("tool_few_shot", "tools/few_shot.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+def run(capsys):
+    """Run the command in this process: importing the host stack anew for every case would take minutes."""
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["few_shot.py", *map(str, arguments)])
-        code = run_command(tool.main)
+        code = commands.run("few-shot", [*map(str, arguments)])
         out, err = capsys.readouterr()
         return SimpleNamespace(returncode=code, stdout=out, stderr=err)
 

@@ -1,31 +1,21 @@
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mmbnft import commands
 from mmbnft.tasks import list_task
 from mmbnft.tasks.preparers import PREPARERS
-from mmbnft.utils.command import run_command
 from mmbnft.utils.files import read_json
-
-PATH = Path(__file__).parents[2] / "tools" / "prepare_data.py"
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(capsys):
     """Run the command in this process; its status, output and errors."""
 
     def run(*arguments):
-        spec = importlib.util.spec_from_file_location("prepare_data", PATH)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, "argv", ["prepare_data.py", *map(str, arguments)])
-        status = run_command(module.main)
+        status = commands.run("prepare-data", [*map(str, arguments)])
         return status, *capsys.readouterr()
 
     return run
@@ -78,23 +68,12 @@ def test_options_reach_the_preparer(tmp_path, monkeypatch, command):
         calls.append((preparer.facts.name, root, archives, fetch, check))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmbnft.tasks.preparers.prepare", prepare)
+    monkeypatch.setattr("mmbnft.commands.prepare_data.prepare", prepare)
     options = ("--archive", "a.zip", "b.zip", "--download", "--check")
     status, _, errors = command("dtd", "--root", tmp_path, *options)
     assert status == 130
     assert "interrupted" in errors
     assert calls == [("dtd", tmp_path, [Path("a.zip"), Path("b.zip")], True, True)]
-
-
-def test_help_starts_neither_torch_nor_the_host():
-    code = (
-        f"import runpy, sys; sys.argv = ['prepare_data.py', '--help']\n"
-        f"try: runpy.run_path({str(PATH)!r}, run_name='__main__')\n"
-        "except SystemExit: print([name for name in ('torch', 'mmcv', 'sklearn', 'scipy') if name in sys.modules])"
-    )
-    environment = os.environ | {"PYTHONPATH": str(PATH.parents[1])}
-    output = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
-    assert output.stdout.endswith("[]\n")
 
 
 def test_csv_and_npz_reach_the_preparer(tmp_path, images, command):

@@ -1,8 +1,6 @@
 """tools/benchmark.py as a person calls it, on a folder of their own."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mmbnft.utils.command import run_command
+from mmbnft import commands
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ["recipe.epochs=1", "recipe.batch_size=4", "recipe.train_pipeline=[]",
@@ -18,13 +16,9 @@ RECIPE = ["recipe.epochs=1", "recipe.batch_size=4", "recipe.train_pipeline=[]",
 
 
 @pytest.fixture
-def benchmark(monkeypatch):
+def benchmark():
     def run(*arguments):
-        spec = importlib.util.spec_from_file_location("benchmark_command", ROOT / "tools" / "benchmark.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, "argv", ["benchmark.py", *map(str, arguments)])
-        return run_command(module.main)
+        return commands.run("benchmark", [*map(str, arguments)])
 
     return run
 

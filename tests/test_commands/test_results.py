@@ -1,28 +1,22 @@
-import importlib.util
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from mmbnft import commands
 from mmbnft.evaluation.spec import load_config
 from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
 from mmbnft.results import RESULTS_VERSION, Result, write_result
-from mmbnft.utils.command import run_command
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def results(monkeypatch):
+def results():
     """The command as a person would call it: its exit status."""
 
     def run(*arguments):
-        spec = importlib.util.spec_from_file_location("results_command", ROOT / "tools" / "results.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, "argv", ["results.py", *map(str, arguments)])
-        return run_command(module.main)
+        return commands.run("results", [*map(str, arguments)])
 
     return run
 

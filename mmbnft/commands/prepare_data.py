@@ -1,0 +1,112 @@
+"""Prepare a public data set, or your own images, as a task that every other command can use."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmbnft.tasks.preparers import PREPARERS, OwnData, build_preparer, prepare, prepare_own
+from mmbnft.tasks.preparers.summary import balance_lines, leakage_lines, summary_lines
+
+OWN = {"folder": "your own images in folders, or named by lists", "csv": "your own images named by a CSV file",
+       "npz": "arrays of images, as MedMNIST publishes them"}  # fmt: skip
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """One sub-command a data set, and `folder`, `csv` and `npz` for your own images."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="NAME")
+    for name, preparer in sorted(PREPARERS.items()):
+        command = commands.add_parser(name, help=preparer.facts.title)
+        command.add_argument("--archive", nargs="+", type=Path, default=[], metavar="PATH", help="archives or folders")
+        command.add_argument("--download", action="store_true", help="fetch what is published without a form")
+        _add_common(command)
+    for name, title in OWN.items():
+        own = commands.add_parser(name, help=title)
+        _add_source(own, name)
+        _add_own(own)
+        _add_common(own)
+    return parser.parse_args(argv)
+
+
+def _add_source(command: argparse.ArgumentParser, name: str) -> None:
+    """Where the images are."""
+    if name != "folder":
+        command.add_argument("--file", type=Path, required=True, metavar="FILE", help=f"the .{name} file")
+    if name == "csv":
+        command.add_argument("--images", type=Path, metavar="DIR", help="image folder (default: that of the file)")
+        command.add_argument(
+            "--label-separator", metavar="TEXT", help="between several labels in one cell; '' for none (default: found)"
+        )
+    if name == "folder":
+        command.add_argument("--images", type=Path, required=True, metavar="DIR", help="image folder")
+        command.add_argument("--lists", nargs="+", type=Path, default=[], help="all, or train test, or train val test")
+    if name != "npz":
+        command.add_argument("--groups", type=Path, metavar="FILE", help="'NAME GROUP' lines: a group is not divided")
+
+
+def _add_own(command: argparse.ArgumentParser) -> None:
+    """How images are checked and divided."""
+    command.add_argument("--name", required=True, help="name of the task")
+    command.add_argument(
+        "--metric", help="top1, mean_per_class, roc_auc or map11 (default: top1, roc_auc for several labels an image)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="seed of the draw (default: 0)")
+    command.add_argument("--skip-damaged", action="store_true", help="leave out images that do not decode")
+    command.add_argument(
+        "--min-images", type=int, default=1, metavar="N", help="leave out classes with fewer images (default: 1)"
+    )
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--root", type=Path, default=Path("data"), help="folder of all data sets (default: data)")
+    command.add_argument(
+        "--check", action="store_true", help="decode every image again and look for duplicates across splits"
+    )
+
+
+def prepare_images(arguments: argparse.Namespace) -> list[str]:
+    """Prepare your own images; what to tell about them."""
+    given = vars(arguments)
+    is_table = arguments.command == "csv"
+    data = OwnData(
+        images=given.get("images") or (arguments.file.parent if is_table else arguments.file),
+        name=arguments.name,
+        lists=tuple(given.get("lists", ())),
+        groups=given.get("groups"),
+        metric=arguments.metric,
+        seed=arguments.seed,
+        table=arguments.file if is_table else None,
+        arrays=arguments.command == "npz",
+        separator=given.get("label_separator"),
+        skip_damaged=arguments.skip_damaged,
+        min_images=arguments.min_images,
+    )
+    prepared = prepare_own(data, arguments.root, arguments.check, tell=show)
+    return summary_lines(prepared) + balance_lines(prepared) + _leakage(prepared.folder)
+
+
+def show(lines: list[str]) -> None:
+    """Print lines at once."""
+    if lines:
+        print("\n".join(lines), flush=True)
+
+
+def prepare_public(arguments: argparse.Namespace) -> list[str]:
+    """Prepare a public data set; what to tell about it."""
+    preparer = build_preparer(arguments.command)
+    prepared = prepare(preparer, arguments.root, arguments.archive, arguments.download, arguments.check)
+    lines = summary_lines(prepared)
+    return lines + _leakage(prepared.folder) if arguments.check else lines
+
+
+def _leakage(folder: Path) -> list[str]:
+    from mmbnft.tasks.duplicates import check_leakage  # imports the host framework, which --help can do without
+
+    return leakage_lines(check_leakage(folder))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prepare, then say what is there."""
+    arguments = parse_arguments(argv)
+    show(prepare_images(arguments) if arguments.command in OWN else prepare_public(arguments))
+    return 0

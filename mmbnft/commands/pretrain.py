@@ -1,0 +1,50 @@
+"""Pre-train the small checkpoints, or measure them on held-out tasks."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmbnft.utils.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", nargs="*", type=Path, help="configuration files of configs/pretrain")
+    parser.add_argument("--all", action="store_true", help="every configuration of configs/pretrain")
+    parser.add_argument("--out", type=Path, default=ROOT / "pretrained_models/tiny", help="folder of the checkpoints")
+    parser.add_argument("--data", type=Path, help="pictures: FILE.npz, or the Caltech-101 folder 101_ObjectCategories")
+    parser.add_argument("--epochs", type=int, help="replaces the epochs of the configuration")
+    parser.add_argument("--workers", type=int, default=0, help="processes that load pictures (default: none)")
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/pretrain"), help="folder of unfinished states")
+    parser.add_argument("--resume", action="store_true", help="continue unfinished runs, skip finished ones")
+    parser.add_argument("--evaluate", action="store_true", help="measure the checkpoints of --out instead of training")
+    parser.add_argument("--task", nargs="+", type=Path, default=[], help="held-out tasks for --evaluate: FILE.npz ...")
+    parser.add_argument("--splits", type=int, default=5, help="random splits per task for --evaluate")
+    parser.add_argument("--inits", type=int, default=5, help="random networks for --evaluate")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    arguments = parse_arguments(argv)
+    from mmbnft.pretraining import session
+
+    if arguments.evaluate:
+        print(session.evaluate(arguments.out, arguments.task, arguments.splits, arguments.inits))
+        return 0
+    configs = sorted((ROOT / "configs/pretrain").glob("*.py")) if arguments.all else arguments.config
+    if arguments.data is None:
+        raise UserError("--data is missing; give an .npz file of pictures or the Caltech-101 folder")
+    session.pretrain(
+        configs,
+        arguments.data,
+        out=arguments.out,
+        work_dir=arguments.work_dir,
+        epochs=arguments.epochs,
+        workers=arguments.workers,
+        resume=arguments.resume,
+    )
+    return 0

@@ -1,0 +1,96 @@
+"""Look at the results of benchmarks, and merge those of several machines.
+
+Examples:
+mmbnft results list work_dirs/mine --only task=dtd status=ok
+mmbnft results merge machine1/results machine2/results work_dirs/mine
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmbnft.utils import files
+from mmbnft.utils.overrides import DictAction
+
+if TYPE_CHECKING:
+    from mmbnft.results import Result
+
+FILTERS = ("checkpoint", "task", "protocol", "recipe", "status")
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
+    store.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help=f"NAME: {', '.join(FILTERS)}")
+    commands.add_parser("list", parents=[store], help="one line for each result")
+    export = commands.add_parser("export", parents=[store], help="everything about each result as CSV")
+    export.add_argument("--csv", type=Path, required=True, help="file to write")
+    commands.add_parser("failures", parents=[store], help="failed results with their reasons")
+    stale = commands.add_parser("stale", parents=[store], help="results that a plan or this code no longer has")
+    stale.add_argument("--config", type=Path, help="configuration of the benchmark, or of the few-shot benchmark")
+    stale.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    merge = commands.add_parser("merge", help="copy results of several stores into one")
+    merge.add_argument("sources", nargs="+", type=Path, metavar="STORE")
+    merge.add_argument("into", type=Path, metavar="INTO")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command says; status 1 if `failures` or `stale` found something."""
+    args = parse_args(argv)
+    from mmbnft.grid.listing import format_results, open_results, whole_table
+    from mmbnft.grid.merging import merge_stores
+    from mmbnft.grid.selection import Selection
+
+    if args.command == "merge":
+        merged = merge_stores(args.sources, args.into)
+        for note in merged.notes:
+            print(note)
+        print(f"{merged.added} results added, {merged.replaced} replaced failed ones, {merged.kept} were there already")
+        return 0
+    results = Selection.parse(args.only, FILTERS).of(open_results(args.store))
+    if args.command == "list":
+        print(format_results(results))
+        return 0
+    if args.command == "export":
+        files.write_text(args.csv, whole_table(results).to_csv(index=False))
+        print(f"{len(results)} results written to {args.csv}")
+        return 0
+    return _doubtful(args, results)
+
+
+def _doubtful(args: argparse.Namespace, results: "list[Result]") -> int:
+    from mmbnft.grid.listing import stale_reasons
+
+    if args.command == "failures":
+        found = [(result, result.reason) for result in results if result.status == "failed"]
+    else:
+        keys = None
+        if args.config:
+            keys = _planned(args.config, args.cfg_options, args.store)
+        found = stale_reasons(results, keys)
+    for result, reason in found:
+        print(f"{result.file_name}: {reason}")
+    print(f"{len(found)} of {len(results)} results")
+    return 1 if found else 0
+
+
+def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
+    """Keys of the runs of a configuration, of a benchmark or a few-shot benchmark."""
+    from mmbnft.evaluation.spec import load_config
+    from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
+    from mmbnft.grid.listing import results_folder
+    from mmbnft.grid.plan import Benchmark, plan_runs
+
+    config = load_config(path, overrides)
+    if "few_shot" not in config:
+        return {run.key for run in plan_runs(Benchmark.from_config(config))}
+    benchmark, manifests = FewShotBenchmark.from_config(config), results_folder(store).parent / "manifests"
+    with tempfile.TemporaryDirectory() as folder:
+        episodes = manifests if manifests.is_dir() else Path(folder)
+        return {job.key for job in plan_episodes(benchmark, episodes)}
