@@ -37,8 +37,8 @@ from mmbnft.fewshot import (
     prepare_subject,
     write_manifest,
 )
+from mmbnft.fewshot.arm import EpisodesArm
 from mmbnft.fewshot.grouped import GroupedAdapter, group_size
-from mmbnft.fewshot.run import EpisodeRun
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.tasks import build_task
 from mmbnft.zoo import Checkpoint
@@ -189,8 +189,8 @@ def methods(repeats: int, steps: int) -> None:
         manifest = write_manifest(Path(folder) / method, task, EpisodeSettings(episodes=episodes))
         spec = FewShotSpec(model, method, recipe, Checkpoint.random())
         subject = prepare_subject(spec, task, manifest, torch.device("cpu"))
-        run = EpisodeRun(Method.named(method), recipe, manifest, subject)
-        return Arm(method, lambda: run.accuracies("test", run.trials()[0]), episodes)
+        run = EpisodesArm(Method.named(method), recipe, manifest, subject)
+        return Arm(method, lambda: run.accuracies("test", run.candidates()[0]), episodes)
 
     counts = {"finetune": 4, "bn_paper": 32, "bn": 32, "linear": 600, "logistic": 600, "nearest_mean": 600}
     with tempfile.TemporaryDirectory() as folder:

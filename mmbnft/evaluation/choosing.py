@@ -20,6 +20,7 @@ class Outcome:
     Attributes:
         prediction: On the final split.
         chosen: The candidate.
+        chosen_on: What it was chosen on; None if there was nothing to choose.
         search: One entry for each fit of the search: the candidate's settings, `trial` (its number), `length` where it
             has one, `val`, `val_loss`, `reason` where it failed, `images`, `multiply_adds`, and what the arm adds.
         ties: How many candidates were best on val, and by what one of them was taken; None without a tie.
@@ -29,6 +30,7 @@ class Outcome:
 
     prediction: Prediction
     chosen: Candidate
+    chosen_on: str | None
     search: list[Entry]
     ties: dict[str, Any] | None
     refit: dict[str, Any]
@@ -38,7 +40,7 @@ class Outcome:
     def details(self) -> dict[str, Any]:
         """The choice, as results keep it."""
         return {
-            "chosen_on": "val" if self.search else None,
+            "chosen_on": self.chosen_on,
             "chosen": self.chosen,
             "search": self.search,
             "ties": self.ties,
@@ -70,11 +72,12 @@ def run_arm(
         chosen, ties = _choose(arm, candidates, entries, finish_trial)
     spent = dataclasses.replace(arm.work)
     refit = arm.fit(chosen, arm.refit_on)
+    close_choosing()
+    prediction = arm.predict(arm.final_split)
     total = arm.work - spent
     for entry in entries:
         total.add(entry["images"], entry["multiply_adds"])
-    close_choosing()
-    return Outcome(arm.predict(arm.final_split), chosen, entries, ties, refit, total)
+    return Outcome(prediction, chosen, arm.chosen_on if entries else None, entries, ties, refit, total)
 
 
 def _choose(
@@ -82,14 +85,15 @@ def _choose(
 ) -> tuple[Candidate, dict[str, Any] | None]:
     own = arm.rounds()
     ladder = own or Ladder.build(len(candidates), 1)
-    while (turn := ladder.next([_score(entry) for entry in entries])) is not None:
+    while (turn := ladder.next(_scores(arm, entries))) is not None:
         entry = {"trial": turn.trial, **candidates[turn.trial]} | ({"length": turn.length} if own else {})
         entries.append(entry | _try(arm, candidates[turn.trial], turn))
         finish_trial(entries[-1])
-    best = ladder.winner([_score(entry) for entry in entries])
+    best = ladder.winner(_scores(arm, entries))
     if best is None:
         raise DivergedError(f"every trial of the search failed; the last: {entries[-1].get('reason')}")
-    return candidates[best], _ties([entry for entry in entries if entry.get("length") == entries[-1].get("length")])
+    finalists = [entry for entry in entries if entry.get("length") == entries[-1].get("length")]
+    return candidates[best], _ties(_scores(arm, finalists), arm.tie_breaker)
 
 
 def _try(arm: Arm, candidate: Candidate, turn: Turn) -> Entry:
@@ -98,23 +102,21 @@ def _try(arm: Arm, candidate: Candidate, turn: Turn) -> Entry:
     try:
         facts = arm.fit(candidate, "train", turn)
         prediction = arm.predict("val")
-        outcome = facts | {"val": prediction.value, "val_loss": prediction.loss}
+        outcome = facts | {"val": prediction.value, "val_loss": prediction.loss} | prediction.details
     except (DivergedError, AuditError) as error:
         outcome = {"val": None, "val_loss": None, "reason": str(error)}
     return outcome | (arm.work - before).to_dict()
 
 
-def _score(entry: Entry) -> tuple[float, float] | None:
-    """What candidates are ordered by: val, and among equals the smaller loss on it."""
-    if entry["val"] is None:
-        return None
-    return entry["val"], 0.0 if entry["val_loss"] is None else -entry["val_loss"]
+def _scores(arm: Arm, entries: list[Entry]) -> list[tuple[float, ...] | None]:
+    """What candidates are ordered by; None for one that failed."""
+    return [None if entry["val"] is None else arm.preference(entry) for entry in entries]
 
 
-def _ties(finalists: list[Entry]) -> dict[str, Any] | None:
-    """What is to be said of candidates that reached the best val alike."""
-    scores = [score for entry in finalists if (score := _score(entry)) is not None]
-    first = [score for score in scores if score[0] == max(scores)[0]]
-    if len(first) < 2:
+def _ties(scores: list[tuple[float, ...] | None], tie_breaker: str) -> dict[str, Any] | None:
+    """What is to be said of candidates that are equal to the best but for what breaks ties."""
+    finished = [score for score in scores if score is not None]
+    equal = [score for score in finished if score[:-1] == max(finished)[:-1]]
+    if len(equal) < 2:
         return None
-    return {"equal": len(first), "broken_by": "order" if first.count(max(first)) > 1 else "val_loss"}
+    return {"equal": len(equal), "broken_by": "order" if equal.count(max(equal)) > 1 else tie_breaker}

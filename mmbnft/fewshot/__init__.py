@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 from mmbnft.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from mmbnft.fewshot.arm import Subject as Subject
     from mmbnft.fewshot.manifest import Manifest as Manifest
     from mmbnft.fewshot.manifest import open_manifest as open_manifest
     from mmbnft.fewshot.manifest import read_manifest as read_manifest
     from mmbnft.fewshot.manifest import write_manifest as write_manifest
-    from mmbnft.fewshot.methods import FEATURE_METHODS as FEATURE_METHODS
+    from mmbnft.fewshot.methods import ON_FEATURES as ON_FEATURES
     from mmbnft.fewshot.methods import Method as Method
     from mmbnft.fewshot.recipe import FewShotRecipe as FewShotRecipe
     from mmbnft.fewshot.run import FewShotSpec as FewShotSpec
-    from mmbnft.fewshot.run import Subject as Subject
     from mmbnft.fewshot.run import episode_facts as episode_facts
     from mmbnft.fewshot.run import execute_episodes as execute_episodes
     from mmbnft.fewshot.run import prepare_subject as prepare_subject
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from mmbnft.fewshot.statistics import paired_difference as paired_difference
 
 _HOMES = {
+    "arm": ("Subject",),
     "manifest": ("Manifest", "open_manifest", "read_manifest", "write_manifest"),
-    "methods": ("FEATURE_METHODS", "Method"),
+    "methods": ("ON_FEATURES", "Method"),
     "recipe": ("FewShotRecipe",),
-    "run": ("FewShotSpec", "Subject", "episode_facts", "execute_episodes", "prepare_subject"),
+    "run": ("FewShotSpec", "episode_facts", "execute_episodes", "prepare_subject"),
     "settings": ("EpisodeSettings",),
     "statistics": ("mean_accuracy", "paired_difference"),
 }

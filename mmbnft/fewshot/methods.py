@@ -1,13 +1,94 @@
-"""The methods by name, and what each of them needs."""
+"""The methods by name, and what each of them needs; one on frozen features is one entry of `ON_FEATURES`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from torch import Tensor
+
+from mmbnft.evaluation.solvers.episodes import fit_episodes
+from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
+from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sequential import episode_phase
 from mmbnft.protocols.spec import NORM_STATS
+from mmbnft.recipes.settings import stated
 from mmbnft.utils.errors import UserError, choices
 
-NEAREST_MEAN, LOGISTIC, LINEAR = "nearest_mean", "logistic", "linear"
-FEATURE_METHODS = (NEAREST_MEAN, LOGISTIC, LINEAR)
+IMAGES = frozenset({"test_pipeline"})
+OPTIMISATION = frozenset({"optimizer", "steps", "epochs", "batch_size", "search"})
+
+
+@dataclass(frozen=True)
+class Support:
+    """The support features of some episodes.
+
+    Attributes:
+        features: (E, M, D).
+        labels: int64 (E, M) in 0..ways-1.
+        ways: Number of classes.
+    """
+
+    features: Tensor
+    labels: Tensor
+    ways: int
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the parameters of some episodes are trained.
+
+    Attributes:
+        optimizer: `type` and arguments.
+        steps: Number of steps.
+        batches: int64 (steps, E, B) support images of each step; None where every step takes all.
+    """
+
+    optimizer: dict[str, Any]
+    steps: int
+    batches: Tensor | None
+
+
+# From features (E, Q, D) to scores (E, Q, N).
+Classify = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class FeatureMethod:
+    """A method on frozen features.
+
+    Attributes:
+        fit: From the support, a trial and how to train (None for a method that does not) to a classifier.
+        candidates: What there is to choose from under a recipe.
+        settings: Names of the settings of a recipe, beyond the images', that can change what it reaches.
+    """
+
+    fit: Callable[[Support, Trial, Callable[[], Optimisation]], Classify]
+    candidates: Callable[[FewShotRecipe], list[Trial]]
+    settings: frozenset[str] = frozenset()
+
+
+def _nearest_mean(support: Support, _trial: Trial, _optimisation: Callable[[], Optimisation]) -> Classify:
+    return lambda features: nearest_mean(support.features, support.labels, features, support.ways)
+
+
+def _logistic(support: Support, trial: Trial, _optimisation: Callable[[], Optimisation]) -> Classify:
+    exact = fit_episodes(support.features.double(), support.labels, support.ways, trial["penalty"])
+    return lambda features: linear_scores(features.double(), *exact)
+
+
+def _linear(support: Support, _trial: Trial, optimisation: Callable[[], Optimisation]) -> Classify:
+    how = optimisation()
+    head = fit_linear(support.features, support.labels, support.ways, how.optimizer, how.steps, how.batches)
+    return lambda features: linear_scores(features, *head)
+
+
+ON_FEATURES = {
+    "nearest_mean": FeatureMethod(_nearest_mean, lambda recipe: [{}]),
+    "logistic": FeatureMethod(
+        _logistic, lambda recipe: [{"penalty": value} for value in recipe.penalties], frozenset({"penalties"})
+    ),
+    "linear": FeatureMethod(_linear, FewShotRecipe.trials, OPTIMISATION),
+}
 
 
 @dataclass(frozen=True)
@@ -15,14 +96,11 @@ class Method:
     """How a checkpoint is adapted to the support set of an episode.
 
     Attributes:
-        name: `nearest_mean`, `logistic` or `linear` on frozen features; or a protocol of one phase such as `bn`,
-            `bn_paper` or `finetune`, with frozen statistics unless `@batch` or `@recalibrate` follows.
+        name: A name of `ON_FEATURES`; or a protocol of one phase such as `bn`, `bn_paper` or `finetune`, with frozen
+            statistics unless `@batch` or `@recalibrate` follows.
         protocol: The protocol; None for a method on frozen features.
         norm_stats: What normalisation statistics do: `frozen` (those of the checkpoint), `batch` or `recalibrate`
             (those of the support set). Never those of queries.
-
-    Raises:
-        UserError: There is no such method.
     """
 
     name: str
@@ -36,14 +114,28 @@ class Method:
         Raises:
             UserError: There is no such method.
         """
-        if name in FEATURE_METHODS:
+        if name in ON_FEATURES:
             return cls(name)
         protocol, _, stats = str(name).partition("@")
         try:
             episode_phase(protocol, stats or "frozen")
         except UserError as error:
             raise UserError(
-                f"{name!r} is no few-shot method: {error}; methods on frozen features are {choices(FEATURE_METHODS)}, "
+                f"{name!r} is no few-shot method: {error}; methods on frozen features are {choices(ON_FEATURES)}, "
                 f"others are protocols of one phase with @ and one of {choices(NORM_STATS)}, or with frozen statistics"
             ) from error
         return cls(name, protocol, stats or "frozen")
+
+    def candidates(self, recipe: FewShotRecipe) -> list[Trial]:
+        """What there is to choose from under a recipe."""
+        return recipe.trials() if self.protocol is not None else ON_FEATURES[self.name].candidates(recipe)
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """Names of the settings of a recipe that can change what the method reaches."""
+        return IMAGES | (OPTIMISATION if self.protocol is not None else ON_FEATURES[self.name].settings)
+
+    @property
+    def adaptation(self) -> Any:
+        """What a key says of the method, apart from the settings."""
+        return self.name if self.protocol is None else stated(episode_phase(self.protocol, self.norm_stats))

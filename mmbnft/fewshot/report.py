@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmbnft.fewshot.methods import FEATURE_METHODS
+from mmbnft.fewshot.methods import ON_FEATURES
 from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.fewshot.statistics import Array, Difference, half_width, paired_difference
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER, NOT_SEPARABLE, holm, verdict
@@ -66,7 +66,7 @@ class Board:
     def methods(self) -> list[str]:
         """Names, those on frozen features first."""
         names = {method for _, method in self.accuracies}
-        return [name for name in FEATURE_METHODS if name in names] + sorted(names - set(FEATURE_METHODS))
+        return [name for name in ON_FEATURES if name in names] + sorted(names - set(ON_FEATURES))
 
     def compare_methods(self, first: str, second: str) -> list[Comparison]:
         """Two methods on each checkpoint that has both; `first` of a comparison is the checkpoint's name."""

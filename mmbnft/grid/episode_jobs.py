@@ -73,9 +73,7 @@ class FewShotBenchmark:
                     f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}; give some in the "
                     "configuration or on the command line"
                 )
-        for method in self.methods:
-            Method.named(method)
-        searches = len(self.recipe.trials()) > 1 and any(method != "nearest_mean" for method in self.methods)
+        searches = any(len(Method.named(method).candidates(self.recipe)) > 1 for method in self.methods)
         if any(searches and not settings.validation for settings in self.settings()):
             raise UserError(f"recipe {self.recipe.name!r} searches; set episodes.validation above 0 to choose on")
 

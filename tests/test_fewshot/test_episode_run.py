@@ -6,9 +6,10 @@ import pytest
 import torch
 from sklearn.neighbors import NearestCentroid
 
+from mmbnft.evaluation.choosing import run_arm
 from mmbnft.fewshot import EpisodeSettings, Method, episode_facts, execute_episodes, open_manifest, prepare_subject
+from mmbnft.fewshot.arm import Accuracies, EpisodesArm
 from mmbnft.fewshot.batching import in_fixed_batches
-from mmbnft.fewshot.run import Accuracies, EpisodeRun
 from mmbnft.fewshot.sequential import SequentialAdapter
 from mmbnft.results import read_result, write_result
 from mmbnft.tasks import build_task
@@ -22,8 +23,8 @@ METHODS = ["nearest_mean", "logistic", "linear", "bn", "bn@batch", "bn@recalibra
 def test_a_query_is_scored_the_same_to_the_last_bit_whatever_other_queries_there_are(
     name, recipe, manifest, subject, random
 ):
-    run = EpisodeRun(Method.named(name), recipe, manifest, subject)
-    trial, span = run.trials()[-1], range(2)
+    run = EpisodesArm(Method.named(name), recipe, manifest, subject)
+    trial, span = run.candidates()[-1], range(2)
     test = manifest.draw.test
     everything = run.scores(test, span, trial).reshape(2, 3, 3, 3)
     assert everything.std() > 0
@@ -45,12 +46,12 @@ def test_a_query_is_scored_the_same_to_the_last_bit_whatever_other_queries_there
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_learn_from_the_support_set_alone_and_leave_the_checkpoint_alone(name, recipe, manifest, subject):
     before = {key: value.clone() for key, value in subject.backbone.state_dict().items()}
-    run = EpisodeRun(Method.named(name), recipe, manifest, subject)
-    first = run.scores(manifest.draw.test, range(2), run.trials()[-1])
+    run = EpisodesArm(Method.named(name), recipe, manifest, subject)
+    first = run.scores(manifest.draw.test, range(2), run.candidates()[-1])
     assert all(torch.equal(value, before[key]) for key, value in subject.backbone.state_dict().items())
     exchanged = dataclasses.replace(manifest.draw.test, support=manifest.draw.test.support[:, ::-1].copy())
-    assert not torch.equal(run.scores(exchanged, range(2), run.trials()[-1]), first)
-    assert torch.equal(run.scores(manifest.draw.test, range(2), run.trials()[-1]), first)
+    assert not torch.equal(run.scores(exchanged, range(2), run.candidates()[-1]), first)
+    assert torch.equal(run.scores(manifest.draw.test, range(2), run.candidates()[-1]), first)
 
 
 def test_in_one_shape_a_network_gives_one_answer_per_image(subject):
@@ -67,7 +68,7 @@ def test_in_one_shape_a_network_gives_one_answer_per_image(subject):
 
 
 def test_accuracies_are_those_of_an_oracle_on_the_features(recipe, manifest, subject):
-    run = EpisodeRun(Method.named("nearest_mean"), recipe, manifest, subject)
+    run = EpisodesArm(Method.named("nearest_mean"), recipe, manifest, subject)
     found = run.accuracies("test", {}).values
     features = dict(zip(manifest.images().tolist(), subject.features.numpy(), strict=True))
     for accuracy, support, queries in zip(found, manifest.draw.test.support, manifest.draw.test.queries, strict=True):
@@ -78,7 +79,7 @@ def test_accuracies_are_those_of_an_oracle_on_the_features(recipe, manifest, sub
 
 
 def test_the_trial_that_is_best_on_validation_is_taken(recipe, manifest, subject, monkeypatch):
-    run = EpisodeRun(Method.named("linear"), recipe, manifest, subject)
+    run = EpisodesArm(Method.named("linear"), recipe, manifest, subject)
     asked = []
 
     def accuracies(part, trial):
@@ -86,10 +87,10 @@ def test_the_trial_that_is_best_on_validation_is_taken(recipe, manifest, subject
         return Accuracies(np.array([60.0, 70.0]) if trial["lr"] == 0.1 else np.array([60.0, 69.0]), [])
 
     monkeypatch.setattr(run, "accuracies", accuracies)
-    trial, search = run.choose()
-    assert trial == dict(lr=0.1)
-    assert [entry["accuracy"] for entry in search] == [64.5, 65.0]
-    assert asked == [("validation", 0.01), ("validation", 0.1)]
+    outcome = run_arm(run, close_choosing=lambda: asked.append("closed"))
+    assert outcome.chosen == dict(lr=0.1)
+    assert [entry["val"] for entry in outcome.search] == [64.5, 65.0]
+    assert asked == [("validation", 0.01), ("validation", 0.1), "closed", ("test", 0.1)]
 
 
 def test_a_result_keeps_every_episode_and_goes_through_a_file(make_spec, shapes, manifest, subject, tmp_path):
@@ -143,7 +144,7 @@ def test_scores_that_are_no_numbers_fail_the_run_not_the_search_of_another_rate(
     wild = dataclasses.replace(recipe, search=dict(lr=[1e30, 0.001]), steps=6)
     result = execute_episodes(make_spec("finetune", wild), shapes, manifest, subject, "k")
     assert result.details["chosen"] == dict(lr=0.001)
-    assert result.details["search"][0]["accuracy"] is None
+    assert result.details["search"][0]["val"] is None
     assert "not finite" in result.details["search"][0]["reason"]
     wilder = make_spec("finetune", dataclasses.replace(wild, search=dict(lr=[1e30, 2e30])))
     with pytest.raises(
@@ -161,7 +162,7 @@ def test_a_search_without_validation_episodes_is_refused(make_spec, shapes, mani
 
 @pytest.mark.parametrize("name", ["bn", "bn@batch", "bn_paper"])
 def test_all_episodes_at_once_give_what_one_after_the_other_gives(name, recipe, manifest, subject, monkeypatch):
-    run = EpisodeRun(Method.named(name), dataclasses.replace(recipe, batch_size=4), manifest, subject)
+    run = EpisodesArm(Method.named(name), dataclasses.replace(recipe, batch_size=4), manifest, subject)
     together = run.scores(manifest.draw.test, range(5), dict(lr=0.01))
     used = []
 
@@ -169,14 +170,14 @@ def test_all_episodes_at_once_give_what_one_after_the_other_gives(name, recipe, 
         used.append(method.name)
         return SequentialAdapter(backbone, method.protocol, groups, classes, norm_stats=method.norm_stats)
 
-    monkeypatch.setattr("mmbnft.fewshot.run.make_adapter", sequential)
+    monkeypatch.setattr("mmbnft.fewshot.arm.make_adapter", sequential)
     assert torch.allclose(run.scores(manifest.draw.test, range(5), dict(lr=0.01)), together, atol=1e-4)
     assert used == [name]
     assert together.std() > 1e-3
 
 
 def test_groups_do_not_change_what_an_episode_gives(recipe, manifest, subject):
-    run = EpisodeRun(Method.named("bn"), dataclasses.replace(recipe, batch_size=4), manifest, subject)
+    run = EpisodesArm(Method.named("bn"), dataclasses.replace(recipe, batch_size=4), manifest, subject)
     together = run.scores(manifest.draw.test, range(5), dict(lr=0.1))
     alone = run.scores(manifest.draw.test, range(3, 4), dict(lr=0.1))
     assert torch.allclose(together[3:4], alone, atol=1e-4)

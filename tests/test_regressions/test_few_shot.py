@@ -10,10 +10,11 @@ import pytest
 import torch
 from rich.console import Console
 
+from mmbnft.evaluation.choosing import run_arm
 from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, Method, execute_episodes, prepare_subject
+from mmbnft.fewshot.arm import Accuracies, EpisodesArm
 from mmbnft.fewshot.manifest import open_manifest
 from mmbnft.fewshot.report import write_report
-from mmbnft.fewshot.run import Accuracies, EpisodeRun
 from mmbnft.grid.episode_jobs import manifest_path
 from mmbnft.hooks import progress_bar, report
 from mmbnft.utils.errors import DivergedError, UserError
@@ -39,16 +40,16 @@ def prepared(shapes, tmp_path):
 
 def _spoil(monkeypatch, spoilt):
     """Let heads trained on the support sets in `spoilt`, by their first features, diverge."""
-    from mmbnft.fewshot import run
+    from mmbnft.fewshot import methods
 
-    train = run.fit_linear
+    train = methods.fit_linear
 
     def fit(features, labels, classes, optimizer, steps, batches):
         weight, bias = train(features, labels, classes, optimizer, steps, batches)
         lost = [any(torch.equal(own, other) for other in spoilt(optimizer["lr"])) for own in features]
         return torch.where(torch.tensor(lost)[:, None, None], torch.nan, weight), bias
 
-    monkeypatch.setattr(run, "fit_linear", fit)
+    monkeypatch.setattr(methods, "fit_linear", fit)
 
 
 def _support(subject, episodes, numbers):
@@ -71,21 +72,21 @@ def test_an_episode_that_diverges_counts_as_chance_and_is_listed(prepared, monke
 def test_a_learning_rate_finite_on_all_validation_episodes_is_preferred(prepared, monkeypatch):
     recipe = FewShotRecipe("r", SGD, steps=3, search=dict(lr=[0.5, 0.1]), penalties=[1, 2])
     _, _, manifest, subject = prepared(recipe)
-    run = EpisodeRun(Method.named("linear"), recipe, manifest, subject)
+    run = EpisodesArm(Method.named("linear"), recipe, manifest, subject)
     _spoil(monkeypatch, lambda lr: _support(subject, manifest.draw.validation, [2]) if lr == 0.5 else [])
     chance = run.accuracies("validation", dict(lr=0.5))
     assert (chance.diverged, chance.values[2]) == ([2], pytest.approx(100 / 3))
     # However much better the other one is.
-    monkeypatch.setattr("mmbnft.fewshot.run.np.mean", lambda values: 100.0 if np.min(values) < 34 else 0.0)
-    assert run.choose()[0] == dict(lr=0.1)
+    monkeypatch.setattr("mmbnft.fewshot.arm.np.mean", lambda values: 100.0 if np.min(values) < 34 else 0.0)
+    assert run_arm(run, lambda: None).chosen == dict(lr=0.1)
 
 
 def test_the_smaller_of_equal_learning_rates_is_taken_in_whatever_order(prepared, monkeypatch):
-    monkeypatch.setattr(EpisodeRun, "accuracies", lambda *_: Accuracies(np.full(3, 50.0), []))
+    monkeypatch.setattr(EpisodesArm, "accuracies", lambda *_: Accuracies(np.full(3, 50.0), []))
     for rates in ([0.4, 0.1, 0.2], [0.1, 0.2, 0.4]):
         recipe = FewShotRecipe("r", SGD, steps=3, search=dict(lr=rates), penalties=[1, 2, 3])
-        run = EpisodeRun(Method.named("linear"), recipe, *prepared(recipe)[2:])
-        assert run.choose()[0] == dict(lr=0.1)
+        run = EpisodesArm(Method.named("linear"), recipe, *prepared(recipe)[2:])
+        assert run_arm(run, lambda: None).chosen == dict(lr=0.1)
 
 
 def test_a_run_of_which_every_episode_diverges_fails(prepared):
@@ -98,7 +99,7 @@ def test_divergence_does_not_depend_on_queries(prepared):
     spec, _, manifest, subject = prepared(FewShotRecipe("r", SGD, steps=3))
     place = subject.images.places(manifest.draw.test.queries[0, 0, :1])
     subject.features[torch.from_numpy(place)] = torch.inf
-    outcome = EpisodeRun(Method.named("linear"), spec.recipe, manifest, subject).accuracies("test", {})
+    outcome = EpisodesArm(Method.named("linear"), spec.recipe, manifest, subject).accuracies("test", {})
     touched = [n for n in range(5) if np.isin(subject.images.places(manifest.draw.test.support[n]), place).any()]
     assert outcome.diverged == touched
     assert np.isfinite(outcome.values).all()

@@ -47,7 +47,7 @@ class Prediction:
     Attributes:
         value: Larger is better, on the arm's scale.
         loss: Mean loss, by which equal values are told apart; None where there is none.
-        details: What else is worth keeping about it.
+        details: What else is worth keeping about it, in the record of the search too.
     """
 
     value: float
@@ -89,12 +89,16 @@ class Arm(ABC):
         evaluated_on: What the result's value was computed on, see `Result`.
         refit_on: Split that the reported model is fitted on.
         final_split: Split that is evaluated last, once.
+        chosen_on: What the search evaluates candidates on, in words.
+        tie_breaker: What tells candidates of equal value apart, the last number of `preference`.
     """
 
     scale = "percent"
     evaluated_on = "test"
     refit_on = "trainval"
     final_split = "test"
+    chosen_on = "val"
+    tie_breaker = "val_loss"
 
     def __init__(self) -> None:
         self.work = Work()
@@ -126,6 +130,14 @@ class Arm(ABC):
         Raises:
             DivergedError: Its predictions are not finite.
         """
+
+    def preference(self, entry: dict[str, Any]) -> tuple[float, ...]:
+        """What candidates are ordered by, the larger the better: val, and among equals the smaller loss on it.
+
+        Args:
+            entry: What the search noted of a candidate that did not fail.
+        """
+        return entry["val"], 0.0 if entry["val_loss"] is None else -entry["val_loss"]
 
     def rounds(self) -> Ladder | None:
         """The rounds of the search with their lengths; None for one round of all candidates, which have no length."""
