@@ -14,11 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
+from mmbnft.pretraining.weights import write_checkpoint
 from mmbnft.results import Coordinates, write_result
 from mmbnft.utils.files import sha256_json
+from mmbnft.zoo import Architecture
+from mmbnft.zoo.network import ResNet
 
+NARROW = Architecture(depth=18, base_channels=4, stem_channels=4)
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 ROOT = Path(__file__).parents[1]
 # The first words of a line that is a command and not output or a file's content.
 STARTERS = ("python", "make", "pip", "torchrun", "mim", "mmbnft", "git", "sbatch", "export")
@@ -78,19 +84,23 @@ def sandbox(folder: Path) -> Path:
 
 
 def make_weights(folder: Path) -> None:
-    """Three files of the network that stands for ResNet-50, which prove what they are."""
+    """Three files of the narrow network that stands for ResNet-50, which prove what they are."""
     folder.mkdir()
-    for name, source in zip("abc", ("tiny-simclr", "tiny-rotation", "tiny-byol"), strict=True):
-        shutil.copy2(ROOT / "pretrained_models" / "tiny" / f"{source}.pth", folder / f"{name}.pth")
+    for number, name in enumerate("abc"):
+        torch.manual_seed(number)
+        state = ResNet(NARROW).state_dict()
+        write_checkpoint(folder / f"{name}.pth", {"architecture": NARROW.to_dict(), "normalisation": IMAGENET}, state)
 
 
 def shrink_configurations(configs: Path) -> None:
     """Stand-ins for published ResNet-50 checkpoints, less data, fewer episodes: everything else stays."""
-    (configs / "_base_/models/resnet50.py").write_text('_base_ = "tiny18.py"\n')
+    backbone = {**NARROW.to_dict(), "in_channels": 3, "out_indices": [4], "norm_cfg": {"type": "BN"}}
+    model = {"type": "Classification", "backbone": backbone, "head": {"type": "BnftLinearHead"}}
+    (configs / "_base_/models/resnet50.py").write_text(f"model = {model}\n")
     for path in configs.rglob("*.py"):
         text = path.read_text()
-        text = text.replace('"group:study12"', '"tiny-simclr", "tiny-moco-v2"')
-        text = re.sub(r'"moco-v2", "swav", "supervised"', '"tiny-simclr", "tiny-moco-v2", "random"', text)
+        text = text.replace('"group:study12"', '"weights/a.pth", "weights/b.pth"')
+        text = re.sub(r'"moco-v2", "swav", "supervised"', '"weights/a.pth", "weights/b.pth", "random"', text)
         few = '"tiny-simclr"' if path.parent.name == "few_shot" else '"tiny-simclr", "tiny-rotation"'
         text = text.replace('"group:tiny"', few).replace(', "pirl", "supervised"', "")
         text = text.replace("splits=list(range(10))", "splits=[0]")

@@ -79,7 +79,7 @@ ENTRIES: dict[str, Entry] = {
     "python tools/benchmark.py --task data/NAME --checkpoints moco-v2 swav supervised --protocols linear bn finetune": (
         Entry(
             (
-                "python tools/benchmark.py --task data/NAME --checkpoints tiny-moco-v2 tiny-swav random "
+                "python tools/benchmark.py --task data/NAME --checkpoints weights/a.pth weights/b.pth random "
                 "--protocols linear bn finetune",
             ),
             creates=("work_dirs/NAME/report.html",),
@@ -114,7 +114,7 @@ ENTRIES: dict[str, Entry] = {
     "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints moco-v2 swav --k-shot 1 5 "
     "--n-way 5": Entry(
         (
-            "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints tiny-moco-v2 tiny-swav "
+            "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints weights/a.pth weights/b.pth "
             "--k-shot 1 5 --n-way 5",
         ),
         creates=("work_dirs/own/few_shot.md",),
@@ -151,11 +151,11 @@ ENTRIES: dict[str, Entry] = {
     "--out report/": Entry(creates=("report/report.html",)),
     # docs/recipes.md
     "python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint moco-v2": Entry(
-        ("python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint tiny-moco-v2",)
+        ("python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint weights/a.pth",)
     ),
     "python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint moco-v2 --recipe vpulab": Entry(
         (
-            "python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint tiny-moco-v2 "
+            "python tools/train.py configs/pets/resnet50.py --protocol bn_paper --checkpoint weights/a.pth "
             "--recipe vpulab",
         )
     ),
