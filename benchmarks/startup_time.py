@@ -22,7 +22,7 @@ def starts(out: Path) -> dict[str, list[str]]:
     """The commands by what to call them; `out` is for what they write."""
     tools = sorted((ROOT / "tools").glob("*.py"))
     helps = {f"{tool.name} --help": [str(tool), "--help"] for tool in tools}
-    run = "import mmbnft.evaluation.single, mmbnft.evaluation.spec, mmbnft.evaluation.tracking"
+    run = "import mmbnft.evaluation.single, mmbnft.evaluation.run_spec, mmbnft.evaluation.tracking"
     return helps | {
         "checkpoints.py list": ["tools/checkpoints.py", "list"],
         "checkpoints.py verify": ["tools/checkpoints.py", "verify", CHECKPOINT],

@@ -27,7 +27,7 @@ import torch
 
 from mmbnft.evaluation.description import describe_run
 from mmbnft.evaluation.network import build_network, image_dataset
-from mmbnft.evaluation.spec import load_config, spec_from_config
+from mmbnft.evaluation.run_spec import load_config, spec_from_config
 from mmbnft.grid.plan import Benchmark
 from mmbnft.recipes import named_recipe
 from mmbnft.tasks import build_task

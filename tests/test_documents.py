@@ -114,8 +114,8 @@ ENTRIES: dict[str, Entry] = {
     "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints moco-v2 swav --k-shot 1 5 "
     "--n-way 5": Entry(
         (
-            "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints weights/a.pth weights/b.pth "
-            "--k-shot 1 5 --n-way 5",
+            "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints weights/a.pth "
+            "weights/b.pth --k-shot 1 5 --n-way 5",
         ),
         creates=("work_dirs/own/few_shot.md",),
     ),

@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
     args = parser.parse_args(argv)
     from mmbnft.evaluation.description import describe_run
-    from mmbnft.evaluation.spec import load_config, spec_from_config
+    from mmbnft.evaluation.run_spec import load_config, spec_from_config
 
     config = load_config(args.config, args.cfg_options)
     if args.protocol is not None:

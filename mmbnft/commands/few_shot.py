@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if args.config is None:
         raise UserError("no configuration given; name one of configs/few_shot, or results with --table")
-    from mmbnft.evaluation.spec import load_config
+    from mmbnft.evaluation.run_spec import load_config
     from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, run_few_shot
     from mmbnft.grid.executors import LocalExecutor, RayExecutor
     from mmbnft.grid.grid import Part, estimate_plan, open_jobs

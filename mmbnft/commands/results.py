@@ -82,7 +82,7 @@ def _doubtful(args: argparse.Namespace, results: "list[Result]") -> int:
 
 def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
     """Keys of the runs of a configuration, of a benchmark or a few-shot benchmark."""
-    from mmbnft.evaluation.spec import load_config
+    from mmbnft.evaluation.run_spec import load_config
     from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
     from mmbnft.grid.listing import results_folder
     from mmbnft.grid.plan import Benchmark, plan_runs

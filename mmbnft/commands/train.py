@@ -44,8 +44,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Load the configuration, run, print a summary."""
     args = parse_args(argv)
+    from mmbnft.evaluation.run_spec import load_config, spec_from_config
     from mmbnft.evaluation.single import run_single
-    from mmbnft.evaluation.spec import load_config, spec_from_config
     from mmbnft.evaluation.tracking import Tracking
     from mmbnft.utils.processes import Processes
 

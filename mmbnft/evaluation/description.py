@@ -1,7 +1,7 @@
 """What a run would train, in words and numbers, before anything is trained."""
 
 from mmbnft.evaluation.network import built
-from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.host import build_backbone
 from mmbnft.protocols import describe, format_table
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import mmbnft.models.linear_head  # noqa: F401  (registers)
-from mmbnft.evaluation.spec import RunSpec, is_frozen
+from mmbnft.evaluation.run_spec import RunSpec, is_frozen
 from mmbnft.host import build_algorithm, build_backbone, get_logger
 from mmbnft.models import ProtocolBackbone, pooled_features
 from mmbnft.recipes.recipe import Recipe

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from mmbnft import compat
-from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.results import RESULTS_VERSION, Coordinates
 from mmbnft.tasks import SplitLedger
 from mmbnft.utils.processes import Processes

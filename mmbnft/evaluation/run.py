@@ -11,14 +11,14 @@ from mmbnft.evaluation.arms.base import Arm
 from mmbnft.evaluation.arms.probed import ProbedArm
 from mmbnft.evaluation.arms.scored import ScoredArm
 from mmbnft.evaluation.arms.trained import TrainedArm, TrainerSettings
-from mmbnft.evaluation.checks import check_run
 from mmbnft.evaluation.choosing import run_arm
 from mmbnft.evaluation.cost import Stopwatch
 from mmbnft.evaluation.features import FeatureStore
 from mmbnft.evaluation.network import build_network, frozen_backbone
 from mmbnft.evaluation.record import coordinates, shared_details
+from mmbnft.evaluation.requirements import check_run
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import Session
-from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.training.loaders import loading_workers
 from mmbnft.host import Hook
 from mmbnft.results import Result

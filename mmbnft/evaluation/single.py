@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 
 from mmbnft.evaluation.run import CACHE_LIMIT, RunOptions, execute
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import discard_state
-from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.tracking import Tracking
 from mmbnft.evaluation.training.distributed import leaving_together, open_group
 from mmbnft.hooks import BnftWandbHook, ProgressHook

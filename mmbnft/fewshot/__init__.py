@@ -6,6 +6,9 @@ from mmbnft.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mmbnft.fewshot.arm import Subject as Subject
+    from mmbnft.fewshot.episode_settings import EpisodeSettings as EpisodeSettings
+    from mmbnft.fewshot.intervals import mean_accuracy as mean_accuracy
+    from mmbnft.fewshot.intervals import paired_difference as paired_difference
     from mmbnft.fewshot.manifest import Manifest as Manifest
     from mmbnft.fewshot.manifest import open_manifest as open_manifest
     from mmbnft.fewshot.manifest import read_manifest as read_manifest
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
     from mmbnft.fewshot.run import episode_facts as episode_facts
     from mmbnft.fewshot.run import execute_episodes as execute_episodes
     from mmbnft.fewshot.run import prepare_subject as prepare_subject
-    from mmbnft.fewshot.settings import EpisodeSettings as EpisodeSettings
-    from mmbnft.fewshot.statistics import mean_accuracy as mean_accuracy
-    from mmbnft.fewshot.statistics import paired_difference as paired_difference
 
 _HOMES = {
     "arm": ("Subject",),
@@ -27,7 +27,7 @@ _HOMES = {
     "methods": ("ON_FEATURES", "Method"),
     "recipe": ("FewShotRecipe",),
     "run": ("FewShotSpec", "episode_facts", "execute_episodes", "prepare_subject"),
-    "settings": ("EpisodeSettings",),
-    "statistics": ("mean_accuracy", "paired_difference"),
+    "episode_settings": ("EpisodeSettings",),
+    "intervals": ("mean_accuracy", "paired_difference"),
 }
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -12,12 +12,12 @@ from mmbnft.evaluation.arms.base import Arm, Prediction
 from mmbnft.evaluation.halving import Turn
 from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
 from mmbnft.fewshot.batching import chunks
-from mmbnft.fewshot.images import EpisodeImages
+from mmbnft.fewshot.episode_images import EpisodeImages
+from mmbnft.fewshot.intervals import mean_accuracy
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import ON_FEATURES, Method, Optimisation, Support
 from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sampling import Episodes
-from mmbnft.fewshot.statistics import mean_accuracy
 from mmbnft.utils.errors import DivergedError, UserError
 
 _FEATURE_VALUES = 1 << 26  # features of episodes worked on at once

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from mmbnft.fewshot.episode_settings import EpisodeSettings
 from mmbnft.fewshot.sampling import Draw, Episodes, draw_episodes
-from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.tasks import Images, Task
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError

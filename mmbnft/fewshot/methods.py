@@ -10,7 +10,7 @@ from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
 from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sequential import episode_phase
-from mmbnft.protocols.spec import NORM_STATS
+from mmbnft.protocols.protocol import NORM_STATS
 from mmbnft.recipes.settings import stated
 from mmbnft.utils.errors import UserError, choices
 

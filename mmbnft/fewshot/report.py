@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mmbnft.fewshot.episode_settings import EpisodeSettings
+from mmbnft.fewshot.intervals import Array, Difference, half_width, paired_difference
 from mmbnft.fewshot.methods import ON_FEATURES
-from mmbnft.fewshot.settings import EpisodeSettings
-from mmbnft.fewshot.statistics import Array, Difference, half_width, paired_difference
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER, NOT_SEPARABLE, holm, verdict
 from mmbnft.results import Result
 from mmbnft.utils import files

@@ -10,13 +10,13 @@ from mmbnft import compat
 from mmbnft.evaluation.choosing import run_arm
 from mmbnft.evaluation.cost import Stopwatch
 from mmbnft.evaluation.network import load_checkpoint
-from mmbnft.evaluation.spec import checkpoint_facts, image_libraries
+from mmbnft.evaluation.run_spec import checkpoint_facts, image_libraries
 from mmbnft.fewshot.arm import EpisodesArm, Subject
-from mmbnft.fewshot.images import EpisodeImages
+from mmbnft.fewshot.episode_images import EpisodeImages
+from mmbnft.fewshot.episode_settings import EpisodeSettings
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import Method
 from mmbnft.fewshot.recipe import FewShotRecipe
-from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.recipes.settings import stated
 from mmbnft.results import RESULTS_VERSION, Coordinates, Result
 from mmbnft.tasks import ImageCache, Task

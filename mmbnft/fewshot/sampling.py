@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmbnft.fewshot.settings import EpisodeSettings
+from mmbnft.fewshot.episode_settings import EpisodeSettings
 from mmbnft.utils.errors import UserError
 
 Numbers = npt.NDArray[np.int64]

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmbnft.evaluation.checks import check_run
 from mmbnft.evaluation.record import coordinates
+from mmbnft.evaluation.requirements import check_run
 from mmbnft.evaluation.run import RunOptions, execute
-from mmbnft.evaluation.spec import RunSpec, adapted_by, named_protocol
+from mmbnft.evaluation.run_spec import RunSpec, adapted_by, named_protocol
 from mmbnft.grid.job import Execution
 from mmbnft.host import Config
 from mmbnft.protocols import Protocol, name_of

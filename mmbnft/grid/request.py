@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmbnft.evaluation.spec import load_config
+from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid.plan import Benchmark, expand_groups
 from mmbnft.host import Config
 from mmbnft.utils.errors import UserError

@@ -2,13 +2,13 @@
 
 from mmbnft.protocols.apply import AppliedPhase, Counts, apply_phase
 from mmbnft.protocols.audit import AuditError, AuditReport, Snapshot, audit, snapshot
+from mmbnft.protocols.norm_layers import select_norm_layers
+from mmbnft.protocols.norm_statistics import recalibrate_statistics
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
-from mmbnft.protocols.plan import PhasePlan, plan_phase
+from mmbnft.protocols.phase_plan import PhasePlan, plan_phase
 from mmbnft.protocols.presets import PRESETS, get_protocol, name_of
-from mmbnft.protocols.selection import select_norm_layers
-from mmbnft.protocols.spec import Phase, Protocol
+from mmbnft.protocols.protocol import Phase, Protocol
 from mmbnft.protocols.stages import Stages, find_stages
-from mmbnft.protocols.statistics import recalibrate_statistics
 from mmbnft.protocols.table import Row, describe, format_table
 
 __all__ = [

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from mmbnft.protocols.norm_statistics import recalibrate_statistics
 from mmbnft.protocols.norms import NormLayer
-from mmbnft.protocols.plan import PhasePlan, plan_phase
-from mmbnft.protocols.spec import Phase
-from mmbnft.protocols.statistics import recalibrate_statistics
+from mmbnft.protocols.phase_plan import PhasePlan, plan_phase
+from mmbnft.protocols.protocol import Phase
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mmbnft.protocols.spec import Phase, Protocol
+from mmbnft.protocols.protocol import Phase, Protocol
 from mmbnft.utils.errors import UserError, choices
 
 _LAST_OF_FOUR = 4

@@ -7,8 +7,8 @@ from torch import nn
 
 from mmbnft.protocols.apply import AppliedPhase
 from mmbnft.protocols.norms import find_norm_layers
-from mmbnft.protocols.plan import plan_phase
-from mmbnft.protocols.spec import Phase
+from mmbnft.protocols.phase_plan import plan_phase
+from mmbnft.protocols.protocol import Phase
 
 _TITLES = ("layer", "kind", "trainable", "statistics", "values")
 

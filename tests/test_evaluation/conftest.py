@@ -2,7 +2,7 @@ import pytest
 
 from mmbnft.evaluation import features as features_module
 from mmbnft.evaluation.run import RunOptions
-from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.zoo import resolve_checkpoint
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mmbnft.fewshot.episode_settings import EpisodeSettings
 from mmbnft.fewshot.sampling import draw_episodes
-from mmbnft.fewshot.settings import EpisodeSettings
 from mmbnft.utils.errors import UserError
 
 

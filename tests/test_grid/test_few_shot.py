@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from mmbnft.evaluation.spec import load_config
+from mmbnft.evaluation.run_spec import load_config
 from mmbnft.fewshot import FewShotRecipe
 from mmbnft.grid import episode_jobs
 from mmbnft.grid.environment import check_device

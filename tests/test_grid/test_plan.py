@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbnft.evaluation.spec import load_config
+from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid.plan import Benchmark, plan_ready, plan_runs
 from mmbnft.utils.errors import UserError
 

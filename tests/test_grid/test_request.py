@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmbnft.evaluation.spec import load_config
+from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.request import benchmark_of, common_architecture, model_config
 from mmbnft.utils.errors import UserError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.evaluation.spec import load_config
+from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid import plan as plan_module
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.utils.files import sha256_json

@@ -9,12 +9,12 @@ import torch
 
 from mmbnft.evaluation import single
 from mmbnft.evaluation.arms.base import Arm, Prediction
-from mmbnft.evaluation.checks import check_run
 from mmbnft.evaluation.choosing import run_arm
 from mmbnft.evaluation.network import image_dataset
+from mmbnft.evaluation.requirements import check_run
 from mmbnft.evaluation.run import RunOptions, execute
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.single import run_single
-from mmbnft.evaluation.spec import RunSpec
 from mmbnft.evaluation.tracking import Tracking
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.protocols import AuditError

@@ -8,7 +8,7 @@ import torch
 
 from mmbnft.evaluation.cost import Stopwatch, forward_multiply_adds
 from mmbnft.evaluation.run import RunOptions, execute
-from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.results import results_table
 from mmbnft.utils.disk_cache import DiskCache
 from mmbnft.utils.memory import forget_peak_memory, peak_memory

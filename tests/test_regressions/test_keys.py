@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.evaluation import spec as spec_module
-from mmbnft.evaluation.spec import RunSpec, checkpoint_facts
+from mmbnft.evaluation import run_spec as spec_module
+from mmbnft.evaluation.run_spec import RunSpec, checkpoint_facts
 from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, episode_facts, open_manifest
 from mmbnft.grid.listing import stale_reasons
 from mmbnft.recipes.recipe import Recipe

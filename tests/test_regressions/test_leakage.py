@@ -60,7 +60,7 @@ def test_it_counts_for_the_images_that_were_looked_at_only(folder):
 def test_it_is_in_the_result(folder, shapes, make_recipe):
     check_leakage(folder)
 
-    from mmbnft.evaluation.spec import RunSpec
+    from mmbnft.evaluation.run_spec import RunSpec
 
     model = dict(backbone=dict(type="ResNet"), head=dict(type="BnftLinearHead"))
     spec = RunSpec(model, dict(type="list_task", root=str(folder)), "linear", make_recipe())

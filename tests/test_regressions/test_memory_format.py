@@ -35,7 +35,7 @@ def test_a_narrow_network_trains_by_bn_without_ending_the_process(norm, tmp_path
 import torch, sys
 from pathlib import Path
 from mmbnft.evaluation.run import RunOptions, execute
-from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.recipes.recipe import Recipe
 norm = dict(type={norm!r}, **(dict(num_groups=2) if {norm!r} == "GN" else {{}}))
 model = dict(type="Classification", backbone=dict(type="ResNet", depth=18, base_channels=4, stem_channels=4,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmbnft.evaluation.spec import RANDOM
+from mmbnft.evaluation.run_spec import RANDOM
 from mmbnft.grid.grid import Part, open_plan
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.grid.store import ResultStore

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmbnft.fewshot.images import ChosenImages
+from mmbnft.fewshot.episode_images import ChosenImages
 from mmbnft.tasks import ArrayImages, Task, TaskDataset, converted
 from mmbnft.tasks.converted import ConvertedImages
 from mmbnft.tasks.images import JoinedImages

@@ -6,7 +6,7 @@ from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction
 from mmbnft.evaluation.features import FeatureStore
 from mmbnft.evaluation.halving import Turn
 from mmbnft.evaluation.proxies import SCORES
-from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.run_spec import RunSpec
 
 
 class ScoredArm(Arm):

@@ -5,9 +5,9 @@ Every score is a mean over the images it was given; none may see an image of the
 
 from collections.abc import Callable
 
-from mmbnft.evaluation.proxies.checks import Features, Labels
-from mmbnft.evaluation.proxies.evidence import logme
 from mmbnft.evaluation.proxies.geometry import gbc, hscore, sfda, transrate
+from mmbnft.evaluation.proxies.inputs import Features, Labels
+from mmbnft.evaluation.proxies.logme import logme
 from mmbnft.evaluation.proxies.neighbours import knn, nearest_class_mean
 from mmbnft.evaluation.proxies.transfer import leep, nleep
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import linalg
 from scipy.special import softmax
 
-from mmbnft.evaluation.proxies.checks import Array, Features, Labels, checked, class_means
+from mmbnft.evaluation.proxies.inputs import Array, Features, Labels, checked, class_means
 
 
 def hscore(features: Features, labels: Labels) -> float:

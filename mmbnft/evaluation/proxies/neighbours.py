@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmbnft.evaluation.proxies.checks import Array, Features, Labels, checked, class_means
+from mmbnft.evaluation.proxies.inputs import Array, Features, Labels, checked, class_means
 from mmbnft.utils.errors import UserError
 
 _BLOCK = 1024

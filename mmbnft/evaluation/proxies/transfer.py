@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from mmbnft.evaluation.proxies.checks import Features, Labels, checked
+from mmbnft.evaluation.proxies.inputs import Features, Labels, checked
 from mmbnft.utils.errors import UserError
 
 _LEAST = 1e-300

@@ -1,6 +1,6 @@
 """What a run needs of its task and recipe, checked before anything is trained; a task checks itself when built."""
 
-from mmbnft.evaluation.spec import RunSpec
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.tasks import Task
 from mmbnft.utils.errors import UserError
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from mmbnft.protocols.blocks import select_paper_layers
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
-from mmbnft.protocols.spec import NORM_LAYERS
+from mmbnft.protocols.protocol import NORM_LAYERS
 from mmbnft.utils.errors import UserError
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbnft.evaluation.spec import load_config, spec_from_config, task_name
+from mmbnft.evaluation.run_spec import load_config, spec_from_config, task_name
 from mmbnft.recipes import named_recipe
 from mmbnft.tasks import build_task
 from mmbnft.utils.errors import UserError

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from mmbnft.protocols.norm_layers import select_norm_layers
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
-from mmbnft.protocols.selection import select_norm_layers
-from mmbnft.protocols.spec import Phase
+from mmbnft.protocols.protocol import Phase
 from mmbnft.protocols.stages import Stages, require_stage
 from mmbnft.utils.errors import UserError
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmbnft.evaluation.proxies.checks import Array, Features, Labels, checked
+from mmbnft.evaluation.proxies.inputs import Array, Features, Labels, checked
 
 _STEPS = 100
 
