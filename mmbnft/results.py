@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from mmbnft.artifacts import Artifacts, Predictions, read_predictions, write_artifacts
 from mmbnft.utils import files
 from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices
 
@@ -20,6 +21,7 @@ RESULTS_VERSION = 3
 NAME_BYTES = 44
 SCALES = ("percent", "score")
 EVALUATED_ON = ("test", "train", "trainval", "episodes")
+_BESIDE = ("artifacts", "folder")
 COLUMNS = (
     "checkpoint", "task", "protocol", "split", "seed", "value", "metric", "scale", "cost_seconds", "cost_shared_seconds"
 )  # fmt: skip
@@ -50,6 +52,8 @@ class Result:
             `device`, and what else the arm knows.
         details: Everything else that is worth keeping: config, versions, hashes of the lists, load certificate,
             trainable count, curve, choice on val.
+        artifacts: What the run hands over to be written beside the file, and is not part of it.
+        folder: Where the file was read from; None for a result that was not read.
     """
 
     checkpoint: str
@@ -69,6 +73,8 @@ class Result:
     cost: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+    artifacts: Artifacts = field(default=Artifacts(), compare=False, repr=False)
+    folder: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a state that could later pass for a measurement."""
@@ -87,12 +93,28 @@ class Result:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Result":
-        """The result that `dataclasses.asdict` gave `content` of.
+        """The result that `to_dict` gave `content` of.
 
         Raises:
             TypeError: A field is unknown or missing.
         """
         return cls(**content)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the file holds."""
+        names = [entry.name for entry in dataclasses.fields(self) if entry.name not in _BESIDE]
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def predictions(self) -> Predictions | None:
+        """Class scores on test, if they are kept.
+
+        Raises:
+            UserError: Their file is damaged.
+        """
+        if self.folder is None:
+            return self.artifacts.predictions
+        return read_predictions(self.folder, self.key)
 
     @property
     def shown_value(self) -> str:
@@ -136,15 +158,18 @@ class Coordinates:
     scale: str = "percent"
     evaluated_on: str = "test"
 
-    def succeeded(self, value: float, cost: dict[str, Any], details: dict[str, Any]) -> Result:
+    def succeeded(
+        self, value: float, cost: dict[str, Any], details: dict[str, Any], artifacts: Artifacts | None = None
+    ) -> Result:
         """The result of a run that came to its end.
 
         Args:
             value: On the scale named here.
             cost: As in `Result`.
             details: As in `Result`.
+            artifacts: As in `Result`.
         """
-        return self._result(status="ok", value=value, cost=cost, details=details)
+        return self._result(status="ok", value=value, cost=cost, details=details, artifacts=artifacts or Artifacts())
 
     def failed(self, kind: str, reason: str, details: dict[str, Any] | None = None) -> Result:
         """The result of a run that did not.
@@ -171,9 +196,10 @@ def _safe(part: str) -> str:
 
 
 def write_result(folder: Path | str, result: Result) -> Path:
-    """Write `result` to its file in `folder` atomically and return the path."""
+    """Write `result` to its file in `folder` atomically, after what belongs beside it, and return the path."""
     path = Path(folder) / result.file_name
-    files.write_json(path, dataclasses.asdict(result))
+    write_artifacts(folder, result.key, result.artifacts)
+    files.write_json(path, result.to_dict())
     return path
 
 
@@ -189,7 +215,8 @@ def read_result(path: Path | str) -> Result:
             f"{path} is not a result of schema {SCHEMA}; remove it or read it with the version that wrote it"
         )
     try:
-        return Result.from_dict(_upgraded(content) if content["schema"] == 1 else content)
+        found = Result.from_dict(_upgraded(content) if content["schema"] == 1 else content)
+        return dataclasses.replace(found, folder=Path(path).parent)
     except (TypeError, KeyError) as error:
         raise UserError(f"{path} is not a result file: {error}") from error
 

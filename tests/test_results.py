@@ -87,7 +87,7 @@ def test_result_is_frozen():
     ],
 )
 def test_results_of_the_first_schema_are_read_with_what_they_meant(tmp_path, changes, expected):
-    old = dataclasses.asdict(a_result()) | changes | dict(schema=1)
+    old = a_result().to_dict() | changes | dict(schema=1)
     for name in ("scale", "evaluated_on", "kind"):
         del old[name]
     (tmp_path / "x.json").write_text(json.dumps(old))

@@ -34,6 +34,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     stale = commands.add_parser("stale", parents=[store], help="results that a plan or this code no longer has")
     stale.add_argument("--config", type=Path, help="configuration of the benchmark, or of the few-shot benchmark")
     stale.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    commands.add_parser("remove", parents=[store], help="remove those that --only names, with predictions and weights")
     merge = commands.add_parser("merge", help="copy results of several stores into one")
     merge.add_argument("sources", nargs="+", type=Path, metavar="STORE")
     merge.add_argument("into", type=Path, metavar="INTO")
@@ -57,11 +58,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "list":
         print(format_results(results))
         return 0
+    if args.command == "remove":
+        return _remove(args, results)
     if args.command == "export":
         files.write_text(args.csv, whole_table(results).to_csv(index=False))
         print(f"{len(results)} results written to {args.csv}")
         return 0
     return _doubtful(args, results)
+
+
+def _remove(args: argparse.Namespace, results: "list[Result]") -> int:
+    from mmbnft.grid.listing import results_folder
+    from mmbnft.grid.store import ResultStore
+
+    if not args.only:
+        raise UserError("remove needs --only, e.g. --only status=failed; delete the folder to remove every result")
+    store = ResultStore(results_folder(args.store))
+    for result in results:
+        store.remove(result)
+    print(f"{len(results)} results removed")
+    return 0
 
 
 def _doubtful(args: argparse.Namespace, results: "list[Result]") -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mmbnft.artifacts import Artifacts
 from mmbnft.evaluation.arms.base import Arm
 from mmbnft.evaluation.arms.probed import ProbedArm
 from mmbnft.evaluation.arms.scored import ScoredArm
@@ -111,7 +112,8 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
         cost["image_cache_bytes"] = images.disk.size_bytes
     chosen_on = outcome.details["chosen_on"]
     details = shared_details(spec, ledger, certificate, chosen_on) | outcome.details | arm.details()
-    return coordinates(spec, task.name, task.metric, key).succeeded(outcome.prediction.value, cost, details)
+    artifacts = Artifacts(outcome.prediction.scores)
+    return coordinates(spec, task.name, task.metric, key).succeeded(outcome.prediction.value, cost, details, artifacts)
 
 
 def _arm(

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmbnft.artifacts import kept
 from mmbnft.results import RESULTS_VERSION, Result, read_results, search_summary
 from mmbnft.utils.errors import UserError
 
 SUMMARY = ("trials", "failed", "best", "median", "mean")
-LISTED = ("checkpoint", "task", "protocol", "recipe", "split", "seed", "status", "value", "metric", "seconds")
+LISTED = ("checkpoint", "task", "protocol", "recipe", "split", "seed", "status", "value", "metric", "seconds", "kept")
 
 
 def results_folder(path: Path) -> Path:
@@ -64,6 +65,7 @@ def whole_table(results: Sequence[Result]) -> pd.DataFrame:
             "accumulation": r.details.get("accumulation"),
             "kind": r.kind,
             "reason": r.reason,
+            "kept": kept(r.folder, r.key),
             "key": r.key,
         }
         for r in results

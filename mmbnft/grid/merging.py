@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmbnft.artifacts import copy_artifacts
 from mmbnft.grid.listing import results_folder
 from mmbnft.grid.store import ResultStore
 from mmbnft.results import Result, read_result
@@ -54,7 +55,8 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
             seen += 1
             chosen[key] = _better(chosen[key], found) if key in chosen else found
     store, news = ResultStore(target), {key: item for key, item in chosen.items() if before.get(key) != item}
-    for _, result in news.values():
+    for path, result in news.values():
+        copy_artifacts(path.parent, target, result.key)
         store.write(result)
     replaced = sum(_is_failed(before, key) and not _is_failed(chosen, key) for key in news)
     added = sum(key not in before for key in news)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mmbnft.artifacts import remove_artifacts
 from mmbnft.grid.claims import Claims
 from mmbnft.results import Result, read_result, write_result
 from mmbnft.utils.errors import MachineError, UserError
@@ -67,6 +68,13 @@ class ResultStore:
                 if other.key == result.key and path != written:
                     path.unlink(missing_ok=True)
             return written
+
+    def remove(self, result: Result) -> None:
+        """Remove a result and what lies beside it; nothing happens where it is gone."""
+        for path, other in self._files(f"*__{result.key[:16]}.json"):
+            if other.key == result.key:
+                path.unlink(missing_ok=True)
+        remove_artifacts(self.folder, result.key)
 
     def results(self) -> list[Result]:
         """Every result; none where the folder has not been made yet."""

@@ -1,5 +1,6 @@
 """What a worker does with one job: execute it and write its result, whatever happens."""
 
+import dataclasses
 import gc
 import traceback
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from mmbnft.artifacts import Artifacts
 from mmbnft.evaluation.training.distributed import local_device
 from mmbnft.grid.job import Execution, Job
 from mmbnft.grid.store import ResultStore, storing
@@ -86,7 +88,8 @@ def work(job: Job, store: ResultStore, settings: WorkSettings) -> Done | None:
             return Done(written, executed=False)
         result = attempt(job, settings)
         store.write(result)
-        return Done(result, executed=True)
+        # What lies on disk now need not travel to the process that waits for the outcome.
+        return Done(dataclasses.replace(result, artifacts=Artifacts()), executed=True)
 
 
 def attempt(job: Job, settings: WorkSettings) -> Result:

@@ -4,11 +4,12 @@ import time
 from typing import Any
 
 from mmbnft import compat
+from mmbnft.artifacts import Artifacts, Predictions
 from mmbnft.hooks.protocol_hook import bare_model
 from mmbnft.host import HOOKS, Hook, build_dataset
 from mmbnft.models import find_protocol_backbone
 from mmbnft.results import Coordinates, write_result
-from mmbnft.tasks import Task, TaskDataset, evaluate, refuse_shared_images
+from mmbnft.tasks import Task, TaskDataset, compute_metric, predict, refuse_shared_images
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.processes import Processes
@@ -48,7 +49,8 @@ class ResultHook(Hook):
 
     def after_run(self, runner: Any) -> None:
         """Evaluate and write."""
-        value = evaluate(bare_model(runner.model), self._dataset, self.batch_size)
+        scores, labels = predict(bare_model(runner.model), self._dataset, self.batch_size), self._dataset.images.labels
+        value = compute_metric(self._dataset.task.metric, scores, labels)
         if not Processes.current().is_main:
             return
         task, meta = self._dataset.task, runner.meta or {}
@@ -65,6 +67,8 @@ class ResultHook(Hook):
             metric=task.metric,
         )
         cost = {"seconds": time.perf_counter() - self._started}
-        result = coordinates.succeeded(value, cost, {**details, "leakage": task.leakage})
+        result = coordinates.succeeded(
+            value, cost, {**details, "leakage": task.leakage}, Artifacts(Predictions.of(scores, labels))
+        )
         path = write_result(self.out, result)
         runner.logger.info("test %s %.2f %%, written to %s", task.metric, value, path)

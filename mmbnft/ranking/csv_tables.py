@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from mmbnft.ranking.checks import Finding
-from mmbnft.ranking.table import COORDINATES, COSTS, REQUIRED
+from mmbnft.ranking.table import COORDINATES, COSTS, ERROR, REQUIRED
 from mmbnft.utils.errors import UserError, choices
 
 _DELIMITERS = ",;\t"
-_KNOWN = (*REQUIRED, "split", "seed", "scale", *COSTS)
+_KNOWN = (*REQUIRED, "split", "seed", "scale", ERROR, *COSTS)
 # What the columns of a long table are called elsewhere.
 _OTHER_NAMES = {"model": "checkpoint", "dataset": "task", "data set": "task", "method": "protocol", "score": "value"}
 # Cells of the value column that say that there is no value. In a column of names they are names.

@@ -48,7 +48,7 @@ def on_one_scale(
         scale[part.index] = _scales(str(protocol), part, stated[part.index], metric_scale, target, guesses)
     _refuse_target(frame, scale, target, metric_scale)
     factor = np.where(scale == FRACTION, 100.0, 1.0)
-    scaled = {name: frame[name] * factor for name in ("value", "spread") if name in frame}
+    scaled = {name: frame[name] * factor for name in ("value", "spread", "standard_error") if name in frame}
     bounded = frozenset(set(frame["protocol"]) - set(frame.loc[scale == SCORE, "protocol"]))
     return frame.assign(**scaled), bounded, guesses.findings()
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.csv_tables import read_csv_table
+from mmbnft.ranking.image_noise import standard_errors
 from mmbnft.ranking.names import joined_names, plain
 from mmbnft.ranking.runs import run_findings, run_parameters, run_provenance
 from mmbnft.results import Result, read_results, results_table
@@ -84,6 +85,7 @@ def results_source(results: Sequence[Result]) -> Source:
     table = results_table(good)
     table["cost_images"] = pd.Series([r.cost.get("images") for r in good], dtype=float)
     table["cost_memory_bytes"] = pd.Series([r.cost.get("peak_memory_bytes") for r in good], dtype=float)
+    table["standard_error"] = pd.Series(standard_errors(good), dtype=float)
     return Source(table, run_provenance(good), run_findings(results), run_parameters(good))
 
 

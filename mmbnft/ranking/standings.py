@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mmbnft.ranking import tiers
 from mmbnft.ranking.bootstrap import Bootstrap
 from mmbnft.ranking.correlations import MEAN
+from mmbnft.ranking.image_noise import GROUPS
 from mmbnft.ranking.statistics import Array, midranks
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS, ScoreTable, TaskScores
 
@@ -21,10 +23,10 @@ Rows = list[tuple[object, ...]]
 def standings_table(bootstrap: Bootstrap, protocols: Sequence[str]) -> pd.DataFrame:
     """One row per (task, checkpoint, proxy), then over tasks; columns `COLUMNS`.
 
-    Within a task the uncertainty is that of another set of repeats, so a protocol with one run per cell has a rank
-    but no interval, chance or tier. Over tasks (`value` is the mean rank) it is that of another set of tasks, with
-    Nemenyi's critical difference for the tiers. `spread` is the standard deviation of the repeats, or what the table
-    states beside a value.
+    Within a task the uncertainty is that of another set of repeats. With one run per cell it is that of another set of
+    test images, and where no predictions were kept there is a rank but no interval, chance or tier. Over tasks (`value`
+    is the mean rank) it is that of another set of tasks, with Nemenyi's critical difference for the tiers. `spread` is
+    the standard deviation of the repeats, or what the table states beside a value.
     """
     rows: Rows = []
     for protocol in protocols:
@@ -57,7 +59,7 @@ def _task_rows(bootstrap: Bootstrap, task: TaskScores, protocol: str) -> Rows:
     if not len(rows):
         return [(task.name, name, protocol, *missing) for name in task.checkpoints]
     values, spread = task.means(protocol)[rows], task.spread(protocol)[rows]
-    ranks, sample = midranks(values), tiers.repeated(task.repeats[protocol][rows], protocol in task.aligned)
+    ranks, sample = midranks(values), _sample(task, protocol, rows)
     blank = np.full(len(rows), np.nan)
     places, tier = (blank, blank, blank), [None] * len(rows)
     if sample is not None and len(rows) >= 2:
@@ -70,6 +72,15 @@ def _task_rows(bootstrap: Bootstrap, task: TaskScores, protocol: str) -> Rows:
         for i, row in enumerate(rows)
     }
     return [(task.name, name, protocol, *by_row.get(i, missing)) for i, name in enumerate(task.checkpoints)]
+
+
+def _sample(task: TaskScores, protocol: str, rows: npt.NDArray[np.intp]) -> tiers.Repeated | None:
+    """What tells how sure the values of some checkpoints are: their repeats, or else their test images."""
+    found = tiers.repeated(task.repeats[protocol][rows], protocol in task.aligned)
+    if found is not None or protocol not in task.errors:
+        return found
+    errors = task.errors[protocol][rows]
+    return tiers.measured_once(task.means(protocol)[rows], errors, (len(rows) - 1) * (GROUPS - 1))
 
 
 def _overall_rows(bootstrap: Bootstrap, protocol: str) -> Rows:

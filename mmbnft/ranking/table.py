@@ -15,6 +15,7 @@ from mmbnft.utils.errors import UserError, choices
 COORDINATES = ("checkpoint", "task", "protocol")
 REQUIRED = (*COORDINATES, "value")
 COSTS = ("cost_seconds", "cost_shared_seconds", "cost_images", "cost_memory_bytes")
+ERROR = "standard_error"
 # No interval, test or tier means anything below this many checkpoints.
 FEWEST_CHECKPOINTS = 3
 DEFAULT_TARGET = "finetune"
@@ -35,6 +36,7 @@ class TaskScores:
         aligned: Protocols in which column j is the same split and seed for every checkpoint.
         spreads: Per protocol the spread (n,) that the table states beside its values, of a kind it does not state; only
             where it states one.
+        errors: Per protocol the standard error (n,) of each value under other test images, NaN where unknown.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TaskScores:
     repeats: Mapping[str, Array]
     aligned: frozenset[str] = frozenset()
     spreads: Mapping[str, Array] = field(default_factory=dict)
+    errors: Mapping[str, Array] = field(default_factory=dict)
 
     def means(self, protocol: str) -> Array:
         """(n,) mean over the repeats of each checkpoint; NaN for a missing cell."""
@@ -112,7 +115,8 @@ def score_table(
 
     Args:
         table: Columns `checkpoint,task,protocol,value`, optionally `split,seed` (they tell repeats apart), `scale`
-            (`percent`, `fraction` or `score`), `spread` and costs.
+            (`percent`, `fraction` or `score`), `spread`, `standard_error` (of a value under other test images, see
+            `standard_errors`) and costs.
         target: Protocol to be predicted; if None `finetune`, which the table then need not have.
         proxies: Protocols that predict; all others in the table if None.
         metric_scale: `auto`, `percent` or `fraction`: the scale of values whose row states none.
@@ -147,7 +151,9 @@ def _columns(table: pd.DataFrame) -> pd.DataFrame:
         )
     if table.empty:
         raise UserError("the table has no rows; there is nothing to rank until a run has succeeded")
-    frame = table[[c for c in (*REQUIRED, "split", "seed", "scale", "spread", *COSTS) if c in table.columns]].copy()
+    frame = table[
+        [c for c in (*REQUIRED, "split", "seed", "scale", "spread", ERROR, *COSTS) if c in table.columns]
+    ].copy()
     for name in COORDINATES:
         if frame[name].isna().any() or (frame[name].astype(str).str.strip() == "").any():
             raise UserError(f"the column {name} has an empty cell; every row needs a {name}")
@@ -156,7 +162,7 @@ def _columns(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    for name in ("value", *COSTS):
+    for name in ("value", ERROR, *COSTS):
         if name not in frame.columns:
             continue
         numbers = pd.to_numeric(frame[name], errors="coerce")
@@ -209,13 +215,15 @@ def _task(name: str, part: pd.DataFrame) -> TaskScores:
             values = by_checkpoint.get(checkpoint, np.empty(0))
             block[row, : len(values)] = values
         repeats[str(protocol)] = block
-    return TaskScores(name, checkpoints, repeats, frozenset(aligned), _spreads(part, checkpoints))
+    spreads, errors = (_stated(part, checkpoints, column) for column in ("spread", ERROR))
+    return TaskScores(name, checkpoints, repeats, frozenset(aligned), spreads, errors)
 
 
-def _spreads(part: pd.DataFrame, checkpoints: Sequence[str]) -> dict[str, Array]:
-    if "spread" not in part or part["spread"].isna().all():
+def _stated(part: pd.DataFrame, checkpoints: Sequence[str], column: str) -> dict[str, Array]:
+    """Per protocol what a column states (n,), as a mean over the repeats of each checkpoint."""
+    if column not in part or part[column].isna().all():
         return {}
-    means = part.groupby(["protocol", "checkpoint"])["spread"].mean()
+    means = part.groupby(["protocol", "checkpoint"])[column].mean()
     names = [str(name) for name in means.index.unique(0)]
     return {name: means[name].reindex(checkpoints).to_numpy(float) for name in names if means[name].notna().any()}
 

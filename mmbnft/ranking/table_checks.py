@@ -58,8 +58,14 @@ def _one_run(table: ScoreTable) -> list[Finding]:
         for name in table.protocols
         if all(task.repeats[name].shape[1] == 1 for task in table.tasks if name in task.repeats)
     ]
-    sentence = "one run per cell: no estimate of seed variance, hence no rank interval, no tier on a task"
-    return [Finding("MB302", f"{', '.join(single)}: {sentence}")] if single else []
+    known = {name for name in single if any(name in task.errors for task in table.tasks)}
+    hence = "rank intervals and tiers on a task speak of other test images only"
+    sentences = ((known, hence), (set(single) - known, "hence no rank interval, no tier on a task"))
+    return [
+        Finding("MB302", f"{', '.join(sorted(names))}: one run per cell: no estimate of seed variance, {then}")
+        for names, then in sentences
+        if names
+    ]
 
 
 def _saturated(table: ScoreTable) -> list[Finding]:

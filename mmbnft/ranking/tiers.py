@@ -79,6 +79,19 @@ def repeated(repeats: Array, aligned: bool) -> Repeated | None:
     return Repeated(means, counts, math.sqrt(float(np.nansum(left**2)) / freedom), freedom)
 
 
+def measured_once(means: Array, errors: Array, freedom: int) -> Repeated | None:
+    """One value of each checkpoint with its standard error; None where one is unknown.
+
+    Args:
+        means: (n,) values.
+        errors: (n,) standard errors, NaN where unknown.
+        freedom: Degrees of freedom of all of them together.
+    """
+    if len(means) < 2 or not np.isfinite(errors).all():
+        return None
+    return Repeated(means, np.ones(len(means), np.intp), math.sqrt(float((errors**2).mean())), freedom)
+
+
 def tukey_tiers(sample: Repeated) -> npt.NDArray[np.intp]:
     """(n,) tiers from 1: a tier holds whatever cannot be told apart from its best member.
 

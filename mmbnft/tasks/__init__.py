@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from mmbnft.tasks.arrays import array_task as array_task
     from mmbnft.tasks.dataset import TaskDataset as TaskDataset
     from mmbnft.tasks.evaluation import collect as collect
-    from mmbnft.tasks.evaluation import evaluate as evaluate
     from mmbnft.tasks.evaluation import predict as predict
     from mmbnft.tasks.image_cache import ImageCache as ImageCache
     from mmbnft.tasks.images import ArrayImages as ArrayImages
@@ -29,11 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "arrays": ("array_task",),
     "dataset": ("TaskDataset",),
-    "evaluation": (
-        "collect",
-        "evaluate",
-        "predict",
-    ),
+    "evaluation": ("collect", "predict"),
     "image_cache": ("ImageCache",),
     "images": (
         "ArrayImages",

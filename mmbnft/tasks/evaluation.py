@@ -1,4 +1,4 @@
-"""Predictions for every sample, exactly once, and their metric."""
+"""Predictions for every sample, exactly once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from mmbnft.tasks.dataset import TaskDataset
-from mmbnft.tasks.metrics import compute_metric
 from mmbnft.utils.batch_loader import BatchLoader
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.processes import Processes
@@ -62,9 +61,3 @@ def collect(
 def predict(model: Any, dataset: TaskDataset, batch_size: int, workers: int = 0) -> np.ndarray:
     """Class scores float32 (N, C) of a host algorithm with `extract_feat` and a head; arguments as in `collect`."""
     return collect(model, dataset, lambda images: model.head(model.extract_feat(images))[0], batch_size, workers)
-
-
-def evaluate(model: Any, dataset: TaskDataset, batch_size: int, workers: int = 0) -> float:
-    """The task's metric in percent on a data set; arguments as in `collect`."""
-    scores = predict(model, dataset, batch_size, workers)
-    return compute_metric(dataset.task.metric, scores, dataset.images.labels)

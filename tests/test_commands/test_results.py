@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mmbnft import commands
 from mmbnft.evaluation.run_spec import load_config
+from mmbnft.artifacts import Artifacts, Predictions, write_artifacts
 from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
 from mmbnft.results import RESULTS_VERSION, Result, write_result
 
@@ -55,6 +57,20 @@ def test_failures_and_stale_results_are_told_by_the_exit_status(results, store, 
     assert results("failures", store, "--only", "status=ok") == 0
     assert results("stale", store) == 1
     assert "3 of 4 results" in capsys.readouterr().out
+
+
+def test_predictions_are_listed_merged_and_removed_with_their_results(results, store, tmp_path, capsys):
+    artifacts = Artifacts(Predictions.of(np.eye(2), np.arange(2)), {"meta": {}})
+    write_artifacts(store / "results", "1" * 64, artifacts)
+    assert results("list", store, "--only", "checkpoint=b") == 0
+    assert "predictions, weights" in capsys.readouterr().out
+    assert results("merge", store, tmp_path / "into") == 0
+    beside = {path.relative_to(tmp_path / "into").as_posix() for path in (tmp_path / "into").rglob("*1111*")}
+    assert {f"{'1' * 16}.npz", f"weights/{'1' * 16}.pth"} < beside
+    assert results("remove", store) == 2
+    assert results("remove", store, "--only", "checkpoint=b") == 0
+    assert not list(store.rglob("*1111*"))
+    assert len(list(store.rglob("*.json"))) == 3
 
 
 def test_merge_and_its_refusal(results, store, tmp_path, capsys):

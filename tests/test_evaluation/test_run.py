@@ -11,7 +11,8 @@ from mmbnft.evaluation.arms import trained as trained_module
 from mmbnft.evaluation.run import execute
 from mmbnft.evaluation.training.loaders import EpochBatches
 from mmbnft.hooks import ProgressHook
-from mmbnft.results import write_result
+from mmbnft.results import read_result, write_result
+from mmbnft.tasks import compute_metric
 from mmbnft.utils.errors import UserError
 
 
@@ -42,7 +43,10 @@ def test_result_holds_what_is_needed_to_repeat_and_to_judge_it(make_spec, make_r
     # two trials on 64 images, the refit on 96, two epochs each, batches of 16
     assert result.cost["images"] == 2 * 2 * 64 + 2 * 96
     assert result.cost["seconds"] > 0
-    assert write_result(tmp_path, result).exists()
+    again = read_result(write_result(tmp_path, result))
+    predictions = again.predictions
+    assert predictions.scores.shape == (45, 8)
+    assert compute_metric("top1", predictions.logits, predictions.labels) == again.value == result.value
 
 
 def test_choice_is_made_on_val_and_test_is_read_once_at_the_end(make_spec, make_recipe, options, monkeypatch):

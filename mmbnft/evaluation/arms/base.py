@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmbnft.artifacts import Predictions
 from mmbnft.evaluation.halving import Ladder, Turn
 from mmbnft.tasks import compute_metric
 
@@ -48,11 +49,13 @@ class Prediction:
         value: Larger is better, on the arm's scale.
         loss: Mean loss, by which equal values are told apart; None where there is none.
         details: What else is worth keeping about it, in the record of the search too.
+        scores: The class scores that it is the value of; None where there are none.
     """
 
     value: float
     loss: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    scores: Predictions | None = field(default=None, repr=False)
 
     @classmethod
     def of_scores(cls, metric: str, scores: np.ndarray, labels: np.ndarray) -> "Prediction":
@@ -66,13 +69,13 @@ class Prediction:
         Raises:
             DivergedError: A score is not finite.
         """
-        value = compute_metric(metric, scores, labels)
+        value, compact = compute_metric(metric, scores, labels), Predictions.of(scores, labels)
         logits = scores.astype(np.float64)
         if labels.ndim == 2:
-            return cls(value, float(np.mean(np.logaddexp(0.0, logits) - logits * labels)))
+            return cls(value, float(np.mean(np.logaddexp(0.0, logits) - logits * labels)), scores=compact)
         logits -= logits.max(axis=1, keepdims=True)
         losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]
-        return cls(value, float(losses.mean()))
+        return cls(value, float(losses.mean()), scores=compact)
 
 
 class Arm(ABC):
