@@ -4,8 +4,8 @@ from torch import nn
 
 from mmbnft.protocols.blocks import select_paper_layers
 from mmbnft.protocols.norms import NormLayer, find_norm_layers
-from mmbnft.protocols.protocol import NORM_LAYERS
-from mmbnft.utils.errors import UserError
+from mmbnft.protocols.protocol import check_norm_layers, stage_number
+from mmbnft.protocols.stages import STEM, find_stages, require_stage
 
 
 def select_norm_layers(module: nn.Module, policy: str) -> list[NormLayer]:
@@ -13,13 +13,18 @@ def select_norm_layers(module: nn.Module, policy: str) -> list[NormLayer]:
 
     Args:
         module: The backbone.
-        policy: `all`, which may select nothing, or `paper` (see `mmbnft.protocols.blocks`).
+        policy: `all`, which may select nothing, `paper` (see `mmbnft.protocols.blocks`), `stem`, `stage:K` or `last`.
 
     Raises:
-        UserError: The policy is unknown, or `paper` has no meaning for this network.
+        UserError: The policy is unknown, or has no meaning for this network.
     """
-    if policy == "all":
-        return find_norm_layers(module)
+    check_norm_layers(policy)
     if policy == "paper":
         return select_paper_layers(module)
-    raise UserError(f"norm_layers must be one of {', '.join(NORM_LAYERS)}, got {policy!r}")
+    every, stage = find_norm_layers(module), stage_number(policy)
+    if policy == "last":
+        return every[-1:]
+    if policy == "stem" or stage is not None:
+        stages = find_stages(module) if stage is None else require_stage(module, stage)
+        return [layer for layer in every if stages.stage_of(layer.name) == (stage or STEM)]
+    return every

@@ -9,9 +9,25 @@ from typing import Any
 from mmbnft.utils.errors import UserError, choices
 
 _TRAIN = ("head", "norm", "all")
-NORM_LAYERS = ("all", "paper")
+NORM_LAYERS = ("all", "paper", "stem", "last")
 NORM_STATS = ("frozen", "batch", "recalibrate")
 _STAGE = re.compile(r"stage:([1-9][0-9]*)")
+
+
+def stage_number(text: object) -> int | None:
+    """K of `stage:K`, None for whatever else."""
+    match = _STAGE.fullmatch(text) if isinstance(text, str) else None
+    return int(match.group(1)) if match else None
+
+
+def check_norm_layers(policy: object) -> None:
+    """Refuse what selects no norm layers.
+
+    Raises:
+        UserError: It is not one of `NORM_LAYERS` or `stage:K`.
+    """
+    if policy not in NORM_LAYERS and stage_number(policy) is None:
+        raise UserError(f"norm_layers of a phase must be one of {', '.join(NORM_LAYERS)}, stage:K, got {policy!r}")
 
 
 @dataclass(frozen=True)
@@ -24,8 +40,9 @@ class Phase:
     Attributes:
         train: Which parameters of the backbone train: `head` (none of them), `norm` (the affine parameters of the
             selected norm layers), `stage:K` (everything from stage K up, K counted from 1) or `all`.
-        norm_layers: Which norm layers are selected: `all`, or `paper` (in a bottleneck ResNet the stem's norm and the
-            second and third norm of every block). With `stage:K` only those from stage K up. A norm layer that is not
+        norm_layers: Which norm layers are selected: `all`, `paper` (in a bottleneck ResNet the stem's norm and the
+            second and third norm of every block), `stem`, `stage:K` (those of stage K alone) or `last` (the last layer
+            that the network registers). With `stage:K` as `train` only those from stage K up. A norm layer that is not
             selected is frozen altogether, affine parameters and statistics, whatever else trains.
         norm_stats: Running statistics of the selected norm layers: `frozen` (eval mode), `batch` (train mode: batches
             are normalised with their own statistics and the running ones follow) or `recalibrate` (re-estimated once
@@ -45,11 +62,9 @@ class Phase:
 
     def __post_init__(self) -> None:
         """Refuse values that no phase can have."""
-        known = isinstance(self.train, str) and (self.train in _TRAIN or _STAGE.fullmatch(self.train))
-        if not known:
+        if self.train not in _TRAIN and stage_number(self.train) is None:
             raise UserError(f"train of a phase must be head, norm, stage:K with K from 1, or all, got {self.train!r}")
-        if self.norm_layers not in NORM_LAYERS:
-            raise UserError(f"norm_layers of a phase must be one of {', '.join(NORM_LAYERS)}, got {self.norm_layers!r}")
+        check_norm_layers(self.norm_layers)
         if self.norm_stats not in NORM_STATS:
             raise UserError(f"norm_stats of a phase must be one of {', '.join(NORM_STATS)}, got {self.norm_stats!r}")
         if self.epochs is not None and (type(self.epochs) is not int or self.epochs < 1):
@@ -60,8 +75,7 @@ class Phase:
     @property
     def first_stage(self) -> int | None:
         """K of `stage:K`, None for the other choices of `train`."""
-        match = _STAGE.fullmatch(self.train)
-        return int(match.group(1)) if match else None
+        return stage_number(self.train)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from mmcls.models.backbones.hornet import HorNetLayerNorm
 from protocol_networks import CASES, build
 from torch import nn
 
-from mmbnft.protocols import find_norm_layers, select_norm_layers
+from mmbnft.protocols import Phase, apply_phase, find_norm_layers, select_norm_layers
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo import Architecture
+from mmbnft.zoo.network import ResNet
 
 LAYERS = [
     (nn.BatchNorm1d(4), "batch", True, True),
@@ -71,9 +73,36 @@ def test_all_selects_every_norm_layer(name):
 
 
 def test_unknown_policy_is_refused():
-    with pytest.raises(UserError, match="norm_layers must be one of all, paper, got 'bn2'"):
+    with pytest.raises(UserError, match="must be one of all, paper, stem, last, stage:K, got 'bn2'"):
         select_norm_layers(nn.BatchNorm2d(3), "bn2")
 
 
 def test_a_network_without_norms_has_none():
     assert select_norm_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Dropout()), "all") == []
+
+
+def test_the_stem_every_stage_and_the_last_layer_can_be_selected_alone():
+    network = ResNet(Architecture(depth=18, base_channels=4, stem_channels=4))
+    policies = ("stem", "last", "stage:4")
+    parts = {policy: [norm.name for norm in select_norm_layers(network, policy)] for policy in policies}
+    assert parts["stem"] == ["bn1"]
+    assert parts["last"] == ["layer4.1.bn2"]
+    assert parts["stage:4"] == [
+        "layer4.0.bn1", "layer4.0.bn2", "layer4.0.downsample.1", "layer4.1.bn1", "layer4.1.bn2"
+    ]  # fmt: skip
+    stages = [norm.name for k in range(1, 5) for norm in select_norm_layers(network, f"stage:{k}")]
+    assert [*parts["stem"], *stages] == [norm.name for norm in find_norm_layers(network)]
+    with pytest.raises(UserError, match="has no stage 5"):
+        select_norm_layers(network, "stage:5")
+
+
+def test_a_phase_may_train_the_norms_of_one_stage_only():
+    network = ResNet(Architecture(depth=18, base_channels=4, stem_channels=4))
+    applied = apply_phase(network, Phase("norm", norm_layers="stage:3", norm_stats="batch"))
+    moving = (*applied.trainable_names, *applied.statistics_names)
+    assert moving
+    assert all(name.startswith("layer3.") for name in moving)
+    network.train()
+    applied.restore_modes()
+    assert not network.layer4[0].bn1.training
+    assert network.layer3[0].bn1.training

@@ -57,7 +57,10 @@ def test_unknown_protocol_is_refused_with_choices(name):
         ({"train": "stage:0"}, "train of a phase"),
         ({"train": "stage:x"}, "train of a phase"),
         ({"train": None}, "train of a phase"),
-        ({"train": "head", "norm_layers": "bn2"}, "norm_layers of a phase must be one of all, paper, got 'bn2'"),
+        (
+            {"train": "head", "norm_layers": "bn2"},
+            "norm_layers .* must be one of all, paper, stem, last, stage:K, got 'bn2'",
+        ),
         ({"train": "head", "norm_stats": "eval"}, "norm_stats of a phase must be one of frozen, batch, recalibrate"),
         ({"train": "head", "epochs": 0}, "epochs of a phase must be a whole number from 1 or None, got 0"),
         ({"train": "head", "epochs": 1.5}, "epochs of a phase"),
