@@ -79,8 +79,10 @@ def write_artifacts(folder: Path | str, key: str, artifacts: Artifacts) -> None:
     """
     predictions, weights = artifacts.predictions, artifacts.weights
     if predictions is not None:
-        content = {"scores": predictions.scores, "labels": predictions.labels}
-        files.write_with(predictions_path(folder, key), lambda stream: np.savez_compressed(stream, **content))
+        scores, labels = predictions.scores, predictions.labels
+        files.write_with(
+            predictions_path(folder, key), lambda stream: np.savez_compressed(stream, scores=scores, labels=labels)
+        )
     if weights is not None:
         import torch  # results are read by much that needs no torch
 

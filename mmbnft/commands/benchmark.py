@@ -53,6 +53,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
     where.add_argument("--cpus-per-run", type=float, default=1, help="of a Ray cluster (default: 1)")
     where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster; 0.5 shares one (default: 0)")
+    where.add_argument("--keep-weights", choices=("none", "best", "all"), default="best",
+                       help="networks in weights/: of each task the best on test (default)")  # fmt: skip
     where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return parser.parse_args(argv)
 
@@ -104,7 +106,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.dry_run:
         _show(benchmark, ResultStore(out / "results"), part)
         return 0
-    outcome = run_benchmark(benchmark, out, _executor(args), part=part, device=args.device, loaders=args.loaders)
+    outcome = run_benchmark(
+        benchmark, out, _executor(args), part=part, device=args.device, loaders=args.loaders,
+        keep_weights=args.keep_weights,
+    )  # fmt: skip
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     for sentence in judge(benchmark, outcome, out):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbnft.utils import files
+from mmbnft.utils.errors import UserError
 from mmbnft.utils.overrides import DictAction
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache-limit", type=float, default=20.0, metavar="GIB", help="of the cache (default: 20)")
     parser.add_argument("--save-memory", action="store_true", help="keep fewer activations, for a little time")
     parser.add_argument("--val-interval", type=int, default=0, metavar="N", help="evaluate on val every N epochs too")
+    parser.add_argument("--keep-weights", choices=["none", "all"], default="all", help="default: all")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--wandb", choices=["auto", "online", "offline", "off"], help="default: offline")
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cache_limit=int(args.cache_limit * 2**30),
         save_memory=args.save_memory,
         val_interval=args.val_interval,
+        keep_weights=args.keep_weights == "all",
     )
     if Processes.current().is_main:
         if remark := result.details["config"]["recipe"]["remark"]:

@@ -29,11 +29,13 @@ class Network:
         model: The host algorithm, its backbone wrapped in the protocol's first phase.
         initial: Its state before any training, to start each trial from.
         certificate: The load certificate; for `random` only its normalisation.
+        head: Configuration of the model's head, sizes included.
     """
 
     model: nn.Module
     initial: dict[str, Tensor]
     certificate: dict[str, Any]
+    head: dict[str, Any]
 
     @property
     def backbone(self) -> ProtocolBackbone:
@@ -86,7 +88,7 @@ def build_network(spec: RunSpec, task: Task | SplitLedger, device: torch.device,
     model = built(build_algorithm, dict(spec.model, backbone=wrapper, head=head))
     model.head.init_weights()
     model = model.to(device=device, memory_format=memory_format(model, device))
-    return Network(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, certificate)
+    return Network(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, certificate, head)
 
 
 def features_suffice(spec: RunSpec) -> bool:
@@ -187,6 +189,17 @@ def image_dataset(
         cache: Keeps decoded images.
     """
     pipeline = recipe.test_pipeline if training_seed is None else recipe.training_steps
+    return TaskDataset(task, split, input_steps(pipeline, recipe, certificate), training_seed, cache)
+
+
+def input_steps(pipeline: list[dict[str, Any]], recipe: Recipe, certificate: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every transform from an RGB image to the network's input.
+
+    Args:
+        pipeline: The recipe's transforms of images.
+        recipe: Says the order of channels, and by what inputs are normalised.
+        certificate: As for `image_dataset`.
+    """
     steps = [*pipeline, {"type": "ToTensor"}]
     if recipe.channel_order == "bgr":
         steps.append({"type": "ReverseChannels"})
@@ -197,4 +210,4 @@ def image_dataset(
         order = -1 if isinstance(own, str) and recipe.channel_order == "bgr" else 1
         mean, std = (list(normalisation[name])[::order] for name in ("mean", "std"))
         steps.append({"type": "Normalize", "mean": mean, "std": std})
-    return TaskDataset(task, split, steps, training_seed, cache)
+    return steps

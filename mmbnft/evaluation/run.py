@@ -21,6 +21,7 @@ from mmbnft.evaluation.requirements import check_run
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import Session
 from mmbnft.evaluation.training.loaders import loading_workers
+from mmbnft.evaluation.weights import weight_file
 from mmbnft.host import Hook
 from mmbnft.results import Result
 from mmbnft.tasks import ImageCache, SplitLedger, Task, build_task
@@ -48,6 +49,7 @@ class RunOptions:
         cache_limit: Bytes that each folder in `cache` may take.
         val_interval: Epochs between two evaluations on val while a trial, or with fit_on='train' the reported model,
             is trained; 0 for none. They are kept in the curve and change nothing.
+        keep_weights: Whether the result brings the weights of its network.
         workers: Data-loading processes; None for as many as the data are worth, see `loading_workers`.
     """
 
@@ -62,6 +64,7 @@ class RunOptions:
     cache_limit: int = CACHE_LIMIT
     workers: int | None = 0
     val_interval: int = 0
+    keep_weights: bool = False
 
     @property
     def images(self) -> ImageCache | None:
@@ -112,7 +115,9 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
         cost["image_cache_bytes"] = images.disk.size_bytes
     chosen_on = outcome.details["chosen_on"]
     details = shared_details(spec, ledger, certificate, chosen_on) | outcome.details | arm.details()
-    artifacts = Artifacts(outcome.prediction.scores)
+    adapted = arm.adapted() if options.keep_weights else None
+    weights = weight_file(spec, adapted, certificate, task.classes, key) if adapted is not None else None
+    artifacts = Artifacts(outcome.prediction.scores, weights)
     return coordinates(spec, task.name, task.metric, key).succeeded(outcome.prediction.value, cost, details, artifacts)
 
 

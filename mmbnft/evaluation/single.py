@@ -27,6 +27,7 @@ def run_single(
     cache_limit: int = CACHE_LIMIT,
     save_memory: bool = False,
     val_interval: int = 0,
+    keep_weights: bool = True,
 ) -> tuple[Result, Path]:
     """Execute a run with progress and tracking, and write its result to `work_dir/results`.
 
@@ -42,6 +43,7 @@ def run_single(
         cache_limit: See `RunOptions`.
         save_memory: See `RunOptions`.
         val_interval: See `RunOptions`.
+        keep_weights: Whether to write the weights of the network to `work_dir/weights`.
 
     Returns:
         The result and the path of its file, on every process.
@@ -67,6 +69,7 @@ def run_single(
         cache_limit=cache_limit,
         save_memory=save_memory,
         val_interval=val_interval,
+        keep_weights=keep_weights,
     )
     try:
         with leaving_together(processes):

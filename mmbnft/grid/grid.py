@@ -12,7 +12,7 @@ from mmbnft.grid.plan import Benchmark, plan_runs, warm_task
 from mmbnft.grid.progress import GridProgress
 from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import ResultStore, StorageError, storing
-from mmbnft.grid.worker import WorkSettings, is_done
+from mmbnft.grid.worker import BEST, WorkSettings, is_done
 from mmbnft.ranking import rank_results
 from mmbnft.results import Result, results_table
 from mmbnft.utils import files
@@ -143,6 +143,7 @@ def run_benchmark(
     part: Part | None = None,
     device: str = "cpu",
     loaders: int = 0,
+    keep_weights: str = BEST,
 ) -> Outcome:
     """Run a benchmark to its end; a second call continues, tries again what the machine spoilt, or extends.
 
@@ -153,6 +154,7 @@ def run_benchmark(
         part: Which runs; all by default.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         loaders: Data-loading processes of each run.
+        keep_weights: Of which runs weights are kept: `none`, the `best` of each task, or `all`.
 
     Raises:
         MachineError: The machine lacks what every run needs, such as the device or room on the disk.
@@ -160,7 +162,9 @@ def run_benchmark(
     """
     check_environment(out, executor, device)
     jobs = plan_runs(benchmark, warm_task)
-    return run_jobs(benchmark.name, jobs, out, executor, part=part, device=device, loaders=loaders)
+    return run_jobs(
+        benchmark.name, jobs, out, executor, part=part, device=device, loaders=loaders, keep_weights=keep_weights
+    )
 
 
 def run_jobs(
@@ -172,6 +176,7 @@ def run_jobs(
     part: Part | None = None,
     device: str = "cpu",
     loaders: int = 0,
+    keep_weights: str = BEST,
 ) -> Outcome:
     """Execute what is missing of a plan, after `check_environment`.
 
@@ -185,6 +190,7 @@ def run_jobs(
         part: Which jobs; all by default.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         loaders: Data-loading processes of each run.
+        keep_weights: Of which runs weights are kept: `none`, the `best` of each task, or `all`.
 
     Raises:
         MachineError: The machine lacks what every job needs, such as the device or room on the disk.
@@ -195,7 +201,7 @@ def run_jobs(
     names = {job.key: job.names for job in jobs}
     store.adopt(names)
     plan = open_jobs(jobs, store, part)
-    settings = WorkSettings(out, device, part.retry_failed, loaders)
+    settings = WorkSettings(out, device, part.retry_failed, loaders, keep_weights)
     with GridProgress(name, plan) as progress:
         executor.execute(plan.left, store, settings, progress.finished)
     results = tuple(store.select(names))

@@ -19,12 +19,14 @@ class Execution:
         accumulation: Parts in which a batch is computed, above 1 where memory has not held a whole one; the result says
             so.
         loaders: Data-loading processes.
+        keep_weights: Whether the result is to bring the weights of its network, where it has one.
     """
 
     work_dir: Path
     device: torch.device
     accumulation: int = 1
     loaders: int = 0
+    keep_weights: bool = False
 
     @property
     def cache(self) -> Path:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmbnft.artifacts import remove_artifacts
+from mmbnft.artifacts import remove_artifacts, weights_path
 from mmbnft.grid.claims import Claims
 from mmbnft.results import Result, read_result, write_result
 from mmbnft.utils.errors import MachineError, UserError
@@ -56,8 +56,12 @@ class ResultStore:
         """The result of the run with this content hash, or None."""
         return next((result for _, result in self._files(f"*__{key[:16]}.json") if result.key == key), None)
 
-    def write(self, result: Result) -> Path:
+    def write(self, result: Result, only_best_weights: bool = False) -> Path:
         """Write a result; it replaces one of the same run, also under another name.
+
+        Args:
+            result: What to write, with what belongs beside it.
+            only_best_weights: Whether to keep, of all results of the task, only the weights of the best.
 
         Raises:
             StorageError: The disk is full, or the folder cannot be written any more.
@@ -67,7 +71,17 @@ class ResultStore:
             for path, other in self._files(f"*__{result.key[:16]}.json"):
                 if other.key == result.key and path != written:
                     path.unlink(missing_ok=True)
+            if only_best_weights and result.artifacts.weights is not None:
+                self._keep_best_weights(result.task)
             return written
+
+    def _keep_best_weights(self, task: str) -> None:
+        """Remove the weights of every result of a task but the best; writers at the same time agree which that is."""
+        folder = weights_path(self.folder, "").parent
+        found = [result for path in folder.glob("*.pth") for _, result in self._files(f"*__{path.stem}.json")]
+        of_task = sorted((result.value or 0.0, result.key) for result in found if result.task == task)
+        for _, key in of_task[:-1]:
+            weights_path(self.folder, key).unlink(missing_ok=True)
 
     def remove(self, result: Result) -> None:
         """Remove a result and what lies beside it; nothing happens where it is gone."""

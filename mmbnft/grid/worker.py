@@ -16,6 +16,8 @@ from mmbnft.results import Result
 from mmbnft.utils.errors import MachineError, UserError, failure_kind
 from mmbnft.utils.files import is_full
 
+# Of which runs weights are kept: the best of each task, by its value on test.
+NONE, BEST, ALL = KEEP_WEIGHTS = ("none", "best", "all")
 # A quarter of the batch at a time: enough to matter, and a batch of the usual sizes is divided evenly.
 SMALLER_STEPS = 4
 # Failures that say nothing about the run: the next command tries such a run again without being asked to.
@@ -31,12 +33,14 @@ class WorkSettings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         retry_failed: Whether a failed result counts as none, whatever its kind.
         loaders: Data-loading processes of each job.
+        keep_weights: Of which runs weights are kept, one of `KEEP_WEIGHTS`.
     """
 
     work_dir: Path
     device: str = "cpu"
     retry_failed: bool = False
     loaders: int = 0
+    keep_weights: str = BEST
 
     def is_done(self, result: Result | None) -> bool:
         """Whether what the store has of a job makes executing it needless."""
@@ -87,7 +91,7 @@ def work(job: Job, store: ResultStore, settings: WorkSettings) -> Done | None:
         if written is not None and settings.is_done(written):
             return Done(written, executed=False)
         result = attempt(job, settings)
-        store.write(result)
+        store.write(result, only_best_weights=settings.keep_weights == BEST)
         # What lies on disk now need not travel to the process that waits for the outcome.
         return Done(dataclasses.replace(result, artifacts=Artifacts()), executed=True)
 
@@ -121,7 +125,8 @@ def _try(job: Job, settings: WorkSettings, accumulation: int) -> Result | str:
     """The result, or what memory was lacking for."""
     try:
         device = local_device(settings.device)
-        return job.execute(Execution(settings.work_dir, device, accumulation, settings.loaders))
+        keep = settings.keep_weights != NONE
+        return job.execute(Execution(settings.work_dir, device, accumulation, settings.loaders, keep))
     except MachineError:
         raise
     except UserError as error:

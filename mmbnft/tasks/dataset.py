@@ -125,6 +125,15 @@ class TaskDataset(Dataset):
         }
 
 
+def build_pipeline(steps: Sequence[dict[str, Any]]) -> Compose:
+    """Transforms of the host's registry as one function of a PIL image.
+
+    Raises:
+        UserError: A transform is unknown or an argument does not fit.
+    """
+    return Compose([_build_transform(step) for step in steps])
+
+
 def _build_transform(step: dict[str, Any]) -> Any:
     try:
         return build_from_cfg(dict(step), PIPELINES)

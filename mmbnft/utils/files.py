@@ -112,9 +112,14 @@ def write_text(path: Path | str, text: str) -> None:
         stream.write(text.encode("utf-8"))
 
 
+def json_text(content: Any) -> str:
+    """`content` as indented, strictly valid JSON (no NaN)."""
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path | str, content: Any) -> None:
-    """Write `content` as indented, strictly valid JSON (no NaN) to `path` atomically."""
-    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    """Write `json_text` of `content` to `path` atomically."""
+    write_text(path, json_text(content))
 
 
 def write_with(path: Path | str, save: Callable[[BinaryIO], object]) -> None:

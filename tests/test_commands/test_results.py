@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from mmbnft import commands
-from mmbnft.evaluation.run_spec import load_config
 from mmbnft.artifacts import Artifacts, Predictions, write_artifacts
+from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
 from mmbnft.results import RESULTS_VERSION, Result, write_result
 

@@ -1,4 +1,5 @@
 import pytest
+from kept_runs import kept_run, small_checkpoint  # noqa: F401  (fixtures)
 
 from mmbnft.evaluation import features as features_module
 from mmbnft.evaluation.run import RunOptions

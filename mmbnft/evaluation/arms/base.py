@@ -9,6 +9,7 @@ import numpy as np
 
 from mmbnft.artifacts import Predictions
 from mmbnft.evaluation.halving import Ladder, Turn
+from mmbnft.evaluation.weights import Adapted
 from mmbnft.tasks import compute_metric
 
 Candidate = dict[str, Any]
@@ -144,6 +145,10 @@ class Arm(ABC):
 
     def rounds(self) -> Ladder | None:
         """The rounds of the search with their lengths; None for one round of all candidates, which have no length."""
+        return None
+
+    def adapted(self) -> Adapted | None:
+        """The network of the last fit; None where there is none, as for a score."""
         return None
 
     def details(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mmbnft.evaluation.features import FeatureStore
 from mmbnft.evaluation.halving import Turn
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.solvers.logistic import NEVER, Solution, solve_grid
+from mmbnft.evaluation.weights import BACKBONE, Adapted
 from mmbnft.tasks import SplitLedger
 from mmbnft.utils.errors import UserError
 
@@ -68,6 +69,16 @@ class ProbedArm(Arm):
         assert self._solution is not None
         features, labels = self._split(split)
         return Prediction.of_scores(self.task.metric, self._solution.scores(features).numpy(), labels)
+
+    def adapted(self) -> Adapted:
+        """The frozen backbone with the last solution as its head."""
+        assert self._solution is not None
+        weight, bias = self._solution.weight.T.float(), self._solution.intercept.float()
+        head = {"type": "BnftLinearHead", "in_channels": weight.shape[1], "num_classes": weight.shape[0],
+                "multi_label": self.task.multi_label}  # fmt: skip
+        own = {"head.fc_cls.weight": weight, "head.fc_cls.bias": bias}
+        backbone = {BACKBONE + name: tensor for name, tensor in self.store.backbone.state_dict().items()}
+        return Adapted(head, backbone | own, frozenset(own))
 
     def details(self) -> dict[str, Any]:
         """The reported solution, and which weight decays did not converge."""

@@ -16,6 +16,7 @@ from mmbnft.evaluation.network import Network, image_dataset
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import Session
 from mmbnft.evaluation.training.trainer import Trainer
+from mmbnft.evaluation.weights import BACKBONE, Adapted
 from mmbnft.host import Hook
 from mmbnft.tasks import ImageCache, SplitLedger, TaskDataset, predict
 
@@ -118,6 +119,13 @@ class TrainedArm(Arm):
         dataset = self._dataset(split)
         scores = predict(self.network.model, dataset, EVAL_BATCH, self.settings.workers)
         return Prediction.of_scores(self.task.metric, scores, dataset.images.labels)
+
+    def adapted(self) -> Adapted:
+        """The trained network."""
+        state, initial = self.network.model.state_dict(), self.network.initial
+        # The head is no part of the checkpoint, whether or not training moved it.
+        changed = (n for n in state if not n.startswith(BACKBONE) or not torch.equal(state[n], initial[n]))
+        return Adapted(self.network.head, state, frozenset(changed))
 
     def details(self) -> dict[str, Any]:
         """What trained in each phase, the curve of the reported training, and what the search was allowed."""

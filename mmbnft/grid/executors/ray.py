@@ -15,7 +15,7 @@ import torch
 from mmbnft.grid.executors.base import POLL_SECONDS, Finished, JobQueue
 from mmbnft.grid.job import Job
 from mmbnft.grid.store import ResultStore, storing
-from mmbnft.grid.worker import Done, WorkSettings, attempt
+from mmbnft.grid.worker import BEST, Done, WorkSettings, attempt
 from mmbnft.results import Result
 from mmbnft.utils.errors import MachineError, UserError
 
@@ -156,7 +156,7 @@ class _Session:
         job = self.busy[reference]
         result = self._result(reference, job)
         if result is not None:
-            self.store.write(result)
+            self.store.write(result, only_best_weights=self.settings.keep_weights == BEST)
         del self.busy[reference]
         self.store.claims.release(job.key)
         if result is None:

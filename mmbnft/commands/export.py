@@ -1,0 +1,30 @@
+"""Write the network of a result as one file for other software: state dict, TorchScript or ONNX, by its ending.
+
+Example: mmbnft export work_dirs/mine/results/RESULT.json classifier.pt
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line, write the file, say what its inputs are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("result", type=Path, help="file of a result whose weights were kept")
+    parser.add_argument("file", type=Path, help=".pth (state dict in MMSelfSup's layout), .pt (TorchScript) or .onnx")
+    parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
+    args = parser.parse_args(argv)
+    from mmbnft.evaluation.inference import export
+    from mmbnft.evaluation.weights import restore
+    from mmbnft.results import read_result
+
+    facts = export(restore(read_result(args.result), args.checkpoint), args.file)
+    print(f"{args.file}: {len(facts['classes'])} classes; scores are {facts['scores']}")
+    print("inputs, from an RGB picture on: " + "; ".join(_shown(step) for step in facts["inputs"]))
+    return 0
+
+
+def _shown(step: dict[str, object]) -> str:
+    settings = ", ".join(f"{name}={value}" for name, value in step.items() if name != "type")
+    return f"{step['type']}({settings})"

@@ -1,0 +1,35 @@
+"""Class probabilities of new pictures by the network of a result, as CSV.
+
+Example: mmbnft predict work_dirs/mine/results/RESULT.json photos/ --out photos.csv
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line, compute, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("result", type=Path, help="file of a result whose weights were kept")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGES", help="pictures, or folders of them")
+    parser.add_argument("--out", type=Path, default=Path("predictions.csv"), help="default: predictions.csv")
+    parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    args = parser.parse_args(argv)
+    import pandas as pd
+
+    from mmbnft.evaluation.inference import class_probabilities, find_pictures
+    from mmbnft.evaluation.training.distributed import local_device
+    from mmbnft.evaluation.weights import restore
+    from mmbnft.results import read_result
+    from mmbnft.utils import files
+
+    pictures, network = find_pictures(args.images), restore(read_result(args.result), args.checkpoint)
+    chances = class_probabilities(network, pictures, local_device(args.device))
+    table = pd.DataFrame(chances, columns=list(network.classes))
+    table.insert(0, "predicted", [network.classes[number] for number in chances.argmax(axis=1)], allow_duplicates=True)
+    table.insert(0, "image", [str(path) for path in pictures], allow_duplicates=True)
+    files.write_text(args.out, table.to_csv(index=False, float_format="%.6g"))
+    print(f"{len(pictures)} pictures, {len(network.classes)} classes: {args.out}")
+    return 0
