@@ -24,10 +24,10 @@ from mmbnft.fewshot import (
 from mmbnft.grid.executors import Executor
 from mmbnft.grid.grid import Outcome, Part, check_environment, run_jobs
 from mmbnft.grid.job import Execution
-from mmbnft.grid.plan import read_grid, task_config, warm_task
+from mmbnft.grid.plan import read_grid, warm_task
 from mmbnft.host import Config
 from mmbnft.results import Result
-from mmbnft.tasks import ImageCache, Task, build_task, task_types
+from mmbnft.tasks import ImageCache, Task, build_task
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import resolve_checkpoints
 from mmbnft.zoo.checkpoint import Statement
@@ -210,13 +210,6 @@ def _warm_subject(job: EpisodeJob, how: Execution, task: Task, manifest: Manifes
         lambda: prepare_subject(spec, task, manifest, how.device, cache, how.loaders),
     )
     return found
-
-
-def task_from_text(text: str) -> dict[str, Any]:
-    """The configuration of a task as a person names it: an array file, a prepared folder, or a registered type."""
-    if text.endswith(".npz"):
-        return {"type": "array_task", "path": text}
-    return {"type": text} if text in task_types() else task_config(text)
 
 
 def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:
