@@ -17,6 +17,7 @@ setup(
     entry_points={"console_scripts": ["mmbnft = mmbnft.__main__:main"]},
     package_data={
         "mmbnft": ["py.typed"],
+        "mmbnft.analysis": ["page.html"],
         "mmbnft.ranking.report": ["page.css", "page.html", "page.js"],
     },
     python_requires=">=3.10,<3.13",

@@ -55,6 +55,8 @@ def cluster(covered: str) -> Entry:
 INSTALLATION = Entry(needs="a fresh environment", covered="Makefile, which every CI run installs by")
 LONG = "python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/long --episodes 20 --validation 5"
 MINE = "data/mine/task.json"
+KEPT = Entry(needs="a result with weights", covered="tests/test_evaluation/test_inference.py")
+ANALYSED = Entry(needs="a result with weights", covered="tests/test_analysis/test_study.py")
 
 ENTRIES: dict[str, Entry] = {
     # README.md
@@ -75,6 +77,15 @@ ENTRIES: dict[str, Entry] = {
     "python tools/train.py configs/own/resnet50.py --protocol bn --checkpoint weights/a.pth": Entry(),
     "python tools/benchmark.py --task data/mine --checkpoints weights/a.pth weights/b.pth weights/c.pth "
     "--protocols linear bn finetune": Entry(creates=("work_dirs/mine/report.html",)),
+    # docs/analysis.md
+    "python tools/predict.py RESULT.json photos/ --out photos.csv": KEPT,
+    "python tools/export.py RESULT.json classifier.pth": KEPT,
+    "python tools/export.py RESULT.json classifier.pt": KEPT,
+    "python tools/analyze.py work_dirs/NAME --out analysis": ANALYSED,
+    "python tools/analyze.py RESULT.json RESULT2.json --images data/other --most 500": ANALYSED,
+    "python tools/analyze.py work_dirs/NAME --no-images": ANALYSED,
+    "python tools/benchmark.py configs/benchmarks/layers.py --dry-run": Entry(),
+    "python tools/benchmark.py configs/benchmarks/ablation.py --dry-run": Entry(),
     # docs/benchmark.md
     "python tools/benchmark.py --task data/NAME --checkpoints moco-v2 swav supervised --protocols linear bn finetune": (
         Entry(
@@ -88,6 +99,7 @@ ENTRIES: dict[str, Entry] = {
     "python tools/results.py list work_dirs/NAME --only task=dtd status=ok": Entry(),
     "python tools/results.py export work_dirs/NAME --csv all.csv": Entry(creates=("all.csv",)),
     "python tools/results.py failures work_dirs/NAME": Entry(),
+    "python tools/results.py remove work_dirs/NAME --only task=dtd protocol=bn": Entry(),
     "python tools/results.py stale work_dirs/NAME --config configs/benchmarks/NAME.py": Entry(status=(0, 1)),
     "python tools/results.py merge machine1/NAME machine2/NAME work_dirs/NAME": Entry(),
     "pip install 'mmbnft[ray]'": INSTALLATION,

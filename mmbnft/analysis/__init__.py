@@ -1,0 +1,1 @@
+"""What adaptation changed: norm layers, features, learning curves, predictions; the maths are functions on arrays."""

@@ -1,0 +1,154 @@
+"""Figures of an analysis, as SVG for the page and for files of their own."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib.figure import Figure
+
+from mmbnft.analysis.predictions import calibration, confusion
+from mmbnft.analysis.study import Run
+
+# Okabe & Ito's colours keep apart under every common colour blindness.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6068")
+INK = "#808488"  # reads on light and dark grounds
+MOST_RUNS = 12  # drawn together; more lines tell nothing
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # they would name addresses on the web
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "mmbnft", "font.family": "sans-serif", "font.size": 9,
+              "axes.spines.top": False, "axes.spines.right": False,
+              **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+              "axes.prop_cycle": cycler(color=PALETTE)}  # fmt: skip
+
+
+def figures(runs: Sequence[Run]) -> dict[str, str]:
+    """Every figure that the runs allow, as SVG by name."""
+    drawn = {
+        "layer_profiles": _profiles([run for run in runs if run.layers is not None and _moved(run)][:MOST_RUNS]),
+        "stages": _stages([run for run in runs if run.features is not None][:MOST_RUNS]),
+        "maps": _maps([run for run in runs if run.maps and _one_class(run.labels)][:4]),
+        "curves": _curves([run for run in runs if run.result.details.get("curve")][:MOST_RUNS]),
+        "predictions": _predictions([run for run in runs if _has_classes(run)][:4]),
+    }
+    return {name: svg for name, svg in drawn.items() if svg is not None}
+
+
+def _moved(run: Run) -> bool:
+    layers = run.layers
+    return layers is not None and any(name in layers and layers[name].any() for name in ("weight_relative", "kl"))
+
+
+def _one_class(labels: np.ndarray | None) -> bool:
+    return labels is not None and labels.ndim == 1
+
+
+def _has_classes(run: Run) -> bool:
+    predictions = run.result.predictions
+    return predictions is not None and predictions.labels.ndim == 1
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", transparent=True, metadata=NO_METADATA)
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _finish(figure: Figure, runs: Sequence[Run]) -> str:
+    with mpl.rc_context(STYLE):
+        if len(runs) > 1:
+            axes = figure.axes[0]
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        return _svg(figure)
+
+
+def _profiles(runs: Sequence[Run]) -> str | None:
+    if not runs:
+        return None
+    figure, panels = _panels(3, 1, 8, 1.9)
+    titles = {"weight_relative": "weight: relative change", "bias_absolute": "bias: mean change",
+              "kl": "running statistics: symmetric KL"}  # fmt: skip
+    for axes, (column, title) in zip(panels[:, 0], titles.items(), strict=True):
+        for run in runs:
+            layers = run.layers
+            assert layers is not None
+            if column in layers:
+                axes.plot(layers[column].to_numpy(), ".-", label=run.name, linewidth=1)
+        axes.set_ylabel(title.replace(": ", ":\n"))
+    panels[-1, 0].set_xlabel("norm layer, from the input on")
+    return _finish(figure, runs)
+
+
+def _stages(runs: Sequence[Run]) -> str | None:
+    if not runs:
+        return None
+    shown = [("cka", "CKA, before with after")]
+    shown += [("effective_rank_after", "effective rank, after"), ("fisher_after", "Fisher ratio, after")]
+    figure, panels = _panels(1, len(shown), 2.9, 2.6)
+    for axes, (column, title) in zip(panels[0], shown, strict=True):
+        for run in runs:
+            table = run.features
+            assert table is not None
+            if column in table:
+                axes.plot(table["stage"], table[column], ".-", label=run.name, linewidth=1)
+        axes.set_title(title, fontsize=9)
+        axes.tick_params(axis="x", labelrotation=60)
+    return _finish(figure, runs)
+
+
+def _maps(runs: Sequence[Run]) -> str | None:
+    if not runs:
+        return None
+    figure, panels = _panels(len(runs), 4, 2.2, 2.2)
+    for row, run in zip(panels, runs, strict=True):
+        for axes, (title, points) in zip(row, run.maps.items(), strict=True):
+            axes.scatter(*points.T, c=run.labels, cmap="tab20", s=4, linewidths=0)
+            axes.set_title(f"{run.name}\n{title}" if axes is row[0] else title, fontsize=8)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    return _finish(figure, [])
+
+
+def _curves(runs: Sequence[Run]) -> str | None:
+    if not runs:
+        return None
+    figure, panels = _panels(1, 2, 4.2, 2.6)
+    for run in runs:
+        curve = run.result.details["curve"]
+        panels[0, 0].plot(range(1, len(curve) + 1), [entry["loss"] for entry in curve], label=run.name, linewidth=1)
+        val = [(number, entry["val"]) for number, entry in enumerate(curve, 1) if entry.get("val") is not None]
+        panels[0, 1].plot([n for n, _ in val], [value for _, value in val], ".-", label=run.name, linewidth=1)
+    for axes, title in zip(panels[0], ("training loss", "val (%)"), strict=True):
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("epoch, over all phases")
+    return _finish(figure, runs)
+
+
+def _predictions(runs: Sequence[Run]) -> str | None:
+    if not runs:
+        return None
+    figure, panels = _panels(2, len(runs), 2.3, 2.2)
+    for (above, below), run in zip(panels.T, runs, strict=True):
+        predictions = run.result.predictions
+        assert predictions is not None
+        counts = confusion(predictions)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        above.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        above.set_title(run.name, fontsize=8)
+        above.set_xlabel("predicted class")
+        above.set_ylabel("true class")
+        table = calibration(predictions)
+        filled = table[:, 0] > 0
+        below.plot([0, 1], [0, 1], color=INK, linewidth=0.6)
+        below.plot(table[filled, 1], table[filled, 2], ".-", linewidth=1)
+        below.set_xlabel("confidence")
+        below.set_ylabel("share right")
+    return _finish(figure, [])

@@ -1,0 +1,142 @@
+"""An analysis on disk: one page that needs nothing else, a CSV file for each table, an SVG file for each figure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from mmbnft.analysis.figures import figures
+from mmbnft.analysis.study import (
+    Run,
+    curve_table,
+    gain_table,
+    layer_table,
+    prediction_table,
+    run_table,
+    speed_table,
+    stage_table,
+)
+from mmbnft.utils import files
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section of the page, and the CSV file of its name.
+
+    Attributes:
+        name: Of the file.
+        title: Heading.
+        text: What the table and the figure show.
+        table: Every row.
+        figure: Name of the figure that belongs to it.
+        folded: Whether the page shows the table closed.
+    """
+
+    name: str
+    title: str
+    text: str
+    table: pd.DataFrame
+    figure: str = ""
+    folded: bool = False
+
+    @property
+    def head(self) -> list[str]:
+        """Titles of the columns."""
+        return [str(name).replace("_", " ") for name in self.table.columns]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Cells as people see them."""
+        return [[_cell(value) for value in row] for row in self.table.astype(object).itertuples(index=False)]
+
+
+TEXTS = {
+    "runs": "Value on test, gain over the linear probe of the same checkpoint, and how far the norm layers moved. "
+    "batch statistics: the value if batch norms used the statistics of each batch instead of the running ones.",
+    "gains": "Spearman's correlation across runs with its 95 % interval (resampled runs). Fewer than 4 runs with a "
+    "linear probe beside them give none.",
+    "predictions": "Other metrics and calibration from the stored class scores; the interval resamples test images. "
+    "calibration error: expected difference of confidence and accuracy, 15 bins. Above: confusion by true class; "
+    "below: share right by confidence.",
+    "layers": "How far each layer moved. flipped: channels whose parameter changed its sign; died, revived: channels "
+    "whose weight fell below 0.001, or rose above it; kl: symmetric Kullback-Leibler divergence between the Gaussians "
+    "of the running statistics, mean over channels.",
+    "features": "Pooled features of test images by stage. fisher: scatter between classes over scatter within; "
+    "silhouette by Euclidean distance; effective rank: RankMe; sparsity: Hoyer's; cka: linear centred kernel alignment "
+    "of before with after.",
+    "maps": "Pooled features of test images in two dimensions, coloured by class.",
+    "curves": "Training loss, and val where it was evaluated (--val-interval with recipe.fit_on='train').",
+    "speed": "Epochs until val first reached a share of the best value that any of these runs of the task reached; "
+    "empty where it never did.",
+}
+
+
+def parts(runs: Sequence[Run]) -> list[Part]:
+    """The sections that the runs allow, in the order of the page."""
+    table = run_table(runs)
+    every = [
+        ("runs", "Runs", table, "", False),
+        ("gains", "Does moving further gain more?", gain_table(table), "", False),
+        ("predictions", "Predictions on test", prediction_table(runs), "predictions", False),
+        ("layers", "Norm layers", layer_table(runs), "layer_profiles", True),
+        ("features", "Features before and after", stage_table(runs), "stages", True),
+        ("maps", "Maps of the features", pd.DataFrame(), "maps", False),
+        ("curves", "Learning curves", curve_table(runs), "curves", True),
+        ("speed", "Epochs to an accuracy on val", speed_table(runs), "", False),
+    ]
+    return [Part(name, title, TEXTS[name], rows, figure, folded) for name, title, rows, figure, folded in every]
+
+
+def write_analysis(runs: Sequence[Run], folder: Path) -> Path:
+    """Write `analysis.html`, the tables as CSV and the figures as SVG, each atomically.
+
+    Args:
+        runs: What was found.
+        folder: Where to.
+
+    Returns:
+        The path of the page.
+    """
+    found, drawn = parts(runs), figures(runs)
+    found = [part for part in found if len(part.table) or part.figure in drawn]
+    for part in found:
+        if len(part.table):
+            files.write_text(folder / f"{part.name}.csv", part.table.to_csv(index=False, lineterminator="\n"))
+    for name, svg in drawn.items():
+        files.write_text(folder / f"{name}.svg", svg)
+    style = resources.files("mmbnft.ranking.report").joinpath("page.css").read_text("utf-8")
+    page = resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    surroundings = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    own = {name: _own_ids(name, svg) for name, svg in drawn.items()}
+    text = surroundings.from_string(page).render(
+        style=style, parts=found, figures=own, sentences=sentences(runs, run_table(runs))
+    )
+    files.write_text(folder / "analysis.html", text)
+    return folder / "analysis.html"
+
+
+def sentences(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
+    """What the page says first, and the warnings."""
+    gains = pd.to_numeric(table["gain"]).dropna()
+    first = f"{len(runs)} runs: {', '.join(run.name for run in runs[:6])}{' and more' if len(runs) > 6 else ''}."
+    if len(gains):
+        share = f"{(gains > 0).sum()} of {len(gains)} above 0"
+        first += f" Gain over the linear probe: {gains.mean():+.2f} points on average, {share}."
+    return [first, *(f"{run}: {note}." for run, note in zip(table["run"], table["note"], strict=True) if note)]
+
+
+def _own_ids(name: str, svg: str) -> str:
+    """The SVG with ids that no other figure of the page has."""
+    for mark in ('id="', 'href="#', "url(#"):
+        svg = svg.replace(mark, f"{mark}{name}-")
+    return svg
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

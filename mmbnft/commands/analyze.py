@@ -1,0 +1,42 @@
+"""What adaptation changed in some results: norm layers, features, learning curves, predictions, as one page.
+
+Example: mmbnft analyze work_dirs/mine --out analysis/
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line, analyse, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result files, or folders of a grid")
+    parser.add_argument("--images", metavar="TASK", help="task whose test images to use (default: each result's own)")
+    parser.add_argument("--no-images", action="store_true", help="look at weights, curves and predictions only")
+    parser.add_argument("--most", type=int, default=1000, help="test images to use, drawn at random (default: 1000)")
+    parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
+    parser.add_argument("--out", type=Path, default=Path("analysis"), help="folder for the page (default: analysis)")
+    args = parser.parse_args(argv)
+    from mmbnft.analysis.report import sentences, write_analysis
+    from mmbnft.analysis.study import analyse, run_table
+    from mmbnft.grid.listing import open_results
+    from mmbnft.grid.plan import task_config
+    from mmbnft.results import read_result
+
+    logging.getLogger("mmcv").setLevel(logging.WARNING)
+    found = [r for path in args.results for r in (open_results(path) if path.is_dir() else [read_result(path)])]
+    runs = analyse(
+        [result for result in found if result.status == "ok" and result.scale == "percent"],
+        images=not args.no_images,
+        task=task_config(args.images) if args.images else None,
+        most=args.most,
+        checkpoint=args.checkpoint,
+        progress=lambda name: print(f"analysing {name}", flush=True),
+    )
+    page = write_analysis(runs, args.out)
+    for sentence in sentences(runs, run_table(runs)):
+        print(sentence)
+    print(f"page: {page}")
+    return 0

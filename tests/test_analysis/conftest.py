@@ -1,0 +1,1 @@
+from kept_runs import kept_run, small_checkpoint  # noqa: F401  (fixtures)
