@@ -14,7 +14,6 @@ from mmbnft.pretraining.weights import backbone_of, write_checkpoint
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 
-INPUT_SIZE = 32
 CATALOGUE = "catalogue.json"
 RANDOM_RECORD = "random.json"
 
@@ -26,7 +25,7 @@ def store(folder: Path, recipe: Recipe, data: ImageSet, trained: Trained, worker
         "method": recipe.method,
         "architecture": recipe.architecture,
         "normalisation": recipe.config["normalisation"],
-        "input_size": INPUT_SIZE,
+        "input_size": recipe.input_size,
         "data_sha256": data.sha256,
         "config": recipe.text,
     }
@@ -40,7 +39,7 @@ def store(folder: Path, recipe: Recipe, data: ImageSet, trained: Trained, worker
         "precision": "float16 on disk, trained in float32",
         "architecture": recipe.architecture,
         "normalisation": recipe.config["normalisation"],
-        "input_size": INPUT_SIZE,
+        "input_size": recipe.input_size,
         "config": recipe.config,
         "config_sha256": recipe.sha256,
         "data": data.describe(),

@@ -11,7 +11,6 @@ from mmbnft.tasks.arrays import read_arrays
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 
-SIZE = 64
 # Clutter without an object, and pictures of identifiable people.
 LEFT_OUT = ("BACKGROUND_Google", "Faces", "Faces_easy")
 ARCHIVE_FOLDER = "101_ObjectCategories"
@@ -51,15 +50,19 @@ def pixels_sha256(images: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def read_images(path: Path | str) -> ImageSet:
+def read_images(path: Path | str, size: int) -> ImageSet:
     """Read an `.npz` file with the array `images`, or a Caltech-101 folder.
+
+    Args:
+        path: The file, taken as it is, or the folder.
+        size: Side of the square to which pictures of a folder are cropped and resized, pixels.
 
     Raises:
         UserError: Nothing is there, the folder has no pictures, or a file cannot be decoded.
     """
     source = Path(path)
     if source.is_dir():
-        return _read_folder(source)
+        return _read_folder(source, size)
     if not source.is_file():
         raise UserError(
             f"there is no file or folder {source}; give an .npz file with the array `images` or the folder "
@@ -79,7 +82,7 @@ def check_images(images: np.ndarray, path: Path) -> None:
         )
 
 
-def _read_folder(folder: Path) -> ImageSet:
+def _read_folder(folder: Path, size: int) -> ImageSet:
     root = folder / ARCHIVE_FOLDER if (folder / ARCHIVE_FOLDER).is_dir() else folder
     paths = [
         path
@@ -91,17 +94,17 @@ def _read_folder(folder: Path) -> ImageSet:
             f"{root} has no pictures in class folders (CLASS/image_0001.jpg, {', '.join(LEFT_OUT)} left out); "
             f"give the folder {ARCHIVE_FOLDER} of the Caltech-101 archive"
         )
-    images = np.stack([_read_picture(path) for path in paths])
+    images = np.stack([_read_picture(path, size) for path in paths])
     classes = len({path.parent.name for path in paths})
     description = (
         f"{len(paths)} pictures of {classes} class folders without {', '.join(LEFT_OUT)}; "
-        f"centre-cropped, area-resized to {SIZE} x {SIZE}"
+        f"centre-cropped, area-resized to {size} x {size}"
     )
     return ImageSet(images, description, pixels_sha256(images))
 
 
-def _read_picture(path: Path) -> np.ndarray:
-    """Decode one file to uint8 (64, 64, 3): upright, RGB, centre-cropped to a square, area-resized."""
+def _read_picture(path: Path, size: int) -> np.ndarray:
+    """Decode one file to uint8 (size, size, 3): upright, RGB, centre-cropped to a square, area-resized."""
     try:
         with Image.open(path) as opened:
             picture = ImageOps.exif_transpose(opened).convert("RGB")
@@ -110,6 +113,6 @@ def _read_picture(path: Path) -> np.ndarray:
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     # Averaging over areas is undefined when enlarging.
-    resampling = Image.Resampling.BOX if side >= SIZE else Image.Resampling.BICUBIC
-    square = picture.resize((SIZE, SIZE), resampling, box=(left, top, left + side, top + side))
+    resampling = Image.Resampling.BOX if side >= size else Image.Resampling.BICUBIC
+    square = picture.resize((size, size), resampling, box=(left, top, left + side, top + side))
     return np.asarray(square)

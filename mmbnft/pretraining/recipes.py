@@ -44,6 +44,16 @@ class Recipe:
         return int(self.config["seed"])
 
     @property
+    def picture_size(self) -> int:
+        """Side of the pictures that are read from a folder, before augmentation, pixels."""
+        return int(self.config.get("picture_size", 64))
+
+    @property
+    def input_size(self) -> int:
+        """Side of the crops that the network sees, pixels."""
+        return int(self.config.get("input_size", 32))
+
+    @property
     def architecture(self) -> dict[str, Any]:
         """Configuration of the backbone for MMSelfSup's builder."""
         return copy.deepcopy(self.config["model"]["backbone"])

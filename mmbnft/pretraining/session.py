@@ -43,9 +43,10 @@ def pretrain(
     if workers < 0:
         raise UserError(f"--workers must be 0 or more, got {workers}")
     recipes = [read_recipe(path, epochs) for path in configs]
-    images = read_images(data)
+    sets = {size: read_images(data, size) for size in {recipe.picture_size for recipe in recipes}}
     console = Console(stderr=True)
     for recipe in recipes:
+        images = sets[recipe.picture_size]
         if resume and catalogue.is_finished(out, recipe, images):
             console.print(f"{recipe.id}: finished before")
             continue

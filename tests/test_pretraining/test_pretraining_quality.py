@@ -15,8 +15,12 @@ def test_shrinking_averages_blocks():
     expected = np.zeros((1, 2, 2, 3))
     expected[0, 0, 0, 0] = 0.5
     np.testing.assert_allclose(quality.shrink(images, 2), expected)
-    with pytest.raises(UserError, match="multiple of 3"):
-        quality.shrink(images, 3)
+    uneven = np.arange(0, 240, 15, dtype=np.uint8).reshape(1, 4, 4, 1).repeat(3, axis=3)
+    rows = [uneven[0, i : i + 2, :, 0].mean(axis=0) for i in range(3)]  # areas of two pixels that overlap
+    by_hand = [[row[j : j + 2].mean() / 255 for j in range(3)] for row in rows]
+    np.testing.assert_allclose(quality.shrink(uneven, 3)[0, :, :, 0], by_hand, rtol=1e-6)
+    with pytest.raises(UserError, match="4 x 4 are smaller than the 5 x 5"):
+        quality.shrink(images, 5)
 
 
 def test_features_do_not_depend_on_the_batch_and_are_pooled(monkeypatch):
