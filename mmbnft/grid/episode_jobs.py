@@ -24,10 +24,10 @@ from mmbnft.fewshot import (
 from mmbnft.grid.executors import Executor
 from mmbnft.grid.grid import Outcome, Part, check_environment, run_jobs
 from mmbnft.grid.job import Execution
-from mmbnft.grid.plan import read_grid, warm_task
+from mmbnft.grid.plan import read_grid, task_config, warm_task
 from mmbnft.host import Config
 from mmbnft.results import Result
-from mmbnft.tasks import ImageCache, Task, build_task
+from mmbnft.tasks import ImageCache, Task, build_task, task_types
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import resolve_checkpoints
 from mmbnft.zoo.checkpoint import Statement
@@ -212,14 +212,15 @@ def _warm_subject(job: EpisodeJob, how: Execution, task: Task, manifest: Manifes
     return found
 
 
-def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:
-    """Where the episodes of a task are kept; one name for each kind of episode, so that a change is noticed.
+def task_from_text(text: str) -> dict[str, Any]:
+    """The configuration of a task as a person names it: an array file, a prepared folder, or a registered type."""
+    if text.endswith(".npz"):
+        return {"type": "array_task", "path": text}
+    return {"type": text} if text in task_types() else task_config(text)
 
-    Args:
-        folder: Folder of manifests.
-        task: The task.
-        settings: What determines the episodes.
-    """
+
+def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:
+    """Where the episodes of a task are kept; one name for each kind of episode, so that a change is noticed."""
     return folder / f"{task.name}__split{task.split}__{settings.name}__{settings.pool}__seed{settings.seed}.jsonl"
 
 

@@ -12,13 +12,7 @@ from mmbnft.ranking.statistics import ROUNDING
 
 
 def verdicts(correlations: pd.DataFrame, comparisons: pd.DataFrame, target: str) -> dict[str, str]:
-    """Task name to verdict, by Kendall's tau and the paired comparisons of the proxies.
-
-    Args:
-        correlations: As `correlations.csv` has them.
-        comparisons: As `comparisons.csv` has them.
-        target: Name of the target.
-    """
+    """Task name to verdict, by Kendall's tau and the paired comparisons of the proxies."""
     rows = correlations[(correlations["statistic"] == TRUST) & ~correlations["task"].isin([WITHIN, NAIVE])]
     rows = rows[~rows["proxy"].str.startswith("control: ")]
     pairs = comparisons[(comparisons["statistic"] == TRUST) & (comparisons["family"] == "proxies")]

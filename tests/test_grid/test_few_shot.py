@@ -6,10 +6,9 @@ from mmbnft.evaluation.run_spec import load_config
 from mmbnft.fewshot import FewShotRecipe
 from mmbnft.grid import episode_jobs
 from mmbnft.grid.environment import check_device
-from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
+from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, task_from_text
 from mmbnft.grid.estimate import estimate
 from mmbnft.grid.grid import Part, open_jobs
-from mmbnft.grid.plan import task_config
 from mmbnft.grid.selection import Selection
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import work
@@ -168,9 +167,9 @@ def _searching():
 
 
 def test_tasks_are_named_as_a_person_would():
-    assert task_config("a/b.npz") == dict(type="array_task", path="a/b.npz")
-    assert task_config("digits") == dict(type="digits")
-    assert task_config("data/eurosat") == dict(type="list_task", root="data/eurosat")
+    assert task_from_text("a/b.npz") == dict(type="array_task", path="a/b.npz")
+    assert task_from_text("digits") == dict(type="digits")
+    assert task_from_text("data/eurosat") == dict(type="list_task", root="data/eurosat")
 
 
 def test_named_recipes_are_the_published_settings():

@@ -99,14 +99,7 @@ def percent(share: float) -> Cell:
 
 
 def interval(value: float, low: float, high: float, digits: int = 2) -> Cell:
-    """A cell with a figure and its interval, which may be missing.
-
-    Args:
-        value: The figure.
-        low: Lower end of its interval.
-        high: Upper end.
-        digits: After the decimal point.
-    """
+    """A cell with a figure and its interval, which may be missing."""
     if math.isnan(value):
         return "", ""
     if math.isnan(low) or math.isnan(high):

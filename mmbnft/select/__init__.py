@@ -1,0 +1,1 @@
+"""From a dozen checkpoints and a budget to one fine-tuned network: which checkpoint to train next, and when to stop."""

@@ -1,0 +1,77 @@
+"""Past tables from files: the published ones that come with the project, and stores of results."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from mmbnft.select.past import Table
+from mmbnft.utils.errors import UserError, choices
+
+PUBLISHED = Path(__file__).parents[2] / "data" / "published"
+# Published tables with fine-tuning of several checkpoints on several tasks.
+SHIPPED = ("ericsson2021_ssl_transfer", "sfda2022_ssl_finetune", "doerrich2025_medmnistplus")
+# Tasks there that repeat another one at a smaller size, or are no classification.
+REPEATED = ("_28px", "_64px", "_128px", "voc_detection_")
+
+
+def table_of(rows: pd.DataFrame, target: str) -> Table:
+    """A table from long rows; repeats are averaged, and tasks without the target are left out.
+
+    Args:
+        rows: Columns `checkpoint`, `task`, `protocol`, `value`.
+        target: Name of the target.
+
+    Raises:
+        UserError: Nothing has the target.
+    """
+    protocols = [target, *sorted(set(rows["protocol"]) - {target}, key=_linear_first)]
+    known = set(rows.loc[rows["protocol"] == target, "task"])
+    if not known:
+        raise UserError(f"no result of the target {target!r}; there are {choices(set(rows['protocol']))}")
+    rows = rows[rows["task"].isin(known)]
+    tasks, checkpoints = sorted(known), sorted(set(rows["checkpoint"]))
+    cells = rows.groupby(["task", "checkpoint", "protocol"])["value"].mean()
+    full = cells.reindex(pd.MultiIndex.from_product([tasks, checkpoints, protocols])).to_numpy(dtype=float)
+    values = full.reshape(len(tasks), len(checkpoints), len(protocols))
+    return Table(tuple(checkpoints), tuple(tasks), tuple(protocols), values)
+
+
+def _linear_first(protocol: str) -> tuple[bool, str]:
+    return protocol != "linear", protocol
+
+
+def read_table(path: Path, target: str) -> Table:
+    """A table from a long CSV file.
+
+    Raises:
+        UserError: The file is missing, lacks columns, or has no result of the target.
+    """
+    try:
+        rows = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a CSV file: {error}") from error
+    needed = ["checkpoint", "task", "protocol", "value"]
+    if not set(needed) <= set(rows.columns):
+        raise UserError(f"{path} needs the columns {choices(needed)}, it has {choices(rows.columns)}")
+    return table_of(rows[~rows["task"].str.contains("|".join(REPEATED))], target)
+
+
+def shipped_tables(names: Iterable[str] = SHIPPED, target: str = "finetune") -> dict[str, Table]:
+    """The published tables that come with the project; none where it was installed without them.
+
+    Args:
+        names: Stems of files in data/published.
+        target: Name of the target.
+    """
+    return {name: read_table(path, target) for name in names if (path := PUBLISHED / f"{name}.csv").exists()}
+
+
+def related(tables: Iterable[Table], checkpoints: Iterable[str]) -> list[Table]:
+    """The tables that know any of some checkpoints, or all tables where none does.
+
+    How far protocols go together differs between families of checkpoints, so strangers are asked only where there is
+    no one else.
+    """
+    tables, names = list(tables), set(checkpoints)
+    return [table for table in tables if names & set(table.checkpoints)] or tables
