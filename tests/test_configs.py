@@ -33,6 +33,7 @@ from mmbnft.recipes import named_recipe
 from mmbnft.tasks import build_task
 from mmbnft.tasks.preparers import PREPARERS, eurosat
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.certificate import ControlCertificate
 
 PROTOCOLS = ("linear", "bn", "bn_paper", "finetune")
 # Task: classes, metric, number of official splits, and the test case whose miniature archives stand for the real ones.
@@ -136,7 +137,7 @@ def test_clean_images_are_photographs_of_224_pixels(name, prepared):
     """Also where the files are smaller: 32 pixels in CIFAR, 64 in EuroSAT."""
     spec = leaf(f"configs/{name}/resnet50.py", prepared)
     task = build_task(spec.task, spec.split)
-    certificate = {"normalisation": None}
+    certificate = ControlCertificate(None, "")
     for seed in (None, 0):
         image = image_dataset(task, "train", spec.recipe, certificate, seed)[0]["img"]
         assert image.shape == (3, 224, 224)

@@ -2,7 +2,7 @@
 
 from mmbnft.evaluation.network import built
 from mmbnft.evaluation.run_spec import RunSpec
-from mmbnft.host import build_backbone
+from mmbnft.models.building import build_backbone
 from mmbnft.protocols import describe, format_table
 
 

@@ -16,6 +16,7 @@ from mmbnft.tasks import ImageCache, Images, ListedImages, SplitLedger, TaskData
 from mmbnft.utils import files
 from mmbnft.utils.disk_cache import DiskCache
 from mmbnft.utils.processes import Processes
+from mmbnft.zoo.certificate import AnyCertificate
 
 EVAL_BATCH = 128  # images a forward pass in eval mode; what comes out does not depend on it
 # Raise it when a change to the code changes features, so that cached ones are not used any more.
@@ -40,7 +41,7 @@ class FeatureStore:
     """
 
     def __init__(
-        self, spec: RunSpec, backbone: nn.Module, certificate: dict[str, Any], task: SplitLedger,
+        self, spec: RunSpec, backbone: nn.Module, certificate: AnyCertificate, task: SplitLedger,
         images: ImageCache | None, disk: DiskCache | None, workers: int = 0,
     ) -> None:  # fmt: skip
         self.spec, self.backbone, self.certificate, self.task = spec, backbone, certificate, task

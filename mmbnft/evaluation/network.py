@@ -1,6 +1,7 @@
 """From a spec to a model with its checkpoint loaded and its data sets normalised accordingly."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,18 @@ from torch import Tensor, nn
 
 import mmbnft.models.linear_head  # noqa: F401  (registers)
 from mmbnft.evaluation.run_spec import RunSpec, is_frozen
-from mmbnft.host import build_algorithm, build_backbone, get_logger
+from mmbnft.host import BaseModule, build_algorithm, get_logger
 from mmbnft.models import ProtocolBackbone, pooled_features
+from mmbnft.models.building import build_backbone
+from mmbnft.protocols import find_norm_layers
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import ImageCache, SplitLedger, Task, TaskDataset
 from mmbnft.tasks.dataset import STATIC_TRANSFORMS
-from mmbnft.utils.errors import MachineError, UserError
+from mmbnft.utils.errors import MachineError, UserError, failure_kind
 from mmbnft.utils.memory_format import memory_format
 from mmbnft.zoo import Checkpoint
-from mmbnft.zoo.checkpoint import random_certificate
+from mmbnft.zoo.architecture import network_from_config
+from mmbnft.zoo.certificate import AnyCertificate, ControlCertificate
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,13 @@ class Network:
     Attributes:
         model: The host algorithm, its backbone wrapped in the protocol's first phase.
         initial: Its state before any training, to start each trial from.
-        certificate: The load certificate; for `random` only its normalisation.
+        certificate: The load certificate.
         head: Configuration of the model's head, sizes included.
     """
 
     model: nn.Module
     initial: dict[str, Tensor]
-    certificate: dict[str, Any]
+    certificate: AnyCertificate
     head: dict[str, Any]
 
     @property
@@ -100,7 +104,7 @@ def features_suffice(spec: RunSpec) -> bool:
     return frozen and all(step["type"] in STATIC_TRANSFORMS for step in spec.recipe.training_steps)
 
 
-def frozen_backbone(spec: RunSpec, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
+def frozen_backbone(spec: RunSpec, device: torch.device) -> tuple[nn.Module, AnyCertificate]:
     """The bare backbone of a spec with its checkpoint, for features, and its certificate; raises as `load_checkpoint`.
 
     Args:
@@ -114,7 +118,7 @@ def frozen_backbone(spec: RunSpec, device: torch.device) -> tuple[nn.Module, dic
     return backbone, certificate
 
 
-def load_checkpoint(model: dict[str, Any], checkpoint: Checkpoint, seed: int) -> tuple[nn.Module, dict[str, Any]]:
+def load_checkpoint(model: dict[str, Any], checkpoint: Checkpoint, seed: int) -> tuple[nn.Module, AnyCertificate]:
     """Build the bare backbone of a model and fill it with a checkpoint.
 
     Args:
@@ -123,7 +127,7 @@ def load_checkpoint(model: dict[str, Any], checkpoint: Checkpoint, seed: int) ->
         seed: Seed of the weights of the control.
 
     Returns:
-        The backbone, and the load certificate; for `random` only its normalisation.
+        The backbone, and the load certificate.
 
     Raises:
         UserError: The backbone cannot be built or the checkpoint does not fill it.
@@ -132,11 +136,12 @@ def load_checkpoint(model: dict[str, Any], checkpoint: Checkpoint, seed: int) ->
     get_logger("mmcv").setLevel(logging.WARNING)
     torch.manual_seed(seed)
     backbone = built(build_backbone, model["backbone"])
-    if hasattr(backbone, "init_weights"):
+    if isinstance(backbone, BaseModule):  # others have random weights from the beginning
         backbone.init_weights()
     if checkpoint.is_random:
-        return backbone, random_certificate(checkpoint)
-    return backbone, checkpoint.load(backbone).to_dict()
+        normalisation = checkpoint.need_normalisation().to_dict()
+        return backbone, ControlCertificate(normalisation, checkpoint.normalisation_known_from)
+    return backbone, checkpoint.load(backbone)
 
 
 def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
@@ -161,19 +166,52 @@ def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any
 
 @torch.no_grad()
 def _width(backbone: nn.Module, image: Tensor) -> int:
-    """Width of a backbone's pooled features, found by one forward pass in eval mode."""
+    """Width of a backbone's pooled features, found by one forward pass in eval mode.
+
+    Raises:
+        UserError: The network does not take images of this size.
+    """
     mode = backbone.training
-    backbone.eval()
-    width = pooled_features(backbone(image[None])).shape[1]
+    backbone.train(False)  # the host's backbones return nothing here
+    try:
+        width = pooled_features(backbone(image[None])).shape[1]
+    except (AssertionError, RuntimeError) as error:
+        if failure_kind(error) == "memory":
+            raise
+        size = " x ".join(map(str, image.shape[1:]))
+        raise UserError(
+            f"the network {type(backbone).__name__} does not take images of {size} pixels ({error}); give the recipe "
+            "a test_pipeline and train_pipeline of a size that it takes"
+        ) from error
     backbone.train(mode)
     return width
+
+
+def network_facts(config: dict[str, Any], backbone: nn.Module, multiply_adds: int) -> dict[str, Any]:
+    """What results say of a network.
+
+    Args:
+        config: Configuration of the backbone.
+        backbone: The backbone as built.
+        multiply_adds: Of one image's way through it, see `forward_multiply_adds`.
+
+    Returns:
+        `name`, `parameters`, `multiply_adds`, and `norms`, the number of norm layers of each kind.
+    """
+    norms = Counter(layer.kind for layer in find_norm_layers(backbone))
+    return {
+        "name": str(network_from_config(config)),
+        "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
+        "multiply_adds": multiply_adds,
+        "norms": dict(norms),
+    }
 
 
 def image_dataset(
     task: Task | SplitLedger,
     split: str,
     recipe: Recipe,
-    certificate: dict[str, Any],
+    certificate: AnyCertificate,
     training_seed: int | None = None,
     cache: ImageCache | None = None,
 ) -> TaskDataset:
@@ -183,7 +221,7 @@ def image_dataset(
         task: The task.
         split: `train`, `val`, `test` or `trainval`.
         recipe: Says what to do with the images.
-        certificate: Holds the checkpoint's `normalisation` with `mean` and `std` of RGB in 0..1, or None for none.
+        certificate: The checkpoint's, for the normalisation of its inputs.
         training_seed: If given, the images are transformed for training, at random by this seed; otherwise for
             evaluation.
         cache: Keeps decoded images.
@@ -192,7 +230,7 @@ def image_dataset(
     return TaskDataset(task, split, input_steps(pipeline, recipe, certificate), training_seed, cache)
 
 
-def input_steps(pipeline: list[dict[str, Any]], recipe: Recipe, certificate: dict[str, Any]) -> list[dict[str, Any]]:
+def input_steps(pipeline: list[dict[str, Any]], recipe: Recipe, certificate: AnyCertificate) -> list[dict[str, Any]]:
     """Every transform from an RGB image to the network's input.
 
     Args:
@@ -204,7 +242,7 @@ def input_steps(pipeline: list[dict[str, Any]], recipe: Recipe, certificate: dic
     if recipe.channel_order == "bgr":
         steps.append({"type": "ReverseChannels"})
     own = recipe.normalisation
-    normalisation = certificate["normalisation"] if isinstance(own, str) else own
+    normalisation = certificate.normalisation if isinstance(own, str) else own
     if normalisation:
         # A checkpoint's statistics are those of red, green and blue; a recipe's own meet the channels by position.
         order = -1 if isinstance(own, str) and recipe.channel_order == "bgr" else 1

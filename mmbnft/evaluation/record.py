@@ -8,6 +8,7 @@ from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.results import RESULTS_VERSION, Coordinates
 from mmbnft.tasks import SplitLedger
 from mmbnft.utils.processes import Processes
+from mmbnft.zoo.certificate import AnyCertificate
 
 
 def coordinates(spec: RunSpec, task: str, metric: str, key: str) -> Coordinates:
@@ -34,7 +35,7 @@ def coordinates(spec: RunSpec, task: str, metric: str, key: str) -> Coordinates:
 
 
 def shared_details(
-    spec: RunSpec, task: SplitLedger, certificate: dict[str, Any], chosen_on: str | None
+    spec: RunSpec, task: SplitLedger, certificate: AnyCertificate, network: dict[str, Any], chosen_on: str | None
 ) -> dict[str, Any]:
     """What is worth keeping about every run.
 
@@ -42,16 +43,18 @@ def shared_details(
         spec: The run.
         task: Its task, with what was seen of it.
         certificate: The load certificate.
+        network: What its network is, see `network_facts`.
         chosen_on: Split that settings were chosen on; None if there was nothing to choose.
     """
     return {
         "config": dataclasses.asdict(spec),
         "versions": compat.versions(),
         "results_version": RESULTS_VERSION,
-        "hashes": {"checkpoint": certificate.get("sha256"), "lists": task.hashes},
+        "hashes": {"checkpoint": certificate.sha256, "lists": task.hashes},
         "splits": task.record(spec.recipe.fit_on, chosen_on),
         "fitted_on": spec.recipe.fit_on,
-        "certificate": certificate,
+        "certificate": certificate.to_dict(),
+        "network": network,
         "normalisation": _normalisation(spec),
         "leakage": task.leakage,
         "processes": Processes.current().count,

@@ -3,7 +3,6 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,7 +14,7 @@ from mmbnft.evaluation.arms.trained import TrainedArm, TrainerSettings
 from mmbnft.evaluation.choosing import run_arm
 from mmbnft.evaluation.cost import Stopwatch
 from mmbnft.evaluation.features import FeatureStore
-from mmbnft.evaluation.network import build_network, frozen_backbone
+from mmbnft.evaluation.network import build_network, frozen_backbone, network_facts
 from mmbnft.evaluation.record import coordinates, shared_details
 from mmbnft.evaluation.requirements import check_run
 from mmbnft.evaluation.run_spec import RunSpec
@@ -27,6 +26,7 @@ from mmbnft.results import Result
 from mmbnft.tasks import ImageCache, SplitLedger, Task, build_task
 from mmbnft.utils.disk_cache import DiskCache
 from mmbnft.utils.processes import Processes
+from mmbnft.zoo.certificate import AnyCertificate
 
 CACHE_LIMIT = 20 * 2**30
 
@@ -108,13 +108,14 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     ledger, images, features = SplitLedger(task), options.images, options.features
     caches = [cache for cache in (features, images.disk if images is not None else None) if cache is not None]
     watch = Stopwatch(options.device, caches, session.seconds_before)
-    arm, certificate = _arm(spec, options, ledger, session, images, features)
+    arm, certificate, store = _arm(spec, options, ledger, session, images, features)
+    network = network_facts(spec.model["backbone"], store.backbone, store.multiply_adds)
     outcome = run_arm(arm, ledger.close_choosing, session.search, session.finish_trial)
     cost = watch.cost(outcome.work.images, outcome.work.multiply_adds)
     if images is not None:
         cost["image_cache_bytes"] = images.disk.size_bytes
     chosen_on = outcome.details["chosen_on"]
-    details = shared_details(spec, ledger, certificate, chosen_on) | outcome.details | arm.details()
+    details = shared_details(spec, ledger, certificate, network, chosen_on) | outcome.details | arm.details()
     adapted = arm.adapted() if options.keep_weights else None
     weights = weight_file(spec, adapted, certificate, task.classes, key) if adapted is not None else None
     artifacts = Artifacts(outcome.prediction.scores, weights)
@@ -128,15 +129,15 @@ def _arm(
     session: Session,
     images: ImageCache | None,
     features: DiskCache | None,
-) -> tuple[Arm, dict[str, Any]]:
-    """The arm that makes the result of a spec, and the load certificate of its checkpoint."""
+) -> tuple[Arm, AnyCertificate, FeatureStore]:
+    """The arm that makes the result of a spec, and the load certificate and the features of its checkpoint."""
     workers = options.workers or 0
     if spec.arm != "trained":
         backbone, certificate = frozen_backbone(spec, options.device)
         store = FeatureStore(spec, backbone, certificate, ledger, images, features, workers)
-        return ScoredArm(spec, store) if spec.arm == "scored" else ProbedArm(spec, ledger, store), certificate
+        return ScoredArm(spec, store) if spec.arm == "scored" else ProbedArm(spec, ledger, store), certificate, store
     network = build_network(spec, ledger, options.device, options.save_memory)
     certificate = network.certificate
     store = FeatureStore(spec, network.backbone.wrapped, certificate, ledger, images, features, workers)
     settings = TrainerSettings(options.work_dir, options.hooks, options.accumulation, workers, options.val_interval)
-    return TrainedArm(spec, ledger, network, store, session, images, settings), certificate
+    return TrainedArm(spec, ledger, network, store, session, images, settings), certificate, store

@@ -10,6 +10,7 @@ import PIL
 
 from mmbnft.evaluation.proxies import SCORES
 from mmbnft.host import Config
+from mmbnft.models.configuration import model_of
 from mmbnft.protocols import PRESETS, Phase, Protocol, get_protocol
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
@@ -234,7 +235,9 @@ def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
     if not isinstance(settings["task"], dict):
         raise UserError(f"task must be a dict, got {settings['task']!r}")
     stated = Statement.from_config(settings.pop("stated", {}))
-    (settings["checkpoint"],) = resolve_checkpoints([settings.get("checkpoint", RANDOM)], stated=stated)
+    (checkpoint,) = resolve_checkpoints([settings.get("checkpoint", RANDOM)], stated=stated)
+    settings["checkpoint"] = checkpoint
+    settings["model"] = model_of(settings["model"], checkpoint)
     protocol = settings["protocol"] = adapted_by(settings["protocol"])
     settings["recipe"] = resolve_recipe(settings["recipe"], task_name(settings["task"]), protocol)
     return RunSpec(**settings | named_protocol(protocol))

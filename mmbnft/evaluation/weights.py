@@ -13,11 +13,14 @@ from mmbnft.artifacts import weights_path
 from mmbnft.evaluation.network import built, load_checkpoint
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.host import build_algorithm
+from mmbnft.models.building import scoped
 from mmbnft.protocols import Phase
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo import Architecture, Checkpoint
+from mmbnft.zoo import Checkpoint
+from mmbnft.zoo.architecture import network_of_record
+from mmbnft.zoo.certificate import AnyCertificate, certificate_of
 from mmbnft.zoo.entry import Normalisation
 from mmbnft.zoo.sources import content_hash
 
@@ -42,7 +45,7 @@ class Adapted:
 
 
 def weight_file(
-    spec: RunSpec, adapted: Adapted, certificate: dict[str, Any], classes: tuple[str, ...], key: str
+    spec: RunSpec, adapted: Adapted, certificate: AnyCertificate, classes: tuple[str, ...], key: str
 ) -> dict[str, Any]:
     """What the weight file of a run holds: `state_dict` in the host's layout, and `meta`.
 
@@ -58,7 +61,7 @@ def weight_file(
         key: Content hash of the run.
     """
     sizes = {name: tensor.numel() for name, tensor in adapted.state.items()}
-    whole = certificate["partial"] or spec.checkpoint.is_random
+    whole = certificate.partial or spec.checkpoint.is_random
     whole = whole or sum(sizes[name] for name in adapted.changed) > MOST_CHANGED * sum(sizes.values())
     kept = adapted.state if whole else {name: adapted.state[name] for name in adapted.state if name in adapted.changed}
     meta = {
@@ -68,10 +71,10 @@ def weight_file(
         "model": {**spec.model, "head": adapted.head},
         "classes": list(classes),
         # Padding TensorFlow's way is no tensor, so a network that has it is always made from its checkpoint.
-        "completes": None if whole and not certificate.get("same_padding") else spec.checkpoint.sha256,
+        "completes": None if whole and not getattr(certificate, "same_padding", "") else spec.checkpoint.sha256,
     }
-    if certificate["normalisation"] and isinstance(spec.recipe.normalisation, str):
-        meta["normalisation"] = certificate["normalisation"]
+    if certificate.normalisation and isinstance(spec.recipe.normalisation, str):
+        meta["normalisation"] = certificate.normalisation
     state = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in kept.items()}
     return {"meta": meta, "state_dict": state}
 
@@ -91,7 +94,7 @@ class Restored:
     model: Any
     before: dict[str, Tensor]
     spec: RunSpec
-    certificate: dict[str, Any]
+    certificate: AnyCertificate
     classes: tuple[str, ...]
 
 
@@ -109,7 +112,7 @@ def restore(result: Result, checkpoint: str | None = None, *, with_before: bool 
     content = _read(result)
     meta, state = content["meta"], content["state_dict"]
     spec = spec_of(result)
-    model = built(build_algorithm, dict(meta["model"], backbone=dict(spec.model["backbone"])))
+    model = built(build_algorithm, dict(meta["model"], backbone=scoped(spec.model["backbone"])))
     before: dict[str, Tensor] = {}
     if with_before or meta["completes"] is not None:
         model.backbone, _ = load_checkpoint(spec.model, _located(spec.checkpoint, checkpoint), spec.seed)
@@ -119,7 +122,7 @@ def restore(result: Result, checkpoint: str | None = None, *, with_before: bool 
     if odd.unexpected_keys or lacking:
         raise UserError(f"the weights of {result.file_name} do not fit its network: {odd}; run it again")
     model.eval()
-    return Restored(model, before, spec, result.details["certificate"], tuple(meta["classes"]))
+    return Restored(model, before, spec, certificate_of(result.details["certificate"]), tuple(meta["classes"]))
 
 
 def _read(result: Result) -> dict[str, Any]:
@@ -161,7 +164,7 @@ def spec_of(result: Result) -> RunSpec:
 def _checkpoint(content: dict[str, Any]) -> Checkpoint:
     architecture, normalisation = content["architecture"], content["normalisation"]
     own = {
-        "architecture": Architecture(**architecture) if architecture else None,
+        "architecture": network_of_record(architecture) if architecture else None,
         "normalisation": Normalisation.from_dict(normalisation) if normalisation else None,
     }
     return Checkpoint(**{**content, **own})

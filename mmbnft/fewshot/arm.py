@@ -19,6 +19,7 @@ from mmbnft.fewshot.methods import ON_FEATURES, Method, Optimisation, Support
 from mmbnft.fewshot.recipe import FewShotRecipe, Trial
 from mmbnft.fewshot.sampling import Episodes
 from mmbnft.utils.errors import DivergedError, UserError
+from mmbnft.zoo.certificate import AnyCertificate
 
 _FEATURE_VALUES = 1 << 26  # features of episodes worked on at once
 _PARTS = {"val": "validation", "test": "test"}
@@ -31,13 +32,15 @@ class Subject:
     Attributes:
         backbone: The bare backbone in eval mode.
         certificate: Its load certificate.
+        network: What its network is, see `network_facts`.
         images: The images.
         features: Pooled features (n, D) of all of them.
         seconds: What loading and features took.
     """
 
     backbone: nn.Module
-    certificate: dict[str, Any]
+    certificate: AnyCertificate
+    network: dict[str, Any]
     images: EpisodeImages
     features: Tensor
     seconds: float

@@ -11,6 +11,7 @@ from mmbnft.fewshot.manifest import Manifest
 from mmbnft.models import pooled_features
 from mmbnft.tasks import ImageCache, Images, Task, TaskDataset, collect
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.certificate import AnyCertificate
 from mmbnft.zoo.normalisation import needed
 
 FEATURE_BATCH = 128
@@ -68,7 +69,7 @@ class EpisodeImages:
         task: Task,
         manifest: Manifest,
         pipeline: list[dict[str, Any]],
-        certificate: dict[str, Any],
+        certificate: AnyCertificate,
         device: torch.device,
         workers: int = 0,
         cache: ImageCache | None = None,

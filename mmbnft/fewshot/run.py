@@ -8,8 +8,8 @@ import torch
 
 from mmbnft import compat
 from mmbnft.evaluation.choosing import run_arm
-from mmbnft.evaluation.cost import Stopwatch
-from mmbnft.evaluation.network import load_checkpoint
+from mmbnft.evaluation.cost import Stopwatch, forward_multiply_adds
+from mmbnft.evaluation.network import load_checkpoint, network_facts
 from mmbnft.evaluation.run_spec import checkpoint_facts, image_libraries
 from mmbnft.fewshot.arm import EpisodesArm, Subject
 from mmbnft.fewshot.episode_images import EpisodeImages
@@ -140,7 +140,9 @@ def prepare_subject(
     backbone.train(False)
     images = EpisodeImages(task, manifest, spec.recipe.test_pipeline, certificate, device, workers, cache)
     features = images.features(backbone)
-    return Subject(backbone, certificate, images, features, watch.seconds)
+    first = images.tensor(images.numbers[:1])[0]
+    network = network_facts(spec.model["backbone"], backbone, forward_multiply_adds(backbone, first))
+    return Subject(backbone, certificate, network, images, features, watch.seconds)
 
 
 def execute_episodes(
@@ -172,8 +174,9 @@ def execute_episodes(
         "config": dataclasses.asdict(spec),
         "versions": compat.versions(),
         "results_version": RESULTS_VERSION,
-        "hashes": {"checkpoint": subject.certificate.get("sha256"), "lists": task.hashes},
-        "certificate": subject.certificate,
+        "hashes": {"checkpoint": subject.certificate.sha256, "lists": task.hashes},
+        "certificate": subject.certificate.to_dict(),
+        "network": subject.network,
         "normalisation": spec.checkpoint.described_normalisation,
         "manifest": manifest.sha256,
         "episodes": dataclasses.asdict(manifest.settings),

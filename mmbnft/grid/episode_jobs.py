@@ -26,6 +26,7 @@ from mmbnft.grid.grid import Outcome, Part, check_environment, run_jobs
 from mmbnft.grid.job import Execution
 from mmbnft.grid.plan import read_grid, task_config, warm_task
 from mmbnft.host import Config
+from mmbnft.models.configuration import with_models
 from mmbnft.results import Result
 from mmbnft.tasks import ImageCache, Task, build_task, task_types
 from mmbnft.utils.errors import UserError, choices
@@ -238,13 +239,15 @@ def plan_episodes(benchmark: FewShotBenchmark, manifests: Path) -> list[EpisodeJ
     names = [task.name for _, task in tasks]
     if len(set(names)) < len(names):
         raise UserError(f"tasks of benchmark {benchmark.name!r} must differ in their names, got {choices(names)}")
-    checkpoints = resolve_checkpoints(benchmark.checkpoints, stated=benchmark.stated)
+    checkpoints = with_models(benchmark.model, resolve_checkpoints(benchmark.checkpoints, stated=benchmark.stated))
     jobs = []
     for (config, task), settings in itertools.product(tasks, benchmark.settings()):
         path = manifest_path(manifests, task, settings)
         facts = episode_facts(task, open_manifest(path, task, settings))
-        for checkpoint, method in itertools.product(checkpoints, benchmark.methods):
-            spec = FewShotSpec(benchmark.model, method, benchmark.recipe, checkpoint)
+        for (model, checkpoint), method in itertools.product(checkpoints, benchmark.methods):
+            if isinstance(checkpoint, UserError):
+                raise checkpoint
+            spec = FewShotSpec(model, method, benchmark.recipe, checkpoint)
             key = spec.key(task, facts)
             jobs.append(EpisodeJob(spec, key, task.name, config, task.split, settings, path))
     return jobs

@@ -15,6 +15,7 @@ from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec, adapted_by, named_protocol
 from mmbnft.grid.job import Execution
 from mmbnft.host import Config
+from mmbnft.models.configuration import with_models
 from mmbnft.protocols import Protocol, name_of
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
@@ -34,7 +35,8 @@ class Benchmark:
 
     Attributes:
         name: Benchmark name.
-        model: Configuration of the network, as in a run's.
+        model: Configuration of the network, as in a run's; checkpoints of another network get their own, and without a
+            backbone all of them do.
         recipe: One recipe for every arm, or the configuration of a named one, which may differ between arms and tasks.
         checkpoints: Catalogue ids, weight files, `random`, or `group:NAME` for a named group of the catalogue.
         tasks: Task configurations, or folders of prepared tasks; a configuration may name its own `splits`.
@@ -300,7 +302,8 @@ def plan_ready(
 def _plan(benchmark: Benchmark, build: Callable[[dict[str, Any], int], Task]) -> Iterator[PlannedRun | Unready]:
     if RANDOM in benchmark.checkpoints and len(benchmark.checkpoints) == 1:
         raise UserError(f"benchmark {benchmark.name!r} has no checkpoint besides the random control; add some")
-    arms = list(itertools.product(benchmark.seeds, benchmark.protocols, _resolved(benchmark)))
+    checkpoints = with_models(benchmark.model, _resolved(benchmark))
+    arms = list(itertools.product(benchmark.seeds, benchmark.protocols, checkpoints))
     for config, split in _task_splits(benchmark):
         try:
             task = build(config, split)
@@ -308,16 +311,14 @@ def _plan(benchmark: Benchmark, build: Callable[[dict[str, Any], int], Task]) ->
         except UserError as error:
             yield Unready(len(arms), str(error))
             continue
-        for seed, protocol, checkpoint in arms:
+        for seed, protocol, (model, checkpoint) in arms:
             protocol = adapted_by(protocol)
             recipe = resolve_recipe(benchmark.recipe, task.name, protocol)
             if isinstance(checkpoint, UserError):  # one that is not there
                 yield Unready(1, str(checkpoint))
                 continue
             names = named_protocol(protocol)
-            spec = RunSpec(
-                benchmark.model, config, recipe=recipe, checkpoint=checkpoint, split=split, seed=seed, **names
-            )
+            spec = RunSpec(model, config, recipe=recipe, checkpoint=checkpoint, split=split, seed=seed, **names)
             check_run(spec, task)
             yield PlannedRun(spec, spec.key(task), task.name, task.metric)
 

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmbnft.host import BACKBONES, build_backbone
+from mmbnft.host import BACKBONES
+from mmbnft.models.building import build_backbone
 from mmbnft.models.lean import LeanActivations
 from mmbnft.protocols import AppliedPhase, Phase, Protocol, apply_phase, get_protocol
 from mmbnft.utils.errors import UserError

@@ -1,6 +1,7 @@
 """The load certificate: what was read from a file, so that every result can prove which weights it used."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -78,3 +79,35 @@ class Certificate:
         content = asdict(self)
         content["missing"], content["unexpected"] = list(self.missing), list(self.unexpected)
         return {**content, "complete": self.complete}
+
+
+@dataclass(frozen=True)
+class ControlCertificate:
+    """What results hold in the place of a load certificate for random weights.
+
+    Attributes:
+        normalisation: `mean` and `std` for RGB in [0, 1].
+        normalisation_known_from: As in `Certificate`.
+        format: `random`.
+        partial: Random weights leave nothing unfilled.
+        sha256: They come from no file.
+    """
+
+    normalisation: dict[str, list[float]] | None
+    normalisation_known_from: str
+    format: str = "random"
+    partial: bool = False
+    sha256: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able values."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+AnyCertificate = Certificate | ControlCertificate
+
+
+def certificate_of(content: Mapping[str, Any]) -> AnyCertificate:
+    """The certificate that a result holds, see `to_dict`."""
+    kind = ControlCertificate if content["format"] == ControlCertificate.format else Certificate
+    return kind(**{entry.name: content[entry.name] for entry in fields(kind) if entry.name in content})

@@ -10,13 +10,14 @@ from typing import Any
 from torch import nn
 
 from mmbnft.utils.errors import UserError, choices
-from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.architecture import POOLINGS, AnyNetwork, LibraryNetwork
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.entry import IMAGENET, Normalisation
 from mmbnft.zoo.formats import FORMATS, get_format
+from mmbnft.zoo.library import has_tokens
 from mmbnft.zoo.loading import load_source
-from mmbnft.zoo.normalisation import CATALOGUE, FILE, STATED, how_to_state, known_normalisation, stated_normalisation
+from mmbnft.zoo.normalisation import CATALOGUE, STATED, how_to_state, known_normalisation, stated_normalisation
 from mmbnft.zoo.recognition import identify
 from mmbnft.zoo.sources import Source, content_hash, resolve
 
@@ -37,7 +38,7 @@ class Checkpoint:
         sha256: Of its content; empty for the random control.
         format: Format id; `random` for the control, empty where only the network can tell.
         format_known_from: See above.
-        architecture: The ResNet in it; None for other networks and for the control.
+        architecture: The network in it; None where nothing tells it.
         architecture_known_from: See above.
         normalisation: Mean and deviation of RGB in 0..1 that its inputs need; None where nothing tells them.
         normalisation_known_from: See above.
@@ -52,7 +53,7 @@ class Checkpoint:
     sha256: str
     format: str
     format_known_from: str
-    architecture: Architecture | None
+    architecture: AnyNetwork | None
     architecture_known_from: str
     normalisation: Normalisation | None
     normalisation_known_from: str
@@ -116,7 +117,7 @@ class Checkpoint:
         # A format that was only recognised is recognised again, against the network's own layout.
         form = get_format(self.format) if self.format_known_from in (CATALOGUE, STATED) else None
         stated = self.normalisation if self.normalisation_known_from == STATED and not _follows(self) else None
-        return Source(Path(self.path), entry, form, stated, self.branch, self.is_named)
+        return Source(Path(self.path), entry, form, stated, self.branch, self.is_named, self.architecture)
 
     @property
     def described_normalisation(self) -> dict[str, Any] | None:
@@ -135,13 +136,18 @@ class Statement:
         mean: Of red, green and blue in 0..1; None for what the file or the catalogue says.
         std: Standard deviation of the same.
         branch: Name of the backbone to read where a file holds several.
-        allow_partial: Whether a checkpoint may leave a part of the network unfilled.
+        network: Name of their network, see `network_from_text`; found by default.
+        pooling: How the tokens of networks that have some become features; empty for each network's own way. It holds
+            for catalogue ids too.
+        allow_partial: Whether a checkpoint may leave a part of the network unfilled; holds for catalogue ids too.
     """
 
     format: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     branch: str = ""
+    network: str = ""
+    pooling: str = ""
     allow_partial: bool = False
 
     @classmethod
@@ -159,28 +165,25 @@ class Statement:
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
         made = cls(**values)
         stated_normalisation(made.mean, made.std)
+        if made.pooling and made.pooling not in POOLINGS:
+            raise UserError(f"pooling must be one of {choices(POOLINGS)}, got {made.pooling!r}")
         return made
 
     def for_one(self, text: str, root: Path | str = DEFAULT_ROOT) -> "Statement":
-        """What holds for one checkpoint of several: all of it for a file, `allow_partial` alone for an id.
+        """What holds for one checkpoint of several: all of it for a file, a part for an id.
 
         Args:
             text: Catalogue id, path of a weight file, or `random`.
             root: Folder of the catalogue's files.
         """
-        return Statement(allow_partial=self.allow_partial) if _is_named(text, root) else self
+        if not _is_named(text, root):
+            return self
+        return Statement(pooling=self.pooling, allow_partial=self.allow_partial)
 
     @property
     def about_files(self) -> bool:
         """Whether it says something that can only be said of a weight file."""
-        return bool(self.format or self.mean or self.std or self.branch)
-
-
-def random_certificate(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What results hold in the place of a load certificate for the random control."""
-    normalisation = checkpoint.need_normalisation().to_dict()
-    return {"format": RANDOM, "partial": False, "normalisation": normalisation,
-            "normalisation_known_from": checkpoint.normalisation_known_from}  # fmt: skip
+        return bool(self.format or self.mean or self.std or self.branch or self.network)
 
 
 def _follows(checkpoint: Checkpoint) -> bool:
@@ -196,6 +199,8 @@ def resolve_checkpoint(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     branch: str = "",
+    network: str = "",
+    pooling: str = "",
     allow_partial: bool = False,
 ) -> Checkpoint:
     """Find out everything about one checkpoint.
@@ -207,6 +212,8 @@ def resolve_checkpoint(
         mean: Of red, green and blue in 0..1, as a person states it.
         std: Standard deviation of the same.
         branch: Name of the backbone to read where a file holds several.
+        network: Name of its network, see `network_from_text`; found by default.
+        pooling: How its tokens become features, if it has some; empty for the network's own way.
         allow_partial: Whether it may leave a part of the network unfilled.
 
     Raises:
@@ -215,19 +222,18 @@ def resolve_checkpoint(
     if text == RANDOM:
         return Checkpoint.random()
     stated = stated_normalisation(None if mean is None else tuple(mean), None if std is None else tuple(std))
-    source = resolve(text, format, root, normalisation=stated, branch=branch)
+    source = resolve(text, format, root, normalisation=stated, branch=branch, network=network)
     digest = content_hash(source.path)
-    form, architecture, proven = _understood(source, digest)
+    form, found, found_from, proven = _understood(source, digest)
     normalisation, known_from = known_normalisation(source, digest, form, proven)
-    of_catalogue = source.named and source.entry is not None and source.entry.architecture is not None
     return Checkpoint(
         name=source.entry.id if source.named and source.entry else file_stem(text),
         path=str(source.path.absolute()),
         sha256=digest,
         format=form,
         format_known_from=source.format_known_from if form else "",
-        architecture=architecture,
-        architecture_known_from="" if architecture is None else CATALOGUE if of_catalogue else FILE,
+        architecture=_with_pooling(found, pooling),
+        architecture_known_from=found_from,
         normalisation=normalisation,
         normalisation_known_from=known_from,
         entry=source.entry.id if source.entry else "",
@@ -238,12 +244,26 @@ def resolve_checkpoint(
 
 
 @functools.lru_cache(maxsize=256)
-def _understood(source: Source, digest: str) -> tuple[str, Architecture | None, Normalisation | None]:
-    """Format id, architecture and proven normalisation; published files with an entry are not opened for it."""
+def _understood(source: Source, digest: str) -> tuple[str, AnyNetwork | None, str, Normalisation | None]:
+    """Format id, network, how it is known, proven normalisation; published files are not opened for it."""
     entry = source.entry
     if source.named and entry is not None and entry.architecture is not None and entry.normalisation is not None:
-        return entry.format, entry.architecture, None
-    return identify(source)
+        return entry.format, entry.architecture, CATALOGUE, None
+    found = identify(source)
+    # Of a network that is not known here, only the network itself can tell the format.
+    return (
+        found.match.format.id if found.is_judged else "",
+        found.network,
+        found.network_known_from,
+        found.normalisation,
+    )
+
+
+def _with_pooling(network: AnyNetwork | None, pooling: str) -> AnyNetwork | None:
+    """The network, pooled as stated if it is one of tokens."""
+    if not pooling or not isinstance(network, LibraryNetwork) or not has_tokens(network):
+        return network
+    return replace(network, pooling=pooling)
 
 
 def file_stem(text: str) -> str:
@@ -279,7 +299,7 @@ def resolve_checkpoints(
     files = [text for text in texts if not _is_named(text, root)]
     if stated.about_files and not files:
         raise UserError(
-            "--format, --mean, --std and --branch say what weight files are, and none is named among "
+            "--format, --mean, --std, --branch and --network say what weight files are, and none is named among "
             f"{', '.join(texts)}; leave them out"
         )
     found = [resolve_checkpoint(text, root=root, **vars(stated.for_one(text, root))) for text in texts]

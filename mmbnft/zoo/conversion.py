@@ -8,9 +8,10 @@ from torch import Tensor
 
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import write_with
-from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.architecture import Architecture, LibraryNetwork, network_from_config
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.fingerprint import fingerprint
+from mmbnft.zoo.library import build_library_network
 from mmbnft.zoo.loading import Backbone, read_source
 from mmbnft.zoo.network import ResNet
 from mmbnft.zoo.sources import Source
@@ -60,7 +61,9 @@ def _certified(source: Source, allow_partial: bool) -> Backbone:
     read = read_source(source, None, allow_partial=allow_partial)
     if read.certificate.partial:
         return read
-    network = ResNet(Architecture(**read.certificate.architecture))
+    known = network_from_config(read.certificate.architecture)
+    assert isinstance(known, Architecture | LibraryNetwork)  # of any other the layout is not known here
+    network = ResNet(known) if isinstance(known, Architecture) else build_library_network(known)
     network.load_state_dict(read.state_dict)
     certificate = dataclasses.replace(read.certificate, fingerprint=fingerprint(network))
     return Backbone(read.state_dict, certificate)

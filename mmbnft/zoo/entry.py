@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.architecture import AnyNetwork, Architecture
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class CatalogueEntry:
     url: str = ""
     files: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    architecture: Architecture | None = Architecture()  # noqa: RUF009  (frozen)
+    architecture: AnyNetwork | None = Architecture()  # noqa: RUF009  (frozen)
     normalisation: Normalisation | None = IMAGENET
     input_size: int = 224
     view: str = "shorter side to 256 (bilinear), centre crop 224"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo.branches import BranchRules
 from mmbnft.zoo.entry import IMAGENET, SWAV, UNIT, Normalisation
+from mmbnft.zoo.network import Layout
 from mmbnft.zoo.readers.byol import HaikuRules
 from mmbnft.zoo.readers.simclr import ConvertedRules, VariableRules
 from mmbnft.zoo.rules import Drop, PrefixRules, SortRules, affine, norm
@@ -45,7 +46,12 @@ class Format:
     counters: str = "required"
     normalisation: Normalisation | None = IMAGENET
 
+    def is_for(self, layout: Layout | None) -> bool:
+        """Whether networks of this layout come in it: those of authors, who say what inputs need, are ResNets'."""
+        return self.normalisation is None or layout is None or _RESNET in layout
 
+
+_RESNET = "layer1.0.conv1.weight"
 _LINEAR, _MLP = affine(""), affine("0", "2")
 _NONE: frozenset[str] = frozenset()
 _JIGSAW = affine("fc1", "fc2")

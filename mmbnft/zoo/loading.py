@@ -13,10 +13,10 @@ from mmbnft.zoo.catalogue import DEFAULT_ROOT
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.fingerprint import fingerprint
 from mmbnft.zoo.matching import defects, show
-from mmbnft.zoo.network import Layout, infer_architecture, layout_of
+from mmbnft.zoo.network import Layout, layout_of
 from mmbnft.zoo.normalisation import known_normalisation
 from mmbnft.zoo.padding import apply_same_padding
-from mmbnft.zoo.recognition import Reading, layout_if_resnet, recognise
+from mmbnft.zoo.recognition import Reading, recognise
 from mmbnft.zoo.sources import Source, check_hashes, content_hash, resolve
 
 
@@ -124,8 +124,6 @@ def _exact(value: Tensor) -> Tensor:
 def _certify(source: Source, digest: str, reading: Reading) -> Certificate:
     found = reading.match
     normalisation, origin = known_normalisation(source, digest, found.format.id, reading.normalisation)
-    nearest = infer_architecture(found.sorted.kept)
-    is_resnet = set(layout_if_resnet(nearest) or ()) == set(found.layout)
     floats = {name: value for name, value in found.tensors.items() if value.is_floating_point()}
     trained = [value for name, value in floats.items() if not name.endswith((".running_mean", ".running_var"))]
     dtypes = Counter(_dtype(value) for value in found.tensors.values())
@@ -135,7 +133,7 @@ def _certify(source: Source, digest: str, reading: Reading) -> Certificate:
         format=found.format.id,
         format_known_from=source.format_known_from,
         entry=source.entry.id if source.entry else "",
-        architecture=nearest.to_dict() if is_resnet else {"type": "other"},
+        architecture=reading.network.to_dict() if reading.network else {"type": "other"},
         branch=found.branch,
         prefix=found.format.rules.prefix,
         tensors_in_file=found.total,

@@ -120,7 +120,7 @@ def matches(content: Any, kind: str, layout: Layout | None, stated: Format | Non
     """The file read by every published format that it proves to be in, or is said to be in, nearest first."""
     found = []
     for form in FORMATS.values():
-        if form.kind != kind or form.id == WRAPPED:
+        if form.kind != kind or form.id == WRAPPED or not form.is_for(layout):
             continue
         place = container(content, form) if kind == "torch" else WHOLE
         if place is None:

@@ -1,9 +1,7 @@
 """What inputs a checkpoint needs, and how that is known: proven by its file, known from a catalogue, or stated."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.certificate import AnyCertificate
 from mmbnft.zoo.entry import CatalogueEntry, Normalisation
 from mmbnft.zoo.formats import CLASSIFIER, FORMATS
 from mmbnft.zoo.published import PUBLISHED
@@ -78,16 +76,15 @@ def how_to_state(name: str, form: str) -> str:
     )
 
 
-def needed(certificate: Mapping[str, Any]) -> dict[str, list[float]]:
+def needed(certificate: AnyCertificate) -> dict[str, list[float]]:
     """The normalisation that a load certificate holds.
 
     Raises:
         UserError: Nothing tells it; the sentence says how to state it.
     """
-    found: dict[str, list[float]] | None = certificate["normalisation"]
-    if found is None:
-        raise UserError(how_to_state(str(certificate["file"]), str(certificate["format"])))
-    return found
+    if certificate.normalisation is None:
+        raise UserError(how_to_state(getattr(certificate, "file", certificate.format), certificate.format))
+    return certificate.normalisation
 
 
 def stated_normalisation(mean: tuple[float, ...] | None, std: tuple[float, ...] | None) -> Normalisation | None:

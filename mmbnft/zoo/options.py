@@ -3,9 +3,13 @@
 import argparse
 from typing import Any
 
+from mmbnft.zoo.architecture import POOLINGS
+
+_NAMES = ("format", "mean", "std", "branch", "network", "pooling", "allow_partial")
+
 
 def add_checkpoint_options(parser: argparse._ActionsContainer) -> None:
-    """Add `--format`, `--mean`, `--std`, `--branch` and `--allow-partial`, about weight files that a path names.
+    """Add the options about weight files that a path names: `--format`, `--mean`, `--std`, `--branch`, `--network` ...
 
     Args:
         parser: A parser, or a group of one.
@@ -15,10 +19,19 @@ def add_checkpoint_options(parser: argparse._ActionsContainer) -> None:
         parser.add_argument(name, type=float, nargs=3, metavar=("R", "G", "B"), help=f"{what} that its inputs are "
                             "normalised with, on a 0..1 scale")  # fmt: skip
     parser.add_argument("--branch", default="", metavar="NAME", help="which backbone, where the file holds several")
+    parser.add_argument(
+        "--network",
+        default="",
+        metavar="NAME",
+        help="timm:NAME, torchvision:NAME, mmcls:TYPE, resnet50 ...",
+    )
+    parser.add_argument(
+        "--pooling", choices=POOLINGS, default="", help="how tokens become features: class token, mean of patches, both"
+    )
     parser.add_argument("--allow-partial", action="store_true", help="accept an incomplete checkpoint, and mark it")
 
 
 def stated_options(args: argparse.Namespace) -> dict[str, Any]:
     """What the command line states, by the names of a configuration's `stated`."""
-    found = {name: getattr(args, name) for name in ("format", "mean", "std", "branch", "allow_partial")}
+    found = {name: getattr(args, name) for name in _NAMES}
     return {name: value for name, value in found.items() if value}

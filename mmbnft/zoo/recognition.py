@@ -7,10 +7,11 @@ from typing import Any
 from torch import Tensor
 
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.architecture import LIBRARIES, AnyNetwork, Architecture, LibraryNetwork
 from mmbnft.zoo.entry import Normalisation
 from mmbnft.zoo.evidence import normalisation_in
 from mmbnft.zoo.formats import FORMATS, WRAPPED, Format
+from mmbnft.zoo.library import library_layout
 from mmbnft.zoo.matching import Match, match, matches, second_backbones, show, wrapped
 from mmbnft.zoo.network import Layout, architecture_layout, infer_architecture
 from mmbnft.zoo.readers.byol import read_byol
@@ -31,10 +32,19 @@ class Reading:
     Attributes:
         match: Its tensors, by the rules of its format.
         normalisation: What the file itself says inputs need; None where it says nothing.
+        network: What the tensors are; None where only the network that they are loaded into can tell.
+        network_known_from: `file`, `catalogue` or `stated`; empty where it is not known.
     """
 
     match: Match
     normalisation: Normalisation | None
+    network: AnyNetwork | None
+    network_known_from: str
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the match was made against the layout of the network in the file."""
+        return network_layout(self.network) is not None
 
 
 def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> Reading:
@@ -49,44 +59,93 @@ def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> 
         UserError: The file cannot be read, holds no or several backbones, or does not match.
     """
     content, kind = _open(source)
-    found = _choose(source, content, kind, layout or entry_layout(source))
+    known, known_from = _known_network(source, content, kind)
+    found = _choose(source, content, kind, layout or network_layout(known))
     if not allow_partial:
         _check_entry(source, found)
     if not found.complete and not (allow_partial and found.tensors):
-        raise UserError(_refusal(source, found))
+        raise UserError(_refusal(source, found, known))
     if layout is None:
         _check_config(source, found)
-    return Reading(found, normalisation_in(source.path, content, found.source))
+    return _reading(source, content, found, known, known_from)
 
 
-def identify(source: Source) -> tuple[str, Architecture | None, Normalisation | None]:
+def identify(source: Source) -> Reading:
     """Find out what a file is without a network to load it into.
 
-    Returns:
-        Its format id and its ResNet (an empty id and None for another network, whose layout only the network itself
-        knows), and the normalisation that the file itself proves.
+    The match may be incomplete; of a network that is not known, it is none worth looking at.
 
     Raises:
         UserError: The file cannot be read, or holds no or several backbones.
     """
     content, kind = _open(source)
-    found = _choose(source, content, kind, entry_layout(source))
-    proven = normalisation_in(source.path, content, found.source)
-    nearest = infer_architecture(found.sorted.kept)
+    known, known_from = _known_network(source, content, kind)
+    found = _choose(source, content, kind, network_layout(known))
     if found.complete:
         _check_config(source, found)
-    is_resnet = 2 * len(found.tensors) >= len(found.layout)
-    return (found.format.id, nearest, proven) if is_resnet else ("", None, proven)
+    return _reading(source, content, found, known, known_from)
 
 
-def entry_layout(source: Source) -> Layout | None:
-    """The layout of the catalogue entry's ResNet, if the source has an entry that says so."""
-    return layout_if_resnet(source.entry.architecture) if source.entry else None
+def _reading(source: Source, content: Any, found: Match, known: AnyNetwork | None, known_from: str) -> Reading:
+    proven = normalisation_in(source.path, content, found.source)
+    if known is None and 2 * len(found.tensors) >= len(found.layout):
+        nearest = infer_architecture(found.sorted.kept)
+        if set(architecture_layout(nearest)) == set(found.layout):
+            known, known_from = nearest, "file"
+    return Reading(found, proven, known, known_from if known is not None else "")
 
 
-def layout_if_resnet(architecture: Architecture | None) -> Layout | None:
-    """The layout of a ResNet; None for other types, whose layout only the network itself knows."""
-    return architecture_layout(architecture) if architecture is not None and architecture.is_resnet else None
+def _known_network(source: Source, content: Any, kind: str) -> tuple[AnyNetwork | None, str]:
+    """The network that a person, the catalogue or the file's own words name, and who does; None for a ResNet's keys."""
+    named = str(read_config(source.path).get("architecture", ""))
+    entry = source.entry.architecture if source.entry else None
+    if source.network is not None:
+        if named and isinstance(source.network, LibraryNetwork) and source.network.name != named:
+            raise UserError(
+                f"{source.path.parent / CONFIG} says that {source.path.name} is a {named!r}, stated is "
+                f"{source.network}; leave --network out"
+            )
+        return source.network, "stated"
+    if entry is not None:
+        return entry, "catalogue"
+    if named and not is_plain_resnet(named):
+        return LibraryNetwork("timm", named), "file"
+    found = _network_of_arch(source, content, kind)
+    return found, "file" if found else ""
+
+
+def _network_of_arch(source: Source, content: Any, kind: str) -> LibraryNetwork | None:
+    """The library's network that a training file names as its `arch`, proven by its tensors; None for none."""
+    name = content.get("arch") if isinstance(content, dict) else None
+    if not isinstance(name, str) or not name.replace("_", "").replace(".", "").isalnum() or is_plain_resnet(name):
+        return None
+    fitting = []
+    for library in LIBRARIES:
+        network = LibraryNetwork(library, name)
+        try:
+            layout = library_layout(network)
+        except UserError:
+            continue
+        if _choose(source, content, kind, layout).complete:
+            fitting.append(network)
+    if len(fitting) > 1:
+        raise UserError(
+            f"{source.path.name} names its network {name!r}, which fits {' and '.join(map(str, fitting))}; say which "
+            "with --network"
+        )
+    return fitting[0] if fitting else None
+
+
+def network_layout(network: AnyNetwork | None) -> Layout | None:
+    """The layout of a network; None where it is not known, or known only to the host that builds it."""
+    if isinstance(network, LibraryNetwork):
+        return library_layout(network)
+    return layout_if_resnet(network)
+
+
+def layout_if_resnet(network: AnyNetwork | None) -> Layout | None:
+    """The layout of a ResNet; None for any other network."""
+    return architecture_layout(network) if isinstance(network, Architecture) and network.is_resnet else None
 
 
 def _open(source: Source) -> tuple[Any, str]:
@@ -190,11 +249,11 @@ def _in_stated_format(source: Source, content: Any, found: list[Match], complete
 
 
 def _check_config(source: Source, found: Match) -> None:
-    """Refuse a network that shares a ResNet's names and computes otherwise, as its `config.json` says."""
+    """Refuse a ResNet of another depth than its `config.json` says."""
     named = str(read_config(source.path).get("architecture", ""))
     nearest = infer_architecture(found.sorted.kept)
     depth = re.search(r"\d+", named)
-    if named and not (is_plain_resnet(named) and depth is not None and int(depth[0]) == nearest.depth):
+    if is_plain_resnet(named) and (depth is None or int(depth[0]) != nearest.depth):
         raise UserError(
             f"{source.path.parent / CONFIG} says that {source.path.name} is a {named!r}, not a plain {nearest}; give a "
             "configuration with its network"
@@ -209,7 +268,7 @@ def _check_entry(source: Source, found: Match) -> None:
     if entry.tensors and found.complete and found.total not in entry.tensors:
         wanted = " or ".join(str(count) for count in entry.tensors)
         raise UserError(f"{name} holds {found.total} tensors, {entry.id!r} has {wanted}; it is another model's file")
-    if entry.architecture is None or not entry.architecture.is_resnet:
+    if layout_if_resnet(entry.architecture) is None:
         return
     nearest = infer_architecture(found.sorted.kept)
     if found.sorted.kept and nearest != entry.architecture:
@@ -218,7 +277,7 @@ def _check_entry(source: Source, found: Match) -> None:
         )
 
 
-def _refusal(source: Source, found: Match) -> str:
+def _refusal(source: Source, found: Match, known: AnyNetwork | None) -> str:
     """Why a file does not match, in one sentence."""
     parts = []
     if found.missing:
@@ -226,9 +285,11 @@ def _refusal(source: Source, found: Match) -> str:
     if found.unexpected:
         parts.append(f"{len(found.unexpected)} unexpected: {show(found.unexpected)}")
     own = match(found.sorted.kept, FORMATS["flat"], None)
+    named = f"{known} " if known is not None else ""
     if own.complete and not found.sorted.unexpected:
         nearest = infer_architecture(found.sorted.kept)
-        start = f"{source.path.name} is a complete {nearest} in format {found.format.id!r}, but the network is another:"
+        own_kind = f"is a complete {nearest} in format {found.format.id!r}"
+        start = f"{source.path.name} {own_kind}, but the network {named}is another:"
     elif source.form is None:
         start = f"{source.path.name} is complete in no known format; the nearest is {found.format.id!r}, against which"
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmbnft.utils.download import md5_file
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import sha256_file
+from mmbnft.zoo.architecture import AnyNetwork, network_from_text
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
 from mmbnft.zoo.entry import CatalogueEntry, Normalisation
 from mmbnft.zoo.formats import FORMATS, Format, get_format
@@ -25,6 +26,7 @@ class Source:
         stated: Input normalisation that a person states; None for none.
         branch: Name of the backbone to read where the file holds several; empty for none in particular.
         named: Whether a person named the file by its entry's id, rather than by a path.
+        network: The network in it that a person states; None to find it.
     """
 
     path: Path
@@ -33,6 +35,7 @@ class Source:
     stated: Normalisation | None = None
     branch: str = ""
     named: bool = False
+    network: AnyNetwork | None = None
 
     @property
     def format_known_from(self) -> str:
@@ -49,6 +52,7 @@ def resolve(
     *,
     normalisation: Normalisation | None = None,
     branch: str = "",
+    network: str = "",
 ) -> Source:
     """Find what a person means by `source`.
 
@@ -58,6 +62,7 @@ def resolve(
         root: Folder of checkpoints.
         normalisation: Input normalisation that the person states.
         branch: Name of the backbone to read where a file holds several.
+        network: Name of the network in it, see `network_from_text`; found by default.
 
     Raises:
         UserError: Neither a known id nor a file, or the entry's file has not been fetched.
@@ -80,7 +85,8 @@ def resolve(
         form = form or get_format(entry.format)
     elif not path.exists():
         raise UserError(f"there is no file {path}; give a path that exists or a catalogue id (see checkpoints.py list)")
-    return Source(path, entry, form, normalisation, branch, by_id)
+    stated = network_from_text(network) if network else None
+    return Source(path, entry, form, normalisation, branch, by_id, stated)
 
 
 def file_identity(source: str | Path, root: Path | str = DEFAULT_ROOT) -> tuple[Path, str]:

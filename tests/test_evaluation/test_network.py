@@ -9,8 +9,10 @@ from mmbnft.evaluation.network import build_network, image_dataset
 from mmbnft.evaluation.run import execute
 from mmbnft.tasks import ArrayImages, Task, build_task
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.certificate import ControlCertificate
 
-CERTIFICATE = {"normalisation": {"mean": [0.5, 0.25, 0.125], "std": [0.5, 0.25, 0.125]}}
+CERTIFICATE = ControlCertificate({"mean": [0.5, 0.25, 0.125], "std": [0.5, 0.25, 0.125]}, "stated")
+UNTOLD = ControlCertificate(None, "")
 RGB = (51, 102, 204)  # 0.2, 0.4, 0.8
 
 
@@ -30,16 +32,16 @@ def colour(task, recipe, certificate=CERTIFICATE):
 
 def test_the_checkpoint_normalises_unless_the_recipe_does(plain, make_recipe):
     assert colour(plain, make_recipe()) == pytest.approx([(0.2 - 0.5) / 0.5, (0.4 - 0.25) / 0.25, 0.675 / 0.125])
-    assert colour(plain, make_recipe(), {"normalisation": None}) == pytest.approx([0.2, 0.4, 0.8])
+    assert colour(plain, make_recipe(), UNTOLD) == pytest.approx([0.2, 0.4, 0.8])
     own = make_recipe(normalisation=dict(mean=[0.1, 0.2, 0.3], std=[0.1, 0.2, 0.5]))
-    for certificate in (CERTIFICATE, {"normalisation": None}):
+    for certificate in (CERTIFICATE, UNTOLD):
         assert colour(plain, own, certificate) == pytest.approx([1.0, 1.0, 1.0])
 
 
 def test_reversed_channels_meet_the_statistics_by_position(plain, make_recipe):
     recipe = make_recipe(channel_order="bgr", normalisation=dict(mean=[0.1, 0.2, 0.3], std=[0.1, 0.2, 0.5]))
     assert colour(plain, recipe) == pytest.approx([(0.8 - 0.1) / 0.1, (0.4 - 0.2) / 0.2, (0.2 - 0.3) / 0.5])
-    assert colour(plain, make_recipe(channel_order="bgr"), {"normalisation": None}) == pytest.approx([0.8, 0.4, 0.2])
+    assert colour(plain, make_recipe(channel_order="bgr"), UNTOLD) == pytest.approx([0.8, 0.4, 0.2])
 
 
 def test_reversing_channels_is_no_random_draw(plain, make_recipe):

@@ -4,10 +4,13 @@ import pytest
 import torch
 
 from mmbnft.evaluation.run_spec import load_config
-from mmbnft.grid.plan import plan_runs
-from mmbnft.grid.request import benchmark_of, common_architecture, model_config
+from mmbnft.grid.plan import Benchmark, plan_runs
+from mmbnft.grid.request import benchmark_of
+from mmbnft.models.configuration import model_config
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo import Architecture, ResNet
+from mmbnft.zoo import IMAGENET, Architecture, ResNet
+from mmbnft.zoo.architecture import LibraryNetwork
+from mmbnft.zoo.library import build_library_network
 
 ALL = dict(task=["data/mine"], checkpoints=["tiny-simclr", "random"], protocols=["linear", "finetune"])
 
@@ -20,21 +23,47 @@ def test_the_network_is_that_of_the_shipped_configurations(architecture, base):
     assert model_config(architecture) == shipped.model.to_dict()
 
 
-def test_the_network_follows_from_the_checkpoints(tmp_path):
-    own = tmp_path / "own.pth"
-    torch.save(ResNet(Architecture("ResNet", 18, 8, 8)).state_dict(), own)
-    assert common_architecture(["random"]) == Architecture()
-    assert common_architecture(["tiny-simclr", "random", "tiny-byol"]) == Architecture("ResNet", 18, 16, 16)
-    assert common_architecture([str(own)]) == Architecture("ResNet", 18, 8, 8)
+def own_file(folder, network):
+    path = folder / "own.pth"
+    torch.save({"meta": {"normalisation": IMAGENET.to_dict()}, "state_dict": network.state_dict()}, path)
+    return str(path)
 
 
-def test_checkpoints_of_different_networks_are_refused(tmp_path):
-    own = tmp_path / "own.pth"
-    torch.save(ResNet(Architecture("ResNet", 18, 8, 8)).state_dict(), own)
-    with pytest.raises(
-        UserError, match=r"belong to different networks \(tiny-simclr is a ResNet-18 \(base_channels=16"
-    ):
-        benchmark_of(**(ALL | dict(checkpoints=["tiny-simclr", str(own)])))
+def test_each_checkpoint_has_the_network_found_in_it(tmp_path):
+    own = own_file(tmp_path, ResNet(Architecture("ResNet", 18, 8, 8)))
+    plan = plan_runs(benchmark_of(**ALL | dict(task=["digits"], checkpoints=["tiny-simclr", "random", own])))
+    backbones = {run.checkpoint: run.spec.model["backbone"] for run in plan}
+    tiny, wide = (model_config(Architecture("ResNet", 18, width, width))["backbone"] for width in (16, 8))
+    assert backbones == {
+        "tiny-simclr": tiny,
+        "own": wide,
+        # The control is run once for each network, under a name of its own.
+        "random ResNet-18 (base_channels=16, stem_channels=16)": tiny,
+        "random ResNet-18 (base_channels=8, stem_channels=8)": wide,
+    }
+    assert len({run.key for run in plan}) == len(plan) == 8
+
+
+def test_a_network_that_nothing_tells_is_refused_with_the_option_that_states_it(tmp_path):
+    own = own_file(tmp_path, build_library_network(LibraryNetwork("timm", "tf_efficientnet_lite0")))
+    grid = ALL | dict(task=["digits"], checkpoints=[own])
+    with pytest.raises(UserError, match=r"nothing tells the network of own .*; state it with --network timm:NAME"):
+        plan_runs(benchmark_of(**grid))
+    (run, _) = plan_runs(benchmark_of(**grid, stated=dict(network="timm:tf_efficientnet_lite0")))
+    assert run.spec.model["backbone"] == dict(type="TIMMBackbone", model_name="tf_efficientnet_lite0")
+
+
+def test_a_configured_backbone_gives_way_to_another_network_only(tmp_path):
+    config = load_config("configs/benchmarks/own.py")
+    own = own_file(tmp_path, ResNet(Architecture("ResNet", 18, 8, 8)))
+    config.benchmark = dict(
+        name="own", checkpoints=["random", own], tasks=["digits"], protocols=["linear"], target=None
+    )
+    config.model.backbone.update(depth=18, base_channels=8, stem_channels=8, zero_init=True)
+    assert all(run.spec.model["backbone"]["zero_init"] for run in plan_runs(Benchmark.from_config(config)))
+    config.model.backbone.depth = 50
+    backbones = [run.spec.model["backbone"] for run in plan_runs(Benchmark.from_config(config))]
+    assert all(backbone == model_config(Architecture("ResNet", 18, 8, 8))["backbone"] for backbone in backbones)
 
 
 def test_what_is_asked_for_becomes_a_benchmark():

@@ -20,6 +20,7 @@ from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.protocols import AuditError
 from mmbnft.tasks import ArrayImages, Task
 from mmbnft.utils.errors import DivergedError, UserError
+from mmbnft.zoo.certificate import ControlCertificate
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -108,7 +109,7 @@ def test_images_of_a_diverged_trial_are_counted(make_spec, options):
 
 
 def test_the_checkpoint_s_normalisation_follows_the_channels(shapes, make_recipe):
-    certificate = {"normalisation": {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7]}}
+    certificate = ControlCertificate({"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7]}, "stated")
     rgb, bgr = (
         image_dataset(shapes, "train", make_recipe(channel_order=order), certificate)[0]["img"]
         for order in ("rgb", "bgr")

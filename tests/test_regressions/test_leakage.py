@@ -9,6 +9,7 @@ from PIL import Image
 from mmbnft.evaluation.record import shared_details
 from mmbnft.tasks import SplitLedger, build_task
 from mmbnft.tasks.duplicates import check_leakage
+from mmbnft.zoo.certificate import ControlCertificate
 
 
 def scene(seed):
@@ -64,5 +65,5 @@ def test_it_is_in_the_result(folder, shapes, make_recipe):
 
     model = dict(backbone=dict(type="ResNet"), head=dict(type="BnftLinearHead"))
     spec = RunSpec(model, dict(type="list_task", root=str(folder)), "linear", make_recipe())
-    leakage = shared_details(spec, SplitLedger(read(folder)), {"sha256": "0"}, None)["leakage"]
+    leakage = shared_details(spec, SplitLedger(read(folder)), ControlCertificate(None, ""), {}, None)["leakage"]
     assert (leakage["exact"], leakage["near"]) == (1, 1)

@@ -249,7 +249,7 @@ def test_safetensors_with_timms_config(tmp_path, small):
 
 def test_safetensors_alone_and_of_another_network(tmp_path, small):
     assert read_checkpoint(timm_folder(tmp_path, small)).certificate.normalisation is None
-    with pytest.raises(UserError, match="'resnetblur18', not a plain"):
+    with pytest.raises(UserError, match="but the network timm:resnetblur18 is another"):
         read_checkpoint(timm_folder(tmp_path, small, architecture="resnetblur18", pretrained_cfg={}))
 
 
