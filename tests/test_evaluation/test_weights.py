@@ -11,6 +11,7 @@ from mmbnft.host import build_algorithm
 from mmbnft.tasks import build_task, compute_metric, predict
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import resolve_checkpoint
+from mmbnft.zoo.certificate import certificate_of
 
 PROBE = dict(solver="convex", weight_decays=[1.0, 100.0])
 
@@ -18,7 +19,7 @@ PROBE = dict(solver="convex", weight_decays=[1.0, 100.0])
 def scores_of(model, result):
     spec = spec_of(result)
     task = build_task(spec.task, spec.split)
-    dataset = image_dataset(task, "test", spec.recipe, result.details["certificate"])
+    dataset = image_dataset(task, "test", spec.recipe, certificate_of(result.details["certificate"]))
     return predict(model, dataset, 128), dataset.images.labels
 
 
