@@ -18,6 +18,7 @@ setup(
     package_data={
         "mmbnft": ["py.typed"],
         "mmbnft.analysis": ["page.html"],
+        "mmbnft.ranking": ["checks.md"],
         "mmbnft.ranking.report": ["page.css", "page.html", "page.js"],
     },
     python_requires=">=3.10,<3.13",

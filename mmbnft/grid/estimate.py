@@ -9,6 +9,7 @@ from typing import Any
 from mmbnft.grid.job import SAME_COST, Job
 from mmbnft.results import Result
 from mmbnft.utils.files import sha256_json
+from mmbnft.utils.wording import duration
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,6 @@ def estimate(runs: Sequence[Job], finished: Sequence[Result]) -> Estimate:
         else:
             unknown[f"{run.protocol} on {run.task}"] += 1
     return Estimate(total, judged, dict(unknown))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit a person would use."""
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} seconds"
 
 
 def _kind(config: dict[str, Any]) -> str:

@@ -4,11 +4,11 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from mmbnft.grid.estimate import duration
 from mmbnft.grid.job import Job
 from mmbnft.grid.worker import Done
 from mmbnft.hooks import progress_bar, report
 from mmbnft.results import Result
+from mmbnft.utils.wording import duration
 
 if TYPE_CHECKING:
     from mmbnft.grid.grid import OpenPlan

@@ -1,38 +1,28 @@
-"""Checks of a report: every warning has a stable code, a sentence, and a place in docs/checks.md."""
+"""Checks of a report: every warning has a stable code, a sentence, and an explanation in checks.md beside this file."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 
 from mmbnft.utils.errors import UserError, choices
 
-# Code to title. A code is never used again for something else; docs/checks.md explains each.
-CHECKS = {
-    "MB101": "partially loaded checkpoint",
-    "MB102": "input normalisation not known from the catalogue",
-    "MB103": "leakage between the splits of a task",
-    "MB104": "failed runs",
-    "MB105": "one protocol, several recipes",
-    "MB106": "recipes differ between protocols",
-    "MB107": "micro-batches for lack of memory",
-    "MB108": "diverged few-shot episodes",
-    "MB201": "missing values",
-    "MB202": "values that are no number",
-    "MB203": "scale of values guessed",
-    "MB204": "averages left out",
-    "MB205": "file not in UTF-8",
-    "MB206": "names matched by alias",
-    "MB207": "lower values may be better",
-    "MB208": "names without a partner",
-    "MB209": "spread of unknown kind",
-    "MB301": "few checkpoints",
-    "MB302": "one run per cell",
-    "MB303": "saturated task",
-    "MB304": "pooled correlation misleads",
-    "MB305": "few tasks",
-    "MB306": "controls ahead of proxies",
-    "MB307": "random weights ahead of pre-trained ones",
-    "MB308": "checkpoints without the target",
-}
+# Code to title, and code to what it means and what to do. A code is never used again for something else.
+_SECTIONS = re.findall(
+    r"^### (MB\d+): (.+)\n((?:(?!#).*\n?)*)",
+    resources.files(__package__).joinpath("checks.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+CHECKS = {code: title for code, title, _ in _SECTIONS}
+EXPLANATIONS = {code: " ".join(text.split()) for code, _, text in _SECTIONS}
+# The worst first; whatever is not named is for information.
+LEVELS = {
+    "may change the pick": ("MB101", "MB103", "MB104", "MB105", "MB207", "MB306", "MB307"),
+    "limits what can be said": (
+        "MB102", "MB106", "MB107", "MB108", "MB201", "MB202", "MB301", "MB302", "MB303", "MB305", "MB308",
+    ),
+    "for information": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,6 +43,11 @@ class Finding:
             raise ValueError(f"there is no check {self.code}")
 
     @property
+    def level(self) -> str:
+        """How bad it is, one of `LEVELS`."""
+        return next((level for level, codes in LEVELS.items() if self.code in codes), list(LEVELS)[-1])
+
+    @property
     def title(self) -> str:
         """What kind of check fired."""
         return CHECKS[self.code]
@@ -62,7 +57,7 @@ class Finding:
 
 
 def reported(findings: Iterable[Finding], ignored: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """The findings in the order of their codes, each once, without those that are to be ignored.
+    """The findings, the worst first and then in the order of their codes, each once, without those to be ignored.
 
     Args:
         findings: What fired.
@@ -75,4 +70,4 @@ def reported(findings: Iterable[Finding], ignored: Sequence[str] = ()) -> tuple[
     if unknown:
         raise UserError(f"there is no check {unknown[0]!r} to ignore; there are {choices(CHECKS)}")
     kept = dict.fromkeys(finding for finding in findings if finding.code not in ignored)
-    return tuple(sorted(kept, key=lambda finding: finding.code))
+    return tuple(sorted(kept, key=lambda finding: (list(LEVELS).index(finding.level), finding.code)))

@@ -14,6 +14,7 @@ from mmbnft.ranking.controls import Facts
 from mmbnft.ranking.cost import MARGIN
 from mmbnft.ranking.names import joined_names
 from mmbnft.ranking.report import write_report
+from mmbnft.ranking.runs import Run, runs_of_table
 from mmbnft.ranking.scales import AUTO
 from mmbnft.ranking.sources import Source, read_source, read_sources, results_source, with_targets
 from mmbnft.ranking.study import Study, study
@@ -50,6 +51,8 @@ def rank(
     facts: Facts | None = None,
     provenance: Mapping[str, Any] | None = None,
     findings: Sequence[Finding] = (),
+    runs: Sequence[Run] | None = None,
+    made: Mapping[str, str] | None = None,
 ) -> RankingReport:
     """Judge every proxy of a long table and write the report.
 
@@ -67,6 +70,8 @@ def rank(
         facts: What control rankers may know of the checkpoints, e.g. `mmbnft.ranking.catalogue.catalogue_facts()`.
         provenance: What is known of the results, shown in the report.
         findings: Further checks that fired, to be reported.
+        runs: The runs behind the values; the rows of the table if None.
+        made: How and when the report is made, e.g. `command` and `when`, for the page.
 
     Returns:
         The tables, and the folder that holds them as CSV, HTML, Markdown and JSON.
@@ -81,6 +86,8 @@ def rank(
     reported([], ignore)
     scores = score_table(table, target, proxies, metric_scale, lower_is_better)
     found = study(scores, facts or Facts(), seed, resamples, provenance or {}, findings, margin=margin, ignore=ignore)
+    behind = tuple(sorted(runs_of_table(table) if runs is None else runs, key=lambda run: run[:4]))
+    found = dataclasses.replace(found, runs=behind, made=dict(made or {}))
     write_report(found, Path(out))
     return RankingReport(Path(out), found)
 
@@ -110,6 +117,7 @@ def _known(source: Source, facts: Facts) -> dict[str, Any]:
         "facts": dataclasses.replace(facts, parameters={**source.parameters, **facts.parameters}),
         "provenance": source.provenance,
         "findings": source.findings,
+        "runs": source.runs,
     }
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from mmbnft.ranking.checks import Finding
 from mmbnft.results import Result, search_summary
@@ -10,8 +12,95 @@ from mmbnft.utils.errors import choices
 
 # Keys of a result's details that identify what was run.
 _KEPT = ("versions", "hashes", "certificate")
+# Points of a training curve that a picture of it needs.
+_CURVE = 24
 # Runs named in one finding before it says how many more there are.
 _NAMED = 3
+
+
+class Run(NamedTuple):
+    """One run as the rows of a page show it.
+
+    Attributes:
+        checkpoint: Name; so are task and protocol.
+        task: Task.
+        protocol: Protocol.
+        repeat: Split and seed in words, "" if unknown.
+        value: The value with its unit.
+        chosen: What was chosen on val, in words.
+        seconds: Cost; None if unknown.
+        file: Name of the result file.
+        curve: Training loss, thinned.
+        certificate: What was loaded, in words.
+    """
+
+    checkpoint: str
+    task: str
+    protocol: str
+    repeat: str
+    value: str
+    chosen: str = ""
+    seconds: float | None = None
+    file: str = ""
+    curve: tuple[float, ...] = ()
+    certificate: str = ""
+
+
+def runs_of_results(results: Sequence[Result]) -> tuple[Run, ...]:
+    """Every result, failed ones included."""
+    return tuple(
+        Run(
+            result.checkpoint,
+            result.task,
+            result.protocol,
+            f"split {result.split}, seed {result.seed}",
+            result.shown_value if result.status == "ok" else f"failed ({result.kind}): {result.reason}",
+            ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in _dict(result, "chosen").items()),
+            result.cost.get("seconds"),
+            result.file_name,
+            _curve(result),
+            _certificate(_dict(result, "certificate")),
+        )
+        for result in results
+    )
+
+
+def runs_of_table(table: pd.DataFrame) -> tuple[Run, ...]:
+    """The rows of a long table that are values."""
+    keys = [name for name in ("split", "seed") if name in table]
+    return tuple(
+        Run(
+            row["checkpoint"],
+            row["task"],
+            row["protocol"],
+            ", ".join(f"{k} {row[k]}" for k in keys),
+            f"{row['value']:g}",
+        )
+        for row in table.to_dict("records")
+        if pd.notna(row["value"])
+    )
+
+
+def _dict(result: Result, name: str) -> dict[str, Any]:
+    found = result.details.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _curve(result: Result) -> tuple[float, ...]:
+    losses = [point.get("loss") for point in result.details.get("curve") or [] if isinstance(point, dict)]
+    known = [float(f"{loss:.4g}") for loss in losses if isinstance(loss, (int, float))]
+    return tuple(known[:: max(1, -(-len(known) // _CURVE))])
+
+
+def _certificate(told: dict[str, Any]) -> str:
+    if not told:
+        return ""
+    whole = "only in part" if told.get("partial") else "completely"
+    source = told.get("normalisation_source") or told.get("normalisation_known_from") or "unknown"
+    return (
+        f"{told.get('matched')} of {told.get('expected')} tensors, loaded {whole}; format {told.get('format')}; "
+        f"normalisation from: {source}; SHA-256 {str(told.get('sha256', ''))[:16]}"
+    )
 
 
 def run_findings(results: Sequence[Result]) -> tuple[Finding, ...]:

@@ -11,9 +11,17 @@ from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.csv_tables import read_csv_table
 from mmbnft.ranking.image_noise import standard_errors
 from mmbnft.ranking.names import joined_names, plain
-from mmbnft.ranking.runs import run_findings, run_parameters, run_provenance
+from mmbnft.ranking.runs import (
+    Run,
+    run_findings,
+    run_parameters,
+    run_provenance,
+    runs_of_results,
+    runs_of_table,
+)
 from mmbnft.results import Result, read_results, results_table
 from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.files import sha256_file
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,14 @@ class Source:
         provenance: Plain values for the report.
         findings: What a reader of the report must be told.
         parameters: Checkpoint to number of parameters, where the load certificate tells.
+        runs: The runs behind the values.
     """
 
     table: pd.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
 
 
 def read_sources(
@@ -55,7 +65,13 @@ def read_sources(
     provenance = {str(path): part.provenance for path, part in zip(paths, parts, strict=True)}
     findings = tuple(finding for part in parts for finding in part.findings)
     parameters = {name: number for part in parts for name, number in part.parameters.items()}
-    return Source(pd.concat(tables, ignore_index=True), provenance, (*findings, *joined), parameters)
+    names = [dict(zip(p.table["checkpoint"], t["checkpoint"], strict=True)) for p, t in zip(parts, tables, strict=True)]
+    runs = tuple(
+        run._replace(checkpoint=new.get(run.checkpoint, run.checkpoint))
+        for part, new in zip(parts, names, strict=True)
+        for run in part.runs
+    )
+    return Source(pd.concat(tables, ignore_index=True), provenance, (*findings, *joined), parameters, runs)
 
 
 def read_source(path: Path | str, wide: str | None = None) -> Source:
@@ -76,7 +92,7 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
     if not path.exists():
         raise UserError(f"there is no source {path}; name a results folder or a CSV file")
     table, findings = read_csv_table(path, wide)
-    return Source(table, {"rows": len(table)}, findings)
+    return Source(table, {"rows": len(table), "sha256": sha256_file(path)}, findings, runs=runs_of_table(table))
 
 
 def results_source(results: Sequence[Result]) -> Source:
@@ -86,7 +102,8 @@ def results_source(results: Sequence[Result]) -> Source:
     table["cost_images"] = pd.Series([r.cost.get("images") for r in good], dtype=float)
     table["cost_memory_bytes"] = pd.Series([r.cost.get("peak_memory_bytes") for r in good], dtype=float)
     table["standard_error"] = pd.Series(standard_errors(good), dtype=float)
-    return Source(table, run_provenance(good), run_findings(results), run_parameters(good))
+    findings, parameters = run_findings(results), run_parameters(good)
+    return Source(table, run_provenance(good), findings, parameters, runs_of_results(results))
 
 
 def with_targets(table: pd.DataFrame, targets: pd.DataFrame, target: str) -> tuple[pd.DataFrame, tuple[Finding, ...]]:

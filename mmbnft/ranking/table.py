@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 
 from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.scales import AUTO, on_one_scale, turned
@@ -61,6 +62,16 @@ class TaskScores:
         counts = np.isfinite(values).sum(axis=1)
         deviations = [np.nanstd(row, ddof=1) if m > 1 else s for row, m, s in zip(values, counts, stated, strict=True)]
         return np.array(deviations, float)
+
+    def half_widths(self, protocol: str) -> Array:
+        """(n,) half of the 95 % interval of each mean over repeats (Student's t); NaN with one repeat."""
+        values = self.repeats.get(protocol, np.full((len(self.checkpoints), 1), np.nan))
+        counts = np.isfinite(values).sum(axis=1)
+        half = np.full(len(values), np.nan)
+        for row in np.flatnonzero(counts >= 2):
+            m = int(counts[row])
+            half[row] = stats.t.ppf(0.975, m - 1) * np.nanstd(values[row], ddof=1) / m**0.5
+        return half
 
     def complete(self, protocols: Sequence[str]) -> npt.NDArray[np.intp]:
         """Indices of the checkpoints that have a value under every one of `protocols`."""

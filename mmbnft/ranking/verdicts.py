@@ -9,6 +9,7 @@ from mmbnft.ranking.comparison import NO_VERDICT, NOT_SEPARABLE, SIGNIFICANT
 from mmbnft.ranking.correlations import MEAN, NAIVE, WITHIN
 from mmbnft.ranking.cost import TRUST
 from mmbnft.ranking.statistics import ROUNDING
+from mmbnft.utils.wording import joined
 
 
 def verdicts(correlations: pd.DataFrame, comparisons: pd.DataFrame, target: str) -> dict[str, str]:
@@ -30,34 +31,31 @@ def _sentence(task: str, rows: pd.DataFrame, pairs: pd.DataFrame, target: str) -
     best = known.loc[known["value"].idxmax()]
     tied = [str(p) for p in known.loc[known["value"] >= best["value"] - ROUNDING, "proxy"]]
     cells = " pairs of checkpoint and task" if task == MEAN else ""
-    trust = f"tau {_figure(best)}, n = {best['n']}{cells}"
+    trust = f"tau {figure(best)}, n = {best['n']}{cells}"
     doubt = _doubt(best)
     if len(known) == 1:
         return f"{where} {best['proxy']} predicts {target} with {trust}{doubt}."
     if len(tied) > 1:
         beaten, _ = _against(tied[0], pairs)
-        return f"{where} {_and(tied)} predict {target} equally well ({trust}){_better(beaten)}{doubt}."
+        return f"{where} {joined(tied)} predict {target} equally well ({trust}){_better(beaten)}{doubt}."
     beaten, equal = _against(tied[0], pairs)
     if beaten and equal:
-        found = f"predicts {target} better than {_and(beaten)}; it is not separable from {_and(equal)}"
+        found = f"predicts {target} better than {joined(beaten)}; it is not separable from {joined(equal)}"
     elif beaten:
-        found = f"predicts {target} better than {_and(beaten)}"
+        found = f"predicts {target} better than {joined(beaten)}"
     elif equal:
-        found = f"is not separable from {_and(equal)} as a predictor of {target}"
+        found = f"is not separable from {joined(equal)} as a predictor of {target}"
     else:
         found = f"has the highest correlation with {target}, without a verdict"
     return f"{where} {tied[0]} {found} ({trust}){doubt}."
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
 def _better(beaten: Sequence[str]) -> str:
-    return f", better than {_and(beaten)}" if beaten else ""
+    return f", better than {joined(beaten)}" if beaten else ""
 
 
-def _figure(row: pd.Series) -> str:
+def figure(row: pd.Series) -> str:
+    """The value of a row of correlations with its interval."""
     if math.isnan(row["ci_low"]):
         return f"{row['value']:.2f} (no interval)"
     low, high = (round(row[name], 2) + 0.0 for name in ("ci_low", "ci_high"))  # + 0.0: no "-0.00"

@@ -7,13 +7,14 @@ import statistics
 import pytest
 
 from mmbnft.grid import grid
-from mmbnft.grid.estimate import duration, estimate
+from mmbnft.grid.estimate import estimate
 from mmbnft.grid.grid import Outcome, Part, judge, open_plan
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import ResultStore, StorageError
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.wording import duration
 
 
 def finished(run, seconds, **changes):

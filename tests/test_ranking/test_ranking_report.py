@@ -31,7 +31,7 @@ def test_files_have_the_promised_columns(report):
         assert (report.folder / name).read_text().splitlines()[0] == columns
     for name in ("report.html", "report.md", "report.json", "heat_map.png", "heat_map.svg", "forest.svg", "cost.png"):
         assert (report.folder / name).stat().st_size > 0
-    assert (report.folder / "report.html").stat().st_size < 5_000_000
+    assert (report.folder / "report.html").stat().st_size < 500_000
 
 
 def test_figures_are_scipys(report, simulated):

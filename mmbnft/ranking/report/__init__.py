@@ -24,4 +24,4 @@ def write_report(study: Study, folder: Path) -> None:
         with files.atomic_file(folder / f"{picture.name}.png") as stream:
             stream.write(picture.png)
     files.write_text(folder / "report.md", markdown(study, parts, drawn))
-    files.write_text(folder / "report.html", page(study, parts, drawn))
+    files.write_text(folder / "report.html", page(study, parts))

@@ -1,9 +1,8 @@
-"""Figures of a report. Each is a matplotlib figure; the page inlines its SVG, the folder keeps SVG and PNG."""
+"""Figures of a report for papers and slides, as SVG and PNG in its folder; the page draws its own."""
 
 import io
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +10,16 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER
 from mmbnft.ranking.controls import RANDOM
 from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.report.marks import MATPLOTLIB, PALETTE, SHAPES, mark
 from mmbnft.ranking.study import Study
 from mmbnft.ranking.table import TaskScores
 
-# Okabe & Ito's colours keep apart under every common colour blindness; markers differ as well.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = "osD^vP"
-# Ink that the page turns into its own text colour, so that one SVG serves light and dark.
+# Ink of text and axes.
 INK = "#414243"
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -44,8 +40,8 @@ _STYLE: Any = {
 # constrained layout does, would take most of the time of a report.
 _PANEL = (2.3, 2.0)
 _COLUMNS = 3
-_LEFT, _BELOW, _EDGE = 0.75, 0.5, 0.12
-_BETWEEN = (0.25, 0.55)
+_LEFT, _BELOW, _EDGE = 0.75, 0.5, 0.3
+_BETWEEN = (0.25, 0.75)
 
 
 @dataclass(frozen=True)
@@ -57,23 +53,17 @@ class Picture:
         alt: What a person who cannot see it needs to know.
         drawing: SVG without a background.
         png: PNG bytes, on white.
-        tips: Group id in the SVG to the text shown on hover.
     """
 
     name: str
     alt: str
     drawing: str
     png: bytes
-    tips: Mapping[str, str]
 
     def svg(self) -> str:
         """The SVG as a file of its own, on white."""
         ground = '<rect width="100%" height="100%" fill="white"/>'
         return re.sub(r"<svg[^>]*>", rf"\g<0>\n {ground}", self.drawing, count=1)
-
-    def inline(self) -> str:
-        """The SVG for a page: unique ids, hover texts, the page's text colour, no XML header."""
-        return _for_page(self.drawing, self.name, self.alt, self.tips)
 
 
 def pictures(study: Study) -> dict[str, Picture]:
@@ -89,11 +79,11 @@ def pictures(study: Study) -> dict[str, Picture]:
     return {picture.name: picture for picture in found}
 
 
-def _picture(name: str, alt: str, figure: Figure, tips: Mapping[str, str]) -> Picture:
+def _picture(name: str, alt: str, figure: Figure) -> Picture:
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=130, facecolor="white", metadata={"Software": None})
-    return Picture(name, alt, svg.getvalue(), png.getvalue(), tips)
+    return Picture(name, alt, svg.getvalue(), png.getvalue())
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -103,13 +93,12 @@ def _figure(width: float, height: float) -> Figure:
 def _scatter(study: Study, task: TaskScores, number: int) -> Picture:
     proxies, target = study.scores.proxies, study.scores.target
     figure, panels = _panels(len(proxies))
-    tips: dict[str, str] = {}
     for i, (axes, proxy) in enumerate(zip(panels, proxies, strict=True)):
-        tips |= _panel(axes, study, task, i)
-        axes.set_xlabel(proxy)
-        axes.set_ylabel(target if i % _COLUMNS == 0 else "")
+        _panel(axes, study, task, i)
+        axes.set_xlabel(f"{proxy} (%)" if proxy in study.scores.bounded else proxy)
+        axes.set_ylabel(f"{target} (%)" if i % _COLUMNS == 0 else "")
     alt = f"Scatter of each proxy against {target} on {task.name}"
-    return _picture(f"scatter_{number + 1:02d}", alt, figure, tips)
+    return _picture(f"scatter_{number + 1:02d}", alt, figure)
 
 
 def _panels(number: int) -> tuple[Figure, list[Axes]]:
@@ -136,45 +125,29 @@ def _panels(number: int) -> tuple[Figure, list[Axes]]:
     return figure, panels
 
 
-def _panel(axes: Axes, study: Study, task: TaskScores, number: int) -> dict[str, str]:
-    """Draw one proxy against the target and give the hover texts."""
+def _panel(axes: Axes, study: Study, task: TaskScores, number: int) -> None:
+    """Draw one proxy against the target."""
     proxy, target = study.scores.proxies[number], study.scores.target
     rows = task.complete([proxy, target])
     if not len(rows):
         axes.text(0.5, 0.5, "no checkpoint has both", ha="center", va="center", transform=axes.transAxes)
-        return {}
+        return
     x, y = task.means(proxy), task.means(target)
-    bars = {p: _half_widths(task, p) for p in (proxy, target)}
-    colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
+    bars = {p: task.half_widths(p) for p in (proxy, target)}
+    colour, marker = _style(proxy)
     if any(np.isfinite(half).any() for half in bars.values()):
         xerr, yerr = (bars[p][rows] for p in (proxy, target))
         axes.errorbar(x[rows], y[rows], xerr=xerr, yerr=yerr, fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.6)
-    tips = {}
-    for row in rows:
-        (point,) = axes.plot([x[row]], [y[row]], marker, color=colour, markersize=5)
-        point.set_gid(f"tip_{number}_{row}")
-        tips[f"tip_{number}_{row}"] = (
-            f"{task.checkpoints[row]}: {proxy} {_with_bar(x[row], bars[proxy][row])}, "
-            f"{target} {_with_bar(y[row], bars[target][row])}"
-        )
+    axes.plot(x[rows], y[rows], marker, color=colour, markersize=5)
     axes.margins(0.08)
     axes.locator_params(nbins=4)
-    return tips
+    axes.set_title(f"{task.name}, n = {len(rows)}", fontsize=9)
 
 
-def _with_bar(value: float, half: float) -> str:
-    return f"{value:.4g}" if math.isnan(half) else f"{value:.4g} \u00b1 {half:.2g}"
-
-
-def _half_widths(task: TaskScores, protocol: str) -> np.ndarray:
-    """(n,) half of the 95 % interval of a mean over repeats (Student's t); NaN with one repeat."""
-    values = task.repeats[protocol]
-    counts = np.isfinite(values).sum(axis=1)
-    half = np.full(len(values), np.nan)
-    for row in np.flatnonzero(counts >= 2):
-        m = int(counts[row])
-        half[row] = stats.t.ppf(0.975, m - 1) * np.nanstd(values[row], ddof=1) / math.sqrt(m)
-    return half
+def _style(name: str) -> tuple[str, str]:
+    """Colour and marker of a protocol."""
+    number = mark(name)
+    return ("#6b7078", "o") if number < 0 else (PALETTE[number], MATPLOTLIB[SHAPES[number]])
 
 
 def _heat_map(study: Study) -> Picture:
@@ -197,8 +170,9 @@ def _heat_map(study: Study) -> Picture:
         dark = not math.isnan(value) and abs(value) > 0.6
         text = axes.text(j, i, label, ha="center", va="center", fontsize=8)
         text.set_color(INK if math.isnan(value) else "white" if dark else "black")
+    axes.set_title(f"target {study.scores.target}", fontsize=9)
     figure.colorbar(image, ax=axes, label="Kendall's tau", shrink=0.8)
-    return _picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure, {})
+    return _picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure)
 
 
 def _forest(study: Study) -> list[Picture] | None:
@@ -211,24 +185,19 @@ def _forest(study: Study) -> list[Picture] | None:
         return None
     figure = _figure(6.4, 0.3 * len(table) + 1.1)
     axes = figure.add_subplot()
-    tips = {}
     axes.axvline(0, color=INK, linewidth=0.8)
     for i, row in enumerate(table.itertuples()):
         colour = PALETTE[1] if row.verdict in (A_BETTER, B_BETTER) else PALETTE[0]
         if not math.isnan(row.ci_low):
             axes.plot([row.ci_low, row.ci_high], [i, i], color=colour, linewidth=1.5)
-        (point,) = axes.plot([row.difference], [i], "o", color=colour, markersize=6)
-        point.set_gid(f"tip_{i}")
-        tips[f"tip_{i}"] = (
-            f"{row.proxy_a} minus {row.proxy_b}: {row.difference:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}], "
-            f"adjusted p {row.p_adjusted:.3f}: {row.verdict}"
-        )
+        axes.plot([row.difference], [i], "o", color=colour, markersize=6)
+    axes.set_title(f"target {study.scores.target}, 95 % intervals, n = {table['n'].max()}", fontsize=9)
     axes.set_yticks(
         range(len(table)), [f"{a} \u2212 {b}" for a, b in zip(table["proxy_a"], table["proxy_b"], strict=True)]
     )
     axes.set_xlabel("difference of Kendall's tau (right: the first is better)")
     alt = "Differences of Kendall's tau between pairs of proxies with 95 % intervals"
-    return [_picture("forest", alt, figure, tips)]
+    return [_picture("forest", alt, figure)]
 
 
 def _costs(study: Study) -> list[Picture] | None:
@@ -237,43 +206,16 @@ def _costs(study: Study) -> list[Picture] | None:
         return None
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot()
-    tips = {}
     front = table[table["pareto"]].sort_values("cost_seconds")
     axes.step(front["cost_seconds"], front["kendall"], where="post", color=INK, linewidth=0.8, linestyle="--")
-    for i, row in enumerate(table.itertuples()):
-        colour = PALETTE[i % len(PALETTE)]
+    for row in table.itertuples():
+        colour, marker = _style(str(row.proxy))
         if not math.isnan(row.ci_low):
             axes.plot([row.cost_seconds] * 2, [row.ci_low, row.ci_high], color=colour, linewidth=1, alpha=0.6)
-        (point,) = axes.plot([row.cost_seconds], [row.kendall], MARKERS[i % len(MARKERS)], color=colour)
-        point.set_gid(f"tip_{i}")
-        tips[f"tip_{i}"] = f"{row.proxy}: {row.cost_seconds:.3g} s a run, tau {row.kendall:.2f}"
+        axes.plot([row.cost_seconds], [row.kendall], marker, color=colour)
         axes.annotate(str(row.proxy), (row.cost_seconds, row.kendall), xytext=(6, 3), textcoords="offset points")
     if table["cost_seconds"].min() > 0:
         axes.set_xscale("log")
     axes.set_xlabel("seconds of one run")
     axes.set_ylabel("Kendall's tau, mean over tasks")
-    return [_picture("cost", "Seconds of one run against Kendall's tau for each proxy", figure, tips)]
-
-
-def _for_page(svg: str, name: str, alt: str, tips: Mapping[str, str]) -> str:
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\sid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", svg).replace(INK, "currentColor")
-    for group, tip in tips.items():
-        svg = svg.replace(
-            f'<g id="{name}-{group}">', f'<g id="{name}-{group}" class="tip"><title>{_escape(tip)}</title>'
-        )
-    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
-    width = float(size.group(1)) * 4 / 3 if size else 600
-    size_rule = f"max-width:{width:.0f}px;min-width:min({width:.0f}px,34rem)"
-    return re.sub(
-        r'(<svg[^>]*?) width="[\d.]+pt"',
-        rf'\1 role="img" aria-label="{_escape(alt)}" style="{size_rule}" width="100%"',
-        re.sub(r' height="[\d.]+pt"', "", svg, count=1),
-        count=1,
-        flags=re.DOTALL,
-    )
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return [_picture("cost", "Seconds of one run against Kendall's tau for each proxy", figure)]

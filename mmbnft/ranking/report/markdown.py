@@ -48,4 +48,4 @@ def _section(study: Study, part: Section, pictures: Mapping[str, Picture]) -> li
 
 def _table(table: Shown) -> list[str]:
     head = ["| " + " | ".join(table.head) + " |", "| --- " * len(table.head) + "|"]
-    return [*head, *("| " + " | ".join(shown.replace("|", "\\|") for shown, _ in row) + " |" for row in table.rows)]
+    return [*head, *("| " + " | ".join(cell.text.replace("|", "\\|") for cell in row) + " |" for row in table.rows)]

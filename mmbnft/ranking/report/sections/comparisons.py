@@ -3,6 +3,7 @@
 from mmbnft.ranking import comparisons
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER
 from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.report import charts
 from mmbnft.ranking.report.section import Section, Shown, interval, nothing, of_task, p_value, text, whole
 from mmbnft.ranking.study import Study
 
@@ -26,7 +27,7 @@ def _shown(study: Study, task: str) -> Shown:
 
 
 SECTION = Section(
-    order=50,
+    order=40,
     name="comparisons",
     title="Proxy against proxy",
     columns=comparisons.COLUMNS,
@@ -34,4 +35,5 @@ SECTION = Section(
     shown=_shown,
     sentence=nothing,
     pictures=("forest",),
+    charts=charts.pairs,
 )

@@ -1,6 +1,7 @@
 """Cost against trust."""
 
 from mmbnft.ranking import cost
+from mmbnft.ranking.report import charts
 from mmbnft.ranking.report.section import Section, Shown, interval, number, text, without_empty
 from mmbnft.ranking.study import Study
 
@@ -10,8 +11,8 @@ def _shown(study: Study, _: str) -> Shown:
     table = [
         [
             text(row.proxy),
-            number(row.cost_seconds),
-            number(row.cost_shared_seconds),
+            number(row.cost_seconds, 1),
+            number(row.cost_shared_seconds, 1),
             number(row.cost_images, 0),
             number(row.cost_memory_bytes / 2**20, 0),
             interval(row.kendall, row.ci_low, row.ci_high),
@@ -26,7 +27,7 @@ def _shown(study: Study, _: str) -> Shown:
 
 
 SECTION = Section(
-    order=60,
+    order=50,
     name="costs",
     title="Cost against trust",
     columns=cost.COLUMNS,
@@ -35,4 +36,5 @@ SECTION = Section(
     sentence=lambda study: study.advice,
     overall=("",),
     pictures=("cost",),
+    charts=charts.costs,
 )

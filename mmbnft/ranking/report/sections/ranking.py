@@ -6,7 +6,18 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mmbnft.ranking import standings
-from mmbnft.ranking.report.section import Cell, Section, Shown, number, of_task, percent, text, whole, without_empty
+from mmbnft.ranking.report.section import (
+    EMPTY,
+    Cell,
+    Section,
+    Shown,
+    number,
+    of_task,
+    percent,
+    text,
+    whole,
+    without_empty,
+)
 from mmbnft.ranking.study import Study
 
 
@@ -30,13 +41,13 @@ def _cells(by_cell: pd.DataFrame, name: str, protocols: Sequence[str]) -> list[C
     for protocol in protocols:
         row = by_cell.loc[(name, protocol)] if (name, protocol) in by_cell.index else None
         if row is None or math.isnan(row["value"]):
-            cells += [("not run", ""), ("", ""), ("", ""), ("", "")]
+            cells += [Cell("not run", ""), EMPTY, EMPTY, EMPTY]
             continue
-        shown, key = number(row["value"])
+        value = number(row["value"])
         spread = "" if math.isnan(row["spread"]) else f" \u00b1 {row['spread']:.2g}"
         places = "" if math.isnan(row["rank_low"]) else f" [{row['rank_low']:g}, {row['rank_high']:g}]"
-        rank = (f"{row['rank']:g}{places}", row["rank"])
-        cells += [(shown + spread, key), rank, percent(row["p_best"]), whole(row["tier"])]
+        rank = Cell(f"{row['rank']:g}{places}", row["rank"])
+        cells += [value._replace(text=value.text + spread), rank, percent(row["p_best"]), whole(row["tier"])]
     return cells
 
 

@@ -36,7 +36,7 @@ def _sentence(study: Study) -> str:
         return ""
     worst = rows.loc[rows["mean"].idxmin()]
     where = "" if len(study.scores.tasks) == 1 else f", lowest on {worst['task']}"
-    figure = interval(worst["mean"], worst["mean_low"], worst["mean_high"])[0]
+    figure = interval(worst["mean"], worst["mean_low"], worst["mean_high"]).text
     return (
         f"Over seeds {study.scores.target} has a reliability of {figure}{where} (intraclass correlation of the mean of "
         f"{worst['repeats']:.2g} runs): there even a proxy without noise cannot be expected to reach a tau above "

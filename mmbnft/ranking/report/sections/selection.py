@@ -1,7 +1,6 @@
 """What picking by a proxy costs."""
 
 from mmbnft.ranking import selection
-from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.report.section import Section, Shown, interval, number, of_task, percent, text, whole
 from mmbnft.ranking.study import Study
 
@@ -13,9 +12,9 @@ def _shown(study: Study, task: str) -> Shown:
         [
             whole(row.k),
             text(row.proxy),
-            interval(row.regret, row.regret_ci_low, row.regret_ci_high),
+            interval(row.regret, row.regret_ci_low, row.regret_ci_high, 1),
             percent(row.recall),
-            number(row.rel, 4),
+            number(row.rel, 3),
             whole(row.n),
         ]
         for row in rows.itertuples()
@@ -23,24 +22,12 @@ def _shown(study: Study, task: str) -> Shown:
     return Shown(["k", "proxy", "regret, points", "best found", "rel", "n"], table)
 
 
-def _sentence(study: Study) -> str:
-    where = study.scores.tasks[0].name if len(study.scores.tasks) == 1 else MEAN
-    rows = of_task(study.selection, where)
-    rows = rows[(rows["k"] == 1) & rows["regret"].notna() & rows["proxy"].isin(study.scores.proxies)]
-    if rows.empty:
-        return ""
-    row = rows.loc[rows["regret"].idxmin()]
-    cost = interval(row["regret"], row["regret_ci_low"], row["regret_ci_high"])[0]
-    target = study.scores.target
-    return f"Taking the first checkpoint by {row['proxy']} costs {cost} points of {target} against the best one."
-
-
 SECTION = Section(
-    order=40,
+    order=60,
     name="selection",
-    title="Picking by a proxy",
+    title="What picking by a proxy loses",
     columns=selection.COLUMNS,
     table=lambda study: study.selection,
     shown=_shown,
-    sentence=_sentence,
+    sentence=lambda study: study.answer.regret,
 )

@@ -1,0 +1,162 @@
+"""The answer of a report: what to take, what that may lose, how far to trust the proxies, and the cost."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mmbnft.ranking.controls import CONTROL, OTHER_TASKS, RANDOM
+from mmbnft.ranking.correlations import MEAN
+from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.leaderboard import CONSENSUS, SHORTLIST, Leaderboard
+from mmbnft.ranking.table import ScoreTable
+from mmbnft.utils.wording import counted, duration, joined
+
+# Checkpoints of a tier that a headline names one by one.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the first screen of a report and the end of a command say.
+
+    Attributes:
+        headline: The checkpoint to take, the tier that cannot be told apart, or what to fine-tune next.
+        pick: Why.
+        regret: What it may lose against the best one, in points of the target.
+        trust: How far the proxies can be trusted.
+        cost: What it costs against running the target on everything.
+    """
+
+    headline: str
+    pick: str
+    regret: str
+    trust: str
+    cost: str
+
+
+def answer(
+    table: ScoreTable,
+    board: Leaderboard,
+    correlations: pd.DataFrame,
+    selection: pd.DataFrame,
+    costs: pd.DataFrame,
+    verdict: str,
+) -> Answer:
+    """Put what was found into the words of `Answer`.
+
+    Args:
+        table: The values.
+        board: The checkpoints in order.
+        correlations: Every correlation.
+        selection: Every regret.
+        costs: Rows of `mmbnft.ranking.cost.cost_table`.
+        verdict: The verdict over all tasks, or on the only one.
+    """
+    return Answer(
+        _headline(table, board),
+        board.sentence,
+        _regret(table, board, selection),
+        _trust(table, correlations, verdict),
+        _cost(table, board, costs),
+    )
+
+
+def open_checkpoints(table: ScoreTable, board: Leaderboard) -> list[str]:
+    """The first checkpoints of the order that have the target on no task: what to fine-tune next."""
+    rows = board.rows[board.rows["score"].notna() & (board.rows["target_tasks"] == 0)]
+    return [] if board.by == table.target else rows["checkpoint"].tolist()[:SHORTLIST]
+
+
+def _headline(table: ScoreTable, board: Leaderboard) -> str:
+    rows = board.rows[board.rows["score"].notna()]
+    following = open_checkpoints(table, board)
+    if following:
+        return (
+            f"Fine-tune {joined(following)} next"
+            if table.target == "finetune"
+            else f"Run {table.target} on {joined(following)} next"
+        )
+    first, tier = rows["checkpoint"].iloc[0], rows[rows["tier"] == 1]["checkpoint"].tolist()
+    if not tier:
+        return f"{first} is first, how surely is unknown"
+    if len(tier) == 1:
+        return f"Take {tier[0]}"
+    if len(tier) <= _NAMED:
+        return f"Take {joined(tier, 'or')}: they cannot be told apart"
+    return f"Take {first}; {len(tier) - 1} others cannot be told from it"
+
+
+def _regret(table: ScoreTable, board: Leaderboard, selection: pd.DataFrame) -> str:
+    where = MEAN if len(table.tasks) > 1 else table.tasks[0].name
+    rows = selection[(selection["task"] == where) & (selection["k"] == 1) & selection["regret"].notna()]
+    rows = rows.set_index("proxy")
+    known = int((board.rows["target_tasks"] > 0).sum())
+    if rows.empty:
+        return f"What a wrong pick loses is unknown until {table.target} has been run on at least three checkpoints."
+    at_random = f"a pick at random {_points(rows.loc[RANDOM])}"
+    if board.by == table.target:
+        if OTHER_TASKS in rows.index:
+            lost = f"taking the leader loses {_points(rows.loc[OTHER_TASKS])} against that task's best"
+            return f"On a task that had no say in it, {lost}; {at_random}."
+        return f"It has the best {table.target} measured here; {at_random} would lose."
+    among = "" if known == len(board.rows) else f" Known among the {known} that have {table.target} only."
+    if board.by != CONSENSUS and board.by in rows.index:
+        return (
+            f"Taking the first by {board.by} loses {_points(rows.loc[board.by])} against the best; {at_random}.{among}"
+        )
+    proxies = rows[rows.index.isin(table.proxies)].sort_values("regret")
+    ends = [f"{_points(proxies.loc[name])} by {name}" for name in dict.fromkeys(proxies.index[[0, -1]])]
+    return f"Taking the first by one proxy loses {joined(ends, 'to')}; {at_random}.{among}"
+
+
+def _points(row: pd.Series) -> str:
+    value, low, high = (float(row[name]) for name in ("regret", "regret_ci_low", "regret_ci_high"))
+    span = "" if math.isnan(low) else f" [{low:.1f}, {high:.1f}]"
+    return f"{value:.1f}{span} points"
+
+
+def _trust(table: ScoreTable, correlations: pd.DataFrame, verdict: str) -> str:
+    if not table.is_judged:
+        return f"How far the proxies can be trusted is unknown here: no task has three checkpoints with {table.target}."
+    where = MEAN if len(table.tasks) > 1 else table.tasks[0].name
+    rows = correlations[(correlations["task"] == where) & (correlations["statistic"] == TRUST)]
+    rows = rows[rows["value"].notna() & (rows["proxy"] != RANDOM)].set_index("proxy")["value"]
+    free = rows[rows.index.str.startswith(CONTROL)]
+    behind = [name for name in table.proxies if name in rows.index and len(free) and rows[name] < free.max()]
+    if not behind:
+        return verdict
+    name = str(free.idxmax()).removeprefix(CONTROL)
+    return (
+        f"{verdict.removesuffix('.')}; a control that costs nothing ({name}, tau {free.max():.2f}) is ahead of "
+        f"{joined(behind, most=_NAMED)}."
+    )
+
+
+def _cost(table: ScoreTable, board: Leaderboard, costs: pd.DataFrame) -> str:
+    seconds = costs.set_index("proxy")["cost_seconds"].dropna()
+    whole = float(seconds.get(table.target, math.nan))
+    n = len(table.checkpoints)
+    proxy = board.by if board.by in table.proxies else _most_trusted(table, costs)
+    if proxy not in seconds.index:
+        return "The table says nothing of costs."
+    mine = float(seconds[proxy])
+    if math.isnan(whole):
+        return f"{proxy} takes {duration(mine)} a run; what {table.target} takes is unknown."
+    sentence = (
+        f"{proxy} takes {duration(mine)} a run, {table.target} {duration(whole)}: ranking "
+        f"{counted(n, 'checkpoint')} on one task by it costs {100 * mine / whole:.2g} % of running all "
+        f"({duration(n * mine)} against {duration(n * whole)})."
+    )
+    following = open_checkpoints(table, board)
+    if following:
+        sentence += f" {joined(following)} would take about {duration(len(following) * whole)} more a task."
+    return sentence
+
+
+def _most_trusted(table: ScoreTable, costs: pd.DataFrame) -> str:
+    known = costs[costs["proxy"].isin(table.proxies) & costs["cost_seconds"].notna()]
+    judged = known[known["kendall"].notna()]
+    if len(judged):
+        return str(judged.loc[judged["kendall"].idxmax(), "proxy"])
+    return str(known.loc[known["cost_seconds"].idxmin(), "proxy"]) if len(known) else ""
