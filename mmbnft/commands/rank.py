@@ -52,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         help="Kendall's tau that a cheaper proxy may lose and still be recommended (default: 0.1)",
     )
     parser.add_argument(
-        "--ignore", nargs="+", default=[], metavar="CODE", help="checks not to report, e.g. MB301 (the report explains each)"
+        "--ignore",
+        nargs="+",
+        default=[],
+        metavar="CODE",
+        help="checks not to report, e.g. MB301 (the report explains each)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of every resample (default: 0)")
     parser.add_argument("--resamples", type=int, default=10_000, help="bootstrap resamples (default: 10000)")

@@ -24,7 +24,8 @@ def report(tmp_path_factory, simulated):
 def test_sections_are_found_by_themselves_in_their_order():
     names = [part.name for part in sections()]
     assert names == [
-        "leaderboard", "correlations", "reliability", "checks", "comparisons", "costs", "selection", "stability", "ranking",
+        "leaderboard", "correlations", "reliability", "checks", "comparisons", "costs", "selection", "stability",
+        "ranking",
     ]  # fmt: skip
     assert len({part.order for part in sections()}) == len(names)
 
