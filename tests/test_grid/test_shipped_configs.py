@@ -30,11 +30,15 @@ ELEVEN = (
 )
 
 
-def prepare(root, name, splits):
+PLANNED = ("knn", "nearest_class_mean", "logme", "linear", "bn", "bn_paper", "bn_frozen_stats", "finetune")
+
+
+def prepare(root, name, splits, tone=None):
     """A prepared folder of two classes and one tiny image a list."""
     (root / "images").mkdir(parents=True)
     multi = name == "voc2007"
-    tone = 20 * (ELEVEN.index(name) if name in ELEVEN else len(ELEVEN))  # each task has images of its own
+    # Each task has images of its own.
+    tone = 20 * (ELEVEN.index(name) if name in ELEVEN else len(ELEVEN)) if tone is None else 7 + 20 * tone
     facts = dict(name=name, classes=["a", "b"], metric="map11" if multi else "top1", multi_label=multi)
     (root / "task.json").write_text(json.dumps(facts))
     for number, part in enumerate(("train", "val", "test")):
@@ -83,3 +87,19 @@ def test_ericsson(folders):
     recipes = {run.protocol: run.spec.recipe for run in runs}
     assert (recipes["finetune"].steps, len(recipes["finetune"].trials())) == (5000, 20)
     assert len(recipes["linear"].probe["weight_decays"]) == 45
+
+
+def test_the_small_study_is_what_its_page_says(folders, tmp_path):
+    for number, name in enumerate(("caltech101_small", "clothing", "coffee_leaf", "omniglot", "sign_digits")):
+        prepare(tmp_path / "data" / name, name, splits=1, tone=number)
+    (tmp_path / "pretrained_models").symlink_to(SHIPPED.parents[1] / "pretrained_models")
+    runs = plan("small_study.py")
+    seeds = {protocol: {run.spec.seed for run in runs if run.protocol == protocol} for protocol in PLANNED}
+    assert {run.protocol for run in runs} == set(PLANNED)
+    assert seeds["finetune"] == {0, 1, 2}
+    assert len({run.task for run in runs}) == 8
+    assert len({run.checkpoint for run in runs}) == 12 + 1
+    assert {len(run.spec.recipe.trials()) for run in runs if run.protocol in PLANNED[3:]} == {4}
+    page = (SHIPPED.parents[1] / "docs/study.md").read_text()
+    assert "Not run yet" in page
+    assert all(f"`{protocol}`" in page for protocol in PLANNED)
