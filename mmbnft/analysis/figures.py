@@ -30,6 +30,7 @@ def figures(runs: Sequence[Run]) -> dict[str, str]:
         "stages": _stages([run for run in runs if run.features is not None][:MOST_RUNS]),
         "maps": _maps([run for run in runs if run.maps and _one_class(run.labels)][:4]),
         "curves": _curves([run for run in runs if run.result.details.get("curve")][:MOST_RUNS]),
+        "movement": _movement([run for run in runs if _moves(run)][:4]),
         "predictions": _predictions([run for run in runs if _has_classes(run)][:4]),
     }
     return {name: svg for name, svg in drawn.items() if svg is not None}
@@ -38,6 +39,10 @@ def figures(runs: Sequence[Run]) -> dict[str, str]:
 def _moved(run: Run) -> bool:
     layers = run.layers
     return layers is not None and any(name in layers and layers[name].any() for name in ("weight_relative", "kl"))
+
+
+def _moves(run: Run) -> bool:
+    return any(len(entry.get("moved", ())) > 1 for entry in run.result.details.get("curve") or ())
 
 
 def _one_class(labels: np.ndarray | None) -> bool:
@@ -130,6 +135,22 @@ def _curves(runs: Sequence[Run]) -> str | None:
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("epoch, over all phases")
     return _finish(figure, runs)
+
+
+def _movement(runs: Sequence[Run]) -> str | None:
+    if not runs:
+        return None
+    figure, panels = _panels(1, len(runs), 2.9, 2.8)
+    for axes, run in zip(panels[0], runs, strict=True):
+        curve = run.result.details["curve"]
+        parts = list(dict.fromkeys(part for entry in curve for part in entry.get("moved", {})))
+        values = np.array([[entry.get("moved", {}).get(part, np.nan) for entry in curve] for part in parts])
+        image = axes.imshow(np.log10(np.maximum(values, 1e-8)), aspect="auto", cmap="viridis", interpolation="nearest")
+        axes.set_yticks(range(len(parts)), parts, fontsize=7)
+        axes.set_xlabel("epoch, over all phases")
+        axes.set_title(run.name, fontsize=8)
+        figure.colorbar(image, ax=axes, label="log10 of relative change" if run is runs[-1] else "")
+    return _finish(figure, [])
 
 
 def _predictions(runs: Sequence[Run]) -> str | None:

@@ -15,6 +15,7 @@ from mmbnft.analysis.study import (
     curve_table,
     gain_table,
     layer_table,
+    movement_table,
     prediction_table,
     run_table,
     speed_table,
@@ -70,6 +71,8 @@ TEXTS = {
     "of before with after.",
     "maps": "Pooled features of test images in two dimensions, coloured by class.",
     "curves": "Training loss, and val where it was evaluated (--val-interval with recipe.fit_on='train').",
+    "movement": "Relative change of the parameters of each part within each epoch (length of the change over length "
+    "before), over all phases: what trains first and what follows.",
     "speed": "Epochs until val first reached a share of the best value that any of these runs of the task reached; "
     "empty where it never did.",
 }
@@ -86,6 +89,7 @@ def parts(runs: Sequence[Run]) -> list[Part]:
         ("features", "Features before and after", stage_table(runs), "stages", True),
         ("maps", "Maps of the features", pd.DataFrame(), "maps", False),
         ("curves", "Learning curves", curve_table(runs), "curves", True),
+        ("movement", "Which parts move when", movement_table(runs), "movement", True),
         ("speed", "Epochs to an accuracy on val", speed_table(runs), "", False),
     ]
     return [Part(name, title, TEXTS[name], rows, figure, folded) for name, title, rows, figure, folded in every]

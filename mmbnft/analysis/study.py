@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -211,12 +212,27 @@ def gain_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 def curve_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row for each epoch of each run: loss, learning rate, seconds, and val where it was evaluated."""
-    rows = [
-        {"run": run.name, "total_epoch": number, **entry}
+    return _epochs(runs, lambda entry: [{key: value for key, value in entry.items() if key != "moved"}])
+
+
+def movement_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row for each epoch and part of the network: its relative change within that epoch."""
+    return _epochs(
+        runs,
+        lambda entry: [
+            {"phase": entry["phase"], "part": part, "change": change} for part, change in entry.get("moved", {}).items()
+        ],
+    )
+
+
+def _epochs(runs: Sequence[Run], rows: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> pd.DataFrame:
+    """The rows that each epoch of each run gives, epochs counted over all phases."""
+    return pd.DataFrame(
+        {"run": run.name, "total_epoch": number, **row}
         for run in runs
         for number, entry in enumerate(run.result.details.get("curve") or [], 1)
-    ]
-    return pd.DataFrame(rows)
+        for row in rows(entry)
+    )
 
 
 def speed_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from mmbnft.evaluation.training.movement import Movement
 from mmbnft.hooks import bare_model
 from mmbnft.host import Hook, master_only
 from mmbnft.utils.processes import Processes
@@ -91,6 +92,7 @@ class EpochHook(Hook):
     def before_train_epoch(self, runner: Any) -> None:
         """Set the epoch's length; begin its record."""
         runner.data_loader.batch_sampler.limit = runner.max_iters - runner.iter
+        self._movement = Movement(bare_model(runner.model))
         self._started = time.perf_counter()
         self._loss, self._steps = 0.0, 0
 
@@ -113,6 +115,7 @@ class EpochHook(Hook):
             "loss": self._loss / self._steps,
             "lr": runner.current_lr()[0],
             "seconds": time.perf_counter() - self._started,
+            "moved": self._movement.changes(),
         }
         if self.score is not None and self.val_interval and (runner.epoch + 1) % self.val_interval == 0:
             entry["val"] = self.score()
