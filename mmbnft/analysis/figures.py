@@ -96,14 +96,18 @@ def _stages(runs: Sequence[Run]) -> str | None:
     if not runs:
         return None
     shown = [("cka", "CKA, before with after")]
-    shown += [("effective_rank_after", "effective rank, after"), ("fisher_after", "Fisher ratio, after")]
+    shown += [(name, f"{title} (before: dashed)") for name, title in
+              (("effective_rank_after", "effective rank"), ("fisher_after", "Fisher ratio"))]  # fmt: skip
     figure, panels = _panels(1, len(shown), 2.9, 2.6)
     for axes, (column, title) in zip(panels[0], shown, strict=True):
         for run in runs:
             table = run.features
             assert table is not None
             if column in table:
-                axes.plot(table["stage"], table[column], ".-", label=run.name, linewidth=1)
+                (line,) = axes.plot(table["stage"], table[column], ".-", label=run.name, linewidth=1)
+                if column != "cka":
+                    before = table[column.replace("after", "before")]
+                    axes.plot(table["stage"], before, "--", color=line.get_color(), linewidth=0.8)
         axes.set_title(title, fontsize=9)
         axes.tick_params(axis="x", labelrotation=60)
     return _finish(figure, runs)
@@ -125,13 +129,16 @@ def _maps(runs: Sequence[Run]) -> str | None:
 def _curves(runs: Sequence[Run]) -> str | None:
     if not runs:
         return None
-    figure, panels = _panels(1, 2, 4.2, 2.6)
+    val = {run.name: [(n, entry["val"]) for n, entry in enumerate(run.result.details["curve"], 1)
+                      if entry.get("val") is not None] for run in runs}  # fmt: skip
+    titles = ["training loss", "val (%)"] if any(val.values()) else ["training loss"]
+    figure, panels = _panels(1, len(titles), 4.2, 2.6)
     for run in runs:
-        curve = run.result.details["curve"]
-        panels[0, 0].plot(range(1, len(curve) + 1), [entry["loss"] for entry in curve], label=run.name, linewidth=1)
-        val = [(number, entry["val"]) for number, entry in enumerate(curve, 1) if entry.get("val") is not None]
-        panels[0, 1].plot([n for n, _ in val], [value for _, value in val], ".-", label=run.name, linewidth=1)
-    for axes, title in zip(panels[0], ("training loss", "val (%)"), strict=True):
+        losses = [entry["loss"] for entry in run.result.details["curve"]]
+        points = [list(enumerate(losses, 1)), val[run.name]]
+        for axes, pairs in zip(panels[0], points, strict=False):
+            axes.plot([n for n, _ in pairs], [value for _, value in pairs], ".-", label=run.name, linewidth=1)
+    for axes, title in zip(panels[0], titles, strict=True):
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("epoch, over all phases")
     return _finish(figure, runs)

@@ -46,13 +46,17 @@ class Part:
 
     @property
     def head(self) -> list[str]:
-        """Titles of the columns."""
-        return [str(name).replace("_", " ") for name in self.table.columns]
+        """Titles of the columns that hold anything."""
+        return [str(name).replace("_", " ") for name in self._shown.columns]
 
     @property
     def rows(self) -> list[list[str]]:
         """Cells as people see them."""
-        return [[_cell(value) for value in row] for row in self.table.astype(object).itertuples(index=False)]
+        return [[_cell(value) for value in row] for row in self._shown.astype(object).itertuples(index=False)]
+
+    @property
+    def _shown(self) -> pd.DataFrame:
+        return self.table.replace("", None).dropna(axis=1, how="all")
 
 
 TEXTS = {
@@ -126,7 +130,8 @@ def write_analysis(runs: Sequence[Run], folder: Path) -> Path:
 def sentences(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
     """What the page says first, and the warnings."""
     gains = pd.to_numeric(table["gain"]).dropna()
-    first = f"{len(runs)} runs: {', '.join(run.name for run in runs[:6])}{' and more' if len(runs) > 6 else ''}."
+    named = ", ".join(run.name for run in runs[:6]) + (" and more" if len(runs) > 6 else "")
+    first = f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {named}."
     if len(gains):
         share = f"{(gains > 0).sum()} of {len(gains)} above 0"
         first += f" Gain over the linear probe: {gains.mean():+.2f} points on average, {share}."

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmbnft.analysis.dynamics import epochs_to, rank_correlation
+from mmbnft.analysis.dynamics import FEWEST, epochs_to, rank_correlation
 from mmbnft.analysis.geometry import Array, neighbour_map, principal_map
 from mmbnft.analysis.networks import (
     LAST,
@@ -200,14 +200,15 @@ def _disagreement(run: Run) -> str:
 
 
 def gain_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Spearman's correlation of what moved with the gain over the linear probe, across runs, with intervals."""
+    """Spearman's correlation of what moved with the gain over the linear probe, over runs; empty with too few."""
     gains = pd.to_numeric(runs["gain"]).to_numpy(float)
     rows = [
         {"quantity": MOVED[name], **rank_correlation(pd.to_numeric(runs[name]).to_numpy(float), gains)}
         for name in MOVED
         if name in runs
     ]
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    return found if len(found) and (found["n"] >= FEWEST).any() else pd.DataFrame()
 
 
 def curve_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -85,6 +85,7 @@ def test_gains_are_held_against_movement():
     by_quantity = gain_table(table).set_index("quantity")
     assert by_quantity.loc[study_module.MOVED["weight_relative"], ["rho", "n"]].tolist() == [1, 5]
     assert np.isnan(by_quantity.loc[study_module.MOVED["kl"], "rho"])
+    assert gain_table(run_table(runs[:4])).empty
 
 
 def test_predictions_and_speed_need_no_weights():
@@ -111,12 +112,12 @@ def test_the_command_writes_one_page_and_a_table_for_each_section(kept_run, tmp_
     assert set(runs[0].maps) == {"PCA, before", "PCA, after", "t-SNE, before", "t-SNE, after"}
     assert analyze.main([str(tmp_path), "--most", "30", "--out", str(tmp_path / "page")]) == 0
     page = (tmp_path / "page" / "analysis.html").read_text()
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
     assert "http" not in page.replace("http://www.w3.org", "")
     features = pd.read_csv(tmp_path / "page" / "features.csv").set_index(["run", "stage"])
     assert features.loc[("tiny linear", "pooled"), "cka"] == pytest.approx(1)
     assert features.loc[("tiny bn", "pooled"), "cka"] < 1
     assert {path.stem for path in (tmp_path / "page").glob("*.csv")} == {
-        "runs", "gains", "predictions", "layers", "features", "curves"
+        "runs", "predictions", "layers", "features", "curves", "movement"
     }  # fmt: skip
     assert f"page: {tmp_path / 'page' / 'analysis.html'}" in capsys.readouterr().out
