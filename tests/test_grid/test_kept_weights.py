@@ -4,18 +4,21 @@ import pytest
 
 from mmbnft.artifacts import Artifacts, kept, weights_path
 from mmbnft.evaluation.weights import restore
-from mmbnft.grid.executors import LocalExecutor
-from mmbnft.grid.grid import run_benchmark
+from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
+from mmbnft.grid.worker import WorkSettings, work
 
 
-@pytest.mark.parametrize(("policy", "expected"), [("none", 0), ("best", 1), ("all", 6)])
-def test_weights_are_kept_as_asked(make_benchmark, tmp_path, policy, expected):
-    outcome = run_benchmark(make_benchmark(), tmp_path / "out", LocalExecutor(1), keep_weights=policy)
-    assert {kept(tmp_path / "out/results", result.key).split(", ")[0] for result in outcome.results} == {"predictions"}
+@pytest.mark.parametrize(("policy", "expected"), [("none", 0), ("best", 1), ("all", 4)])
+def test_weights_are_kept_as_asked(make_benchmark, weights, tmp_path, policy, expected):
+    store, settings = ResultStore(tmp_path / "out/results"), WorkSettings(tmp_path / "out", keep_weights=policy)
+    for job in plan_runs(make_benchmark(checkpoints=tuple(weights))):
+        assert work(job, store, settings).result.artifacts == Artifacts()  # on disk, and sent nowhere
+    results = store.results()
+    assert {kept(store.folder, result.key).split(", ")[0] for result in results} == {"predictions"}
     assert len(list((tmp_path / "out").glob("weights/*.pth"))) == expected
     if policy == "best":
-        best = max(outcome.results, key=lambda result: (result.value, result.key))
+        best = max(results, key=lambda result: (result.value, result.key))
         assert weights_path(best.folder, best.key).exists()
         restore(best)
 
