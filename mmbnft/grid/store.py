@@ -67,21 +67,24 @@ class ResultStore:
             StorageError: The disk is full, or the folder cannot be written any more.
         """
         with storing(self.folder):
+            keeps = only_best_weights and result.artifacts.weights is not None
+            if keeps and any(_rank(other) > _rank(result) for other in self._with_weights(result.task)):
+                result = dataclasses.replace(result, artifacts=dataclasses.replace(result.artifacts, weights=None))
             written = write_result(self.folder, result)
             for path, other in self._files(f"*__{result.key[:16]}.json"):
                 if other.key == result.key and path != written:
                     path.unlink(missing_ok=True)
-            if only_best_weights and result.artifacts.weights is not None:
-                self._keep_best_weights(result.task)
+            if keeps:
+                # Writers at the same time agree on which is the best.
+                for other in sorted(self._with_weights(result.task), key=_rank)[:-1]:
+                    weights_path(self.folder, other.key).unlink(missing_ok=True)
             return written
 
-    def _keep_best_weights(self, task: str) -> None:
-        """Remove the weights of every result of a task but the best; writers at the same time agree which that is."""
+    def _with_weights(self, task: str) -> list[Result]:
+        """Results of a task whose weights are kept."""
         folder = weights_path(self.folder, "").parent
         found = [result for path in folder.glob("*.pth") for _, result in self._files(f"*__{path.stem}.json")]
-        of_task = sorted((result.value or 0.0, result.key) for result in found if result.task == task)
-        for _, key in of_task[:-1]:
-            weights_path(self.folder, key).unlink(missing_ok=True)
+        return [result for result in found if result.task == task]
 
     def remove(self, result: Result) -> None:
         """Remove a result and what lies beside it; nothing happens where it is gone."""
@@ -134,3 +137,8 @@ class ResultStore:
 def _named(result: Result, names: Names) -> Result:
     changes: dict[str, Any] = dict(names)
     return dataclasses.replace(result, **changes)
+
+
+def _rank(result: Result) -> tuple[float, str]:
+    """What results are ordered by where one of them is to be the best."""
+    return result.value or 0.0, result.key
