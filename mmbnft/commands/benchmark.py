@@ -34,7 +34,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     own.add_argument(
         "--task", nargs="+", default=[], metavar="TASK", help="folders of prepared tasks, array files, or digits ..."
     )
-    own.add_argument("--checkpoints", nargs="+", default=[], help="catalogue ids, files, group:NAME, random")
+    own.add_argument(
+        "--checkpoints",
+        nargs="+",
+        default=[],
+        help="ids, files, timm:NAME ..., group:NAME, random",
+    )
     own.add_argument("--protocols", nargs="+", default=[], help="protocols and training-free scores")
     own.add_argument("--recipe", help="its name of a recipe (default: clean)")
     own.add_argument("--target", help="the protocol to be predicted (default: finetune, if it is one of them)")

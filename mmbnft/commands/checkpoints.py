@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo.catalogue import DEFAULT_ROOT, GROUPS, entries, get_entry, group
+from mmbnft.zoo.catalogue import DEFAULT_ROOT, GROUPS, entries, get_entry, group, is_here
 from mmbnft.zoo.options import add_checkpoint_options
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ def list_entries(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    known = entries(args.root)
+    known = entries(args.root, args.catalogue)
     ids = group(args.group, args.root) if args.group else tuple(known)
     table = Table("id", "method", "format", "epochs", "top-1 (%)", "here")
     for entry in (known[name] for name in ids):
-        here = bool(entry.files) and all((args.root / name).exists() for name in entry.files)
+        here = is_here(entry, args.root)
         top1 = "" if entry.imagenet_linear_top1 is None else f"{entry.imagenet_linear_top1:g}"
         epochs = "" if entry.epochs is None else str(entry.epochs)
         table.add_row(entry.id, entry.method, entry.format, epochs, top1, "yes" if here else "")
@@ -35,7 +35,7 @@ def list_entries(args: argparse.Namespace) -> int:
 
 def show_entry(args: argparse.Namespace) -> int:
     """Print everything about one entry."""
-    print(json.dumps(get_entry(args.id, args.root).to_dict(), indent=1))
+    print(json.dumps(get_entry(args.id, args.root, args.catalogue).to_dict(), indent=1))
     return 0
 
 
@@ -46,7 +46,7 @@ def fetch_entries(args: argparse.Namespace) -> int:
 
     for name in args.id:
         with bytes_bar(name) as advance:
-            receipts = fetch(get_entry(name, args.root), args.root, advance)
+            receipts = fetch(get_entry(name, args.root, args.catalogue), args.root, advance)
         for receipt in receipts:
             held = f"equal to the published {receipt.checked}" if receipt.checked else "no published hash"
             print(f"{name}: {receipt.file}, {receipt.size} bytes, sha256 {receipt.sha256} ({held})")
@@ -81,7 +81,10 @@ def source_of(args: argparse.Namespace) -> "Source":
     from mmbnft.zoo.sources import resolve
 
     stated = stated_normalisation(args.mean, args.std)
-    return resolve(args.file, args.format, args.root, normalisation=stated, branch=args.branch)
+    return resolve(
+        args.file, args.format, args.root, normalisation=stated, branch=args.branch, network=args.network,
+        catalogue=args.catalogue,
+    )  # fmt: skip
 
 
 def report(certificate: "Certificate", *, as_json: bool) -> int:
@@ -105,20 +108,23 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("list", help="one line for each known checkpoint")
     command.add_argument("--group", choices=GROUPS)
+    command.add_argument("--catalogue", default="", metavar="FILE", help="of your own files")
     command.set_defaults(run=list_entries)
     command = commands.add_parser("show", help="one entry in full")
     command.add_argument("id")
+    command.add_argument("--catalogue", default="", metavar="FILE", help="of your own files")
     command.set_defaults(run=show_entry)
     command = commands.add_parser("fetch", help="download, resume, record and check")
     command.add_argument("id", nargs="+")
+    command.add_argument("--catalogue", default="", metavar="FILE", help="of your own files")
     command.set_defaults(run=fetch_entries)
     command = commands.add_parser("convert", help="write a file in the one layout")
-    command.add_argument("file", help="path or catalogue id")
+    command.add_argument("file", help="path, catalogue id, or timm:, torchvision:, hf:, pip: and a name")
     command.add_argument("out", type=Path)
     command.set_defaults(run=convert_file)
     add_checkpoint_options(command)
     command = commands.add_parser("verify", help="print a file's certificate; exit status 0 only for a full match")
-    command.add_argument("file", help="path or catalogue id")
+    command.add_argument("file", help="path, catalogue id, or timm:, torchvision:, hf:, pip: and a name")
     command.add_argument("--json", action="store_true")
     command.set_defaults(run=verify_file)
     add_checkpoint_options(command)

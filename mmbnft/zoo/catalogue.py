@@ -2,13 +2,15 @@
 
 import dataclasses
 import difflib
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import read_json
 from mmbnft.zoo.architecture import Architecture
-from mmbnft.zoo.entry import CatalogueEntry, Normalisation
+from mmbnft.zoo.entry import PIP, CatalogueEntry, Normalisation
+from mmbnft.zoo.own_catalogue import FILES, own_entries
 from mmbnft.zoo.published import PUBLISHED
 
 DEFAULT_ROOT = Path("pretrained_models")
@@ -31,27 +33,39 @@ STUDY_TWELVE = (
 GROUPS = ("study12", "tiny")
 
 
-def entries(root: Path | str = DEFAULT_ROOT) -> dict[str, CatalogueEntry]:
-    """Every entry by id: the published ones, then the tiny ones listed in `ROOT/tiny/catalogue.json`, if any.
+def entries(root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> dict[str, CatalogueEntry]:
+    """Every entry by id: the published ones, the tiny ones of `ROOT/tiny/catalogue.json`, the user's own.
+
+    Args:
+        root: Folder of checkpoints; a `catalogue.toml` or `catalogue.json` in it is a user's.
+        catalogue: Another file of a user's.
 
     Raises:
-        UserError: `catalogue.json` is damaged or repeats an id.
+        UserError: A catalogue is damaged or repeats an id.
     """
     found = {entry.id: entry for entry in PUBLISHED}
-    for entry in _tiny_entries(Path(root)):
-        if entry.id in found:
-            raise UserError(f"{_tiny_file(Path(root))} repeats the id {entry.id!r}; every id must be unique")
-        found[entry.id] = entry
+    parts = [(_tiny_file(Path(root)), _tiny_entries(Path(root)))]
+    own = [Path(root) / name for name in FILES if (Path(root) / name).exists()] + (
+        [Path(catalogue)] if catalogue else []
+    )
+    parts += [(path, own_entries(path)) for path in own]
+    taken = {alias: entry.id for entry in PUBLISHED for alias in entry.aliases}
+    for path, rows in parts:
+        for entry in rows:
+            for name in (entry.id, *entry.aliases):
+                if name in found or name in taken:
+                    raise UserError(f"{path} repeats the id {name!r}; every id must be unique")
+            found[entry.id] = entry
     return found
 
 
-def get_entry(name: str, root: Path | str = DEFAULT_ROOT) -> CatalogueEntry:
+def get_entry(name: str, root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> CatalogueEntry:
     """The entry called `name`: an id, an alias, or `ID@same-padding` for the entry with that option on.
 
     Raises:
         UserError: There is no such entry, or it has no padding to emulate.
     """
-    known = entries(root)
+    known = entries(root, catalogue)
     plain = name.removesuffix(SAME_PADDING)
     aliases = {alias: entry.id for entry in known.values() for alias in entry.aliases}
     entry = known.get(aliases.get(plain, plain))
@@ -112,3 +126,18 @@ def _tiny_entry(path: Path, row: Any) -> CatalogueEntry:
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"{path} has an entry that cannot be read ({reason}); make the file again") from error
+
+
+def is_here(entry: CatalogueEntry, root: Path | str = DEFAULT_ROOT) -> bool:
+    """Whether the files of an entry are on this machine, as far as that can be told without opening them.
+
+    Args:
+        entry: The entry.
+        root: Folder of checkpoints.
+    """
+    if entry.url.startswith(PIP):
+        try:
+            return bool(importlib.metadata.version(entry.url.removeprefix(PIP)))
+        except importlib.metadata.PackageNotFoundError:
+            return False
+    return bool(entry.files) and all((Path(root) / name).exists() for name in entry.files)

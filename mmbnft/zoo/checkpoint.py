@@ -18,6 +18,7 @@ from mmbnft.zoo.formats import FORMATS, get_format
 from mmbnft.zoo.library import has_tokens
 from mmbnft.zoo.loading import load_source
 from mmbnft.zoo.normalisation import CATALOGUE, STATED, how_to_state, known_normalisation, stated_normalisation
+from mmbnft.zoo.origins import KNOWN_SCHEMES, scheme_of
 from mmbnft.zoo.recognition import identify
 from mmbnft.zoo.sources import Source, content_hash, resolve
 
@@ -46,6 +47,8 @@ class Checkpoint:
         allow_partial: Whether it may leave a part of the network unfilled.
         branch: Name of the backbone to read where the file holds several; empty for none in particular.
         root: Folder of the catalogue that it was found with.
+        origin: Source that another package keeps it in, with its revision; empty for others.
+        is_named: Whether a person named it by an id or a source, or as the control, rather than by a path.
     """
 
     name: str
@@ -61,21 +64,18 @@ class Checkpoint:
     branch: str = ""
     allow_partial: bool = False
     root: str = ""
+    origin: str = ""
+    is_named: bool = False
 
     @classmethod
     def random(cls) -> "Checkpoint":
         """The control: untrained weights, with the normalisation that is usual in this field."""
-        return cls(RANDOM, None, "", RANDOM, CATALOGUE, None, "", IMAGENET, CATALOGUE)
+        return cls(RANDOM, None, "", RANDOM, CATALOGUE, None, "", IMAGENET, CATALOGUE, is_named=True)
 
     @property
     def is_random(self) -> bool:
         """Whether it is the random control."""
         return self.path is None
-
-    @property
-    def is_named(self) -> bool:
-        """Whether a person named it by an id of the catalogue, or as the control, rather than by a path."""
-        return self.is_random or self.format_known_from == CATALOGUE
 
     @property
     def identity(self) -> str:
@@ -107,7 +107,8 @@ class Checkpoint:
         certificate = load_source(backbone, self._source(), allow_partial=self.allow_partial)
         if certificate.sha256 != self.sha256:
             raise UserError(f"{self.path} has changed since the command began; give the command again")
-        return certificate
+        known = self.normalisation.to_dict() if self.normalisation else None
+        return replace(certificate, normalisation=known, normalisation_known_from=self.normalisation_known_from)
 
     def _source(self) -> Source:
         """What opens its file, by what is known of it."""
@@ -115,7 +116,7 @@ class Checkpoint:
             raise UserError("the random control has no weights to load; build the network from its seed instead")
         entry = get_entry(self.entry, self.root) if self.entry else None
         # A format that was only recognised is recognised again, against the network's own layout.
-        form = get_format(self.format) if self.format_known_from in (CATALOGUE, STATED) else None
+        form = get_format(self.format) if self.format and self.format_known_from in (CATALOGUE, STATED) else None
         stated = self.normalisation if self.normalisation_known_from == STATED and not _follows(self) else None
         return Source(Path(self.path), entry, form, stated, self.branch, self.is_named, self.architecture)
 
@@ -139,6 +140,7 @@ class Statement:
         network: Name of their network, see `network_from_text`; found by default.
         pooling: How the tokens of networks that have some become features; empty for each network's own way. It holds
             for catalogue ids too.
+        catalogue: File of a user's catalogue.
         allow_partial: Whether a checkpoint may leave a part of the network unfilled; holds for catalogue ids too.
     """
 
@@ -148,6 +150,7 @@ class Statement:
     branch: str = ""
     network: str = ""
     pooling: str = ""
+    catalogue: str = ""
     allow_partial: bool = False
 
     @classmethod
@@ -176,9 +179,9 @@ class Statement:
             text: Catalogue id, path of a weight file, or `random`.
             root: Folder of the catalogue's files.
         """
-        if not _is_named(text, root):
+        if not _is_named(text, root, self.catalogue):
             return self
-        return Statement(pooling=self.pooling, allow_partial=self.allow_partial)
+        return Statement(pooling=self.pooling, catalogue=self.catalogue, allow_partial=self.allow_partial)
 
     @property
     def about_files(self) -> bool:
@@ -201,12 +204,13 @@ def resolve_checkpoint(
     branch: str = "",
     network: str = "",
     pooling: str = "",
+    catalogue: Path | str = "",
     allow_partial: bool = False,
 ) -> Checkpoint:
     """Find out everything about one checkpoint.
 
     Args:
-        text: Catalogue id, path of a weight file, or `random`.
+        text: Catalogue id, path of a weight file, a source such as `hf:OWNER/NAME`, or `random`.
         root: Folder of the catalogue's files.
         format: Format id, or a catalogue id to hold the file against; recognised by default.
         mean: Of red, green and blue in 0..1, as a person states it.
@@ -214,6 +218,7 @@ def resolve_checkpoint(
         branch: Name of the backbone to read where a file holds several.
         network: Name of its network, see `network_from_text`; found by default.
         pooling: How its tokens become features, if it has some; empty for the network's own way.
+        catalogue: File of a user's catalogue.
         allow_partial: Whether it may leave a part of the network unfilled.
 
     Raises:
@@ -222,10 +227,11 @@ def resolve_checkpoint(
     if text == RANDOM:
         return Checkpoint.random()
     stated = stated_normalisation(None if mean is None else tuple(mean), None if std is None else tuple(std))
-    source = resolve(text, format, root, normalisation=stated, branch=branch, network=network)
+    source = resolve(text, format, root, normalisation=stated, branch=branch, network=network, catalogue=catalogue)
     digest = content_hash(source.path)
     form, found, found_from, proven = _understood(source, digest)
     normalisation, known_from = known_normalisation(source, digest, form, proven)
+    known = entries(root)
     return Checkpoint(
         name=source.entry.id if source.named and source.entry else file_stem(text),
         path=str(source.path.absolute()),
@@ -236,10 +242,12 @@ def resolve_checkpoint(
         architecture_known_from=found_from,
         normalisation=normalisation,
         normalisation_known_from=known_from,
-        entry=source.entry.id if source.entry else "",
-        branch=branch,
+        entry=source.entry.id if source.entry and source.entry.id in known else "",
+        branch=source.branch,
         allow_partial=allow_partial,
         root=str(Path(root).absolute()),
+        origin=f"{source.entry.url}@{source.entry.revision}" if source.entry and source.entry.revision else "",
+        is_named=source.named,
     )
 
 
@@ -296,7 +304,7 @@ def resolve_checkpoints(
         UserError: As for `resolve_checkpoint`, two are the same weights, or something is stated and none is a file.
     """
     texts, stated = list(texts), stated or Statement()
-    files = [text for text in texts if not _is_named(text, root)]
+    files = [text for text in texts if not _is_named(text, root, stated.catalogue)]
     if stated.about_files and not files:
         raise UserError(
             "--format, --mean, --std, --branch and --network say what weight files are, and none is named among "
@@ -307,11 +315,11 @@ def resolve_checkpoints(
     return _distinct(found, root)
 
 
-def _is_named(text: str, root: Path | str) -> bool:
-    """Whether `text` is no path but `random` or the id or alias of a catalogue entry."""
-    if text == RANDOM:
+def _is_named(text: str, root: Path | str, catalogue: Path | str = "") -> bool:
+    """Whether `text` is no path but `random`, an id or alias of a catalogue entry, or a source that says everything."""
+    if text == RANDOM or scheme_of(text) in KNOWN_SCHEMES:
         return True
-    known = entries(root)
+    known = entries(root, catalogue)
     plain = text.removesuffix(SAME_PADDING)
     return plain in known or any(plain in entry.aliases for entry in known.values())
 

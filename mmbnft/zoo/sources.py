@@ -1,5 +1,6 @@
 """Find the file that a catalogue id or a path names, and identify it by its content."""
 
+import dataclasses
 import functools
 import hashlib
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import sha256_file
 from mmbnft.zoo.architecture import AnyNetwork, network_from_text
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
-from mmbnft.zoo.entry import CatalogueEntry, Normalisation
+from mmbnft.zoo.entry import PIP, CatalogueEntry, Normalisation
 from mmbnft.zoo.formats import FORMATS, Format, get_format
+from mmbnft.zoo.origins import distribution_file, entry_of, scheme_of
 from mmbnft.zoo.readers.tf_bundle import bundle_files
 
 
@@ -53,40 +55,71 @@ def resolve(
     normalisation: Normalisation | None = None,
     branch: str = "",
     network: str = "",
+    catalogue: Path | str = "",
 ) -> Source:
     """Find what a person means by `source`.
 
     Args:
-        source: Catalogue id or path.
+        source: Catalogue id, path, or a source that `scheme_of` knows.
         format: Format id, or a catalogue id to hold the file against; recognised by default.
         root: Folder of checkpoints.
         normalisation: Input normalisation that the person states.
         branch: Name of the backbone to read where a file holds several.
         network: Name of the network in it, see `network_from_text`; found by default.
+        catalogue: File of a user's catalogue.
 
     Raises:
         UserError: Neither a known id nor a file, or the entry's file has not been fetched.
     """
     form, entry, by_id = None, None, False
     if format is not None:
-        entry = None if format in FORMATS else get_entry(format, root)
+        entry = None if format in FORMATS else get_entry(format, root, catalogue)
         form = get_format(entry.format if entry else format)
     name = str(source)
     path = Path(source)
-    known = entries(root)
+    known = entries(root, catalogue)
     ids = set(known) | {alias for item in known.values() for alias in item.aliases}
-    if isinstance(source, str) and (name.removesuffix(SAME_PADDING) in ids or not (path.suffix or path.exists())):
-        entry, by_id = get_entry(name, root), True
-        if not entry.files:
-            raise UserError(f"{name!r} names a family of files, not one file; hand over the path of the file")
-        path = Path(root) / entry.files[0]
-        if not path.exists():
-            raise UserError(f"{path} is missing; run: python tools/checkpoints.py fetch {entry.id}")
-        form = form or get_format(entry.format)
+    if isinstance(source, str) and name not in ids and scheme_of(name):
+        entry, by_id = entry_of(name), True
+        path = Path(entry.files[0])
+    elif isinstance(source, str) and (name.removesuffix(SAME_PADDING) in ids or not (path.suffix or path.exists())):
+        entry, by_id = get_entry(name, root, catalogue), True
+        entry, path = _entry_file(entry, Path(root))
+        form = form or (get_format(entry.format) if entry.format else None)
     elif not path.exists():
         raise UserError(f"there is no file {path}; give a path that exists or a catalogue id (see checkpoints.py list)")
     stated = network_from_text(network) if network else None
+    branch = branch or (entry.branch if entry else "")
     return Source(path, entry, form, normalisation, branch, by_id, stated)
+
+
+def _entry_file(entry: CatalogueEntry, root: Path) -> tuple[CatalogueEntry, Path]:
+    """The file of an entry, and the entry with what the source of the file adds to it.
+
+    Raises:
+        UserError: It names no one file, or the file is not there.
+    """
+    if entry.url.startswith(PIP):
+        return entry, distribution_file(entry.url.removeprefix(PIP))[0]
+    if not entry.files:
+        raise UserError(f"{entry.id!r} names a family of files, not one file; hand over the path of the file")
+    if entry.own and scheme_of(entry.files[0]):
+        kept = entry_of(entry.files[0])
+        network = entry.architecture or kept.architecture
+        normalisation = entry.normalisation or kept.normalisation
+        entry = dataclasses.replace(
+            entry,
+            architecture=network,
+            normalisation=normalisation,
+            url=kept.url,
+            revision=kept.revision,
+            files=kept.files,
+        )
+    path = root / entry.files[0]
+    if not path.exists():
+        how = "correct its catalogue" if entry.own else f"run: python tools/checkpoints.py fetch {entry.id}"
+        raise UserError(f"{path} is missing; {how}")
+    return entry, path
 
 
 def file_identity(source: str | Path, root: Path | str = DEFAULT_ROOT) -> tuple[Path, str]:

@@ -164,7 +164,7 @@ def test_list_and_show(tmp_path, capsys):
 
 def test_fetch_prints_what_it_checked(server, entry, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
-        "mmbnft.commands.checkpoints.get_entry", functools.partial(lambda found, name, root: found, entry)
+        "mmbnft.commands.checkpoints.get_entry", functools.partial(lambda found, name, root, catalogue: found, entry)
     )
     assert run("--root", tmp_path, "fetch", "x") == 0
     assert "no published hash" in capsys.readouterr().out

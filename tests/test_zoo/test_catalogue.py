@@ -59,8 +59,9 @@ def test_entries_are_consistent():
     for entry in known.values():
         assert entry.format in FORMATS
         shipped = entry.format == "tiny"
-        assert shipped or entry.url.startswith("https://") or not entry.files
-        assert shipped or len(entry.downloads) == len(entry.files)
+        package = entry.url.startswith("pip:")
+        assert shipped or package or entry.url.startswith("https://") or not entry.files
+        assert shipped or package or len(entry.downloads) == len(entry.files)
         assert not shipped or all((DEFAULT_ROOT / name).is_file() for name in entry.files)
         assert all(sentence.endswith(".") for sentence in entry.unverified)
         json.dumps(entry.to_dict(), allow_nan=False)
