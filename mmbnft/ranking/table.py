@@ -12,6 +12,7 @@ from scipy import stats
 from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.scales import AUTO, on_one_scale, turned
 from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.wording import joined
 
 COORDINATES = ("checkpoint", "task", "protocol")
 REQUIRED = (*COORDINATES, "value")
@@ -274,13 +275,17 @@ def _gaps(table: ScoreTable, protocol: str) -> list[Finding]:
         task.name: [c for c, v in zip(task.checkpoints, task.means(protocol), strict=True) if np.isnan(v)]
         for task in table.tasks
     }
-    missing, total = sum(map(len, absent.values())), sum(len(task.checkpoints) for task in table.tasks)
-    if not missing:
-        return []
     code = "MB308" if protocol == table.target else "MB201"
-    if missing == total:
+    whole = [task.name for task in table.tasks if len(absent[task.name]) == len(task.checkpoints)]
+    if len(whole) == len(table.tasks):
         return [Finding(code, f"{protocol} has no value at all")]
-    named = [f"{task}: {', '.join(names)}" for task, names in absent.items() if names]
+    found = [Finding(code, f"{protocol} has no value on {joined(whole)}")] if whole else []
+    partly = {task: names for task, names in absent.items() if task not in whole}
+    missing = sum(map(len, partly.values()))
+    if not missing:
+        return found
+    total = sum(len(task.checkpoints) for task in table.tasks if task.name in partly)
+    named = [f"{task}: {', '.join(names)}" for task, names in partly.items() if names]
     more = f"; and {len(named) - _NAMED} more tasks" if len(named) > _NAMED else ""
     sentence = f"{protocol} is missing for {missing} of {total} pairs of checkpoint and task"
-    return [Finding(code, f"{sentence} ({'; '.join(named[:_NAMED])}{more})")]
+    return [*found, Finding(code, f"{sentence} ({'; '.join(named[:_NAMED])}{more})")]

@@ -13,9 +13,14 @@ from mmbnft.utils.wording import joined
 
 
 def verdicts(correlations: pd.DataFrame, comparisons: pd.DataFrame, target: str) -> dict[str, str]:
-    """Task name to verdict, by Kendall's tau and the paired comparisons of the proxies."""
+    """Task name to verdict, by Kendall's tau and the paired comparisons of the proxies.
+
+    A task without the target has no verdict, unless no task has one.
+    """
     rows = correlations[(correlations["statistic"] == TRUST) & ~correlations["task"].isin([WITHIN, NAIVE])]
     rows = rows[~rows["proxy"].str.startswith("control: ")]
+    judged = rows.groupby("task")["n"].transform("max") > 0
+    rows = rows[judged] if judged.any() else rows
     pairs = comparisons[(comparisons["statistic"] == TRUST) & (comparisons["family"] == "proxies")]
     return {
         str(t): _sentence(str(t), part, pairs[pairs["task"] == t], target)

@@ -81,6 +81,18 @@ def test_without_a_target_there_is_a_leaderboard_and_no_empty_table_or_picture(t
     assert re.search(r"<tbody>\s*</tbody>", html) is None
 
 
+def test_tasks_without_the_target_are_named_once_and_have_no_verdict_and_no_place_in_the_heat_map(tmp_path, simulated):
+    table = simulated(tasks=3)
+    table = table[(table["task"] == "task1") | (table["protocol"] != "finetune")]
+    found = rank(table, out=tmp_path, resamples=200).study
+    assert set(found.verdicts) == {"task1", "all tasks (mean)"}
+    (finding,) = [finding for finding in found.findings if finding.code == "MB308"]
+    assert finding.sentence == "finetune has no value on task0 and task2"
+    drawn = (tmp_path / "heat_map.svg").read_text()
+    assert "task1" in drawn
+    assert not {"task0", "task2"} & set(re.findall(r"task\d", drawn))
+
+
 def test_one_task_is_not_told_twice(tmp_path, simulated):
     rank(simulated(tasks=1), out=tmp_path, resamples=200)
     html = (tmp_path / "report.html").read_text()

@@ -157,8 +157,9 @@ def _heat_map(study: Study) -> Picture:
     if len(tasks) > 1 and MEAN in set(table["task"]):
         tasks.append(MEAN)
     cells = table.pivot_table(index="task", columns="proxy", values="value", aggfunc="first", dropna=False)
-    grid = cells.reindex(index=tasks, columns=proxies).to_numpy(float)
-    figure = _figure(0.75 * len(proxies) + 2.6, 0.3 * len(tasks) + 1.7)
+    cells = cells.reindex(index=tasks, columns=proxies).dropna(how="all")
+    tasks, grid = list(cells.index), cells.to_numpy(float)
+    figure = _figure(0.75 * len(proxies) + 2.6, 0.3 * len(grid) + 1.7)
     axes = figure.add_subplot()
     image = axes.imshow(np.ma.masked_invalid(grid), cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     axes.set_xticks(range(len(proxies)), proxies, rotation=35, ha="right")
