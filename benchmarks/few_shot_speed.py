@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.fewshot import (
     EpisodeSettings,
-    FewShotRecipe,
     FewShotSpec,
     Method,
     prepare_subject,
@@ -40,6 +39,7 @@ from mmbnft.fewshot import (
 from mmbnft.fewshot.arm import EpisodesArm
 from mmbnft.fewshot.grouped import GroupedAdapter, group_size
 from mmbnft.models import ProtocolBackbone, pooled_features
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import build_task
 from mmbnft.zoo import Checkpoint
 
@@ -180,7 +180,7 @@ def logistic(shots: int, width: int, episodes: int, repeats: int) -> None:
 
 def methods(repeats: int, steps: int) -> None:
     """Every method on the narrow network at 32 px."""
-    recipe = FewShotRecipe("speed", OPTIMIZER, steps=steps)
+    recipe = Recipe(name="speed", optimizer=OPTIMIZER, steps=steps)
     backbone = dict(type="ResNet", depth=18, stem_channels=16, base_channels=16, out_indices=[4])
     model = dict(type="Classification", backbone=dict(backbone, norm_cfg=dict(type="BN")))
     task = build_task(dict(type="glyphs", image_size=32))

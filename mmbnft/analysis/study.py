@@ -124,7 +124,7 @@ def _run(
         return Run(name, result, layers, note=str(error))
     check = {}
     if "kl" in layers and task is None:
-        batch = outputs(network, sample, network.spec.recipe.batch_size, batch_statistics=True)
+        batch = outputs(network, sample, network.spec.recipe.batch_size or len(sample.labels), batch_statistics=True)
         check = statistics_check(after, batch, sample.labels, result.metric)
     maps = {
         f"{kind}, {when}": draw(values.stages[LAST])

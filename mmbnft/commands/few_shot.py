@@ -47,12 +47,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:
     """What the options say of the configuration's `few_shot`."""
-    from mmbnft.grid.episode_jobs import task_from_text
+    from mmbnft.grid.plan import task_config
 
     found = {f"episodes.{name}": getattr(args, name) for name in ("n_way", "queries", "episodes", "validation", "seed")}
     found |= {"shots": args.k_shot, "checkpoints": args.checkpoints, "methods": args.methods}
     found |= {f"stated.{name}": value for name, value in stated_options(args).items()}
-    found["tasks"] = [task_from_text(text) for text in args.task] if args.task else None
+    found["tasks"] = [task_config(text) for text in args.task] if args.task else None
     return {f"few_shot.{name}": value for name, value in found.items() if value is not None}
 
 

@@ -20,6 +20,10 @@ def check_run(spec: RunSpec, task: Task) -> None:
             f"the score {spec.protocol} compares classes and is not defined where an image carries several, as in "
             f"task {task.name}; leave the training-free scores out for it"
         )
+    if "steps" in spec.recipe.search:
+        raise UserError(
+            f"recipe {spec.recipe.name!r} searches steps, which only few-shot episodes do; search lr or weight_decay"
+        )
     if spec.arm == "probed" and spec.recipe.norm_before_classifier:
         raise UserError(
             f"recipe {spec.recipe.name!r} sets both probe and norm_before_classifier; drop one, a probe fits plain "

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mmbnft.fewshot.manifest import write_manifest as write_manifest
     from mmbnft.fewshot.methods import ON_FEATURES as ON_FEATURES
     from mmbnft.fewshot.methods import Method as Method
-    from mmbnft.fewshot.recipe import FewShotRecipe as FewShotRecipe
     from mmbnft.fewshot.run import FewShotSpec as FewShotSpec
     from mmbnft.fewshot.run import episode_facts as episode_facts
     from mmbnft.fewshot.run import execute_episodes as execute_episodes
@@ -25,7 +24,6 @@ _HOMES = {
     "arm": ("Subject",),
     "manifest": ("Manifest", "open_manifest", "read_manifest", "write_manifest"),
     "methods": ("ON_FEATURES", "Method"),
-    "recipe": ("FewShotRecipe",),
     "run": ("FewShotSpec", "episode_facts", "execute_episodes", "prepare_subject"),
     "episode_settings": ("EpisodeSettings",),
     "intervals": ("mean_accuracy", "paired_difference"),

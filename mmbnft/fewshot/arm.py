@@ -15,9 +15,10 @@ from mmbnft.fewshot.batching import chunks
 from mmbnft.fewshot.episode_images import EpisodeImages
 from mmbnft.fewshot.intervals import mean_accuracy
 from mmbnft.fewshot.manifest import Manifest
-from mmbnft.fewshot.methods import ON_FEATURES, Method, Optimisation, Support
-from mmbnft.fewshot.recipe import FewShotRecipe, Trial
+from mmbnft.fewshot.methods import ON_FEATURES, Method, Support
+from mmbnft.fewshot.optimisation import Optimisation, Trial
 from mmbnft.fewshot.sampling import Episodes
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.zoo.certificate import AnyCertificate
 
@@ -80,7 +81,7 @@ class EpisodesArm(Arm):
     def __init__(
         self,
         method: Method,
-        recipe: FewShotRecipe,
+        recipe: Recipe,
         manifest: Manifest,
         subject: Subject,
         shares: int = 1,
@@ -202,9 +203,9 @@ class EpisodesArm(Arm):
 
     def _optimisation(self, trial: Trial, span: range) -> Optimisation:
         support = self.ways * self.shots
-        steps, batches = self.recipe.batches(support, trial, self.manifest.settings.seed, span)
-        self.work.add(steps * len(span) * (support if batches is None else batches.shape[2]), 0)
-        return Optimisation(self.recipe.optimizer_of(trial), steps, batches)
+        how = Optimisation.of(self.recipe, trial, support, self.manifest.settings.seed, span)
+        self.work.add(how.steps * len(span) * (support if how.batches is None else how.batches.shape[2]), 0)
+        return how
 
 
 def _finite(scores: Tensor) -> np.ndarray:

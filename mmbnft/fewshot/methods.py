@@ -8,14 +8,12 @@ from torch import Tensor
 
 from mmbnft.evaluation.solvers.episodes import fit_episodes
 from mmbnft.fewshot.heads import fit_linear, linear_scores, nearest_mean
-from mmbnft.fewshot.recipe import FewShotRecipe, Trial
+from mmbnft.fewshot.optimisation import IMAGES, TRAINING, Optimisation, Trial, penalties
 from mmbnft.fewshot.sequential import episode_phase
 from mmbnft.protocols.protocol import NORM_STATS
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.recipes.settings import stated
 from mmbnft.utils.errors import UserError, choices
-
-IMAGES = frozenset({"test_pipeline"})
-OPTIMISATION = frozenset({"optimizer", "steps", "epochs", "batch_size", "search"})
 
 
 @dataclass(frozen=True)
@@ -33,21 +31,6 @@ class Support:
     ways: int
 
 
-@dataclass(frozen=True)
-class Optimisation:
-    """How the parameters of some episodes are trained.
-
-    Attributes:
-        optimizer: `type` and arguments.
-        steps: Number of steps.
-        batches: int64 (steps, E, B) support images of each step; None where every step takes all.
-    """
-
-    optimizer: dict[str, Any]
-    steps: int
-    batches: Tensor | None
-
-
 # From features (E, Q, D) to scores (E, Q, N).
 Classify = Callable[[Tensor], Tensor]
 
@@ -63,7 +46,7 @@ class FeatureMethod:
     """
 
     fit: Callable[[Support, Trial, Callable[[], Optimisation]], Classify]
-    candidates: Callable[[FewShotRecipe], list[Trial]]
+    candidates: Callable[[Recipe], list[Trial]]
     settings: frozenset[str] = frozenset()
 
 
@@ -84,10 +67,8 @@ def _linear(support: Support, _trial: Trial, optimisation: Callable[[], Optimisa
 
 ON_FEATURES = {
     "nearest_mean": FeatureMethod(_nearest_mean, lambda recipe: [{}]),
-    "logistic": FeatureMethod(
-        _logistic, lambda recipe: [{"penalty": value} for value in recipe.penalties], frozenset({"penalties"})
-    ),
-    "linear": FeatureMethod(_linear, FewShotRecipe.trials, OPTIMISATION),
+    "logistic": FeatureMethod(_logistic, penalties, frozenset({"probe"})),
+    "linear": FeatureMethod(_linear, Recipe.trials, TRAINING),
 }
 
 
@@ -126,14 +107,14 @@ class Method:
             ) from error
         return cls(name, protocol, stats or "frozen")
 
-    def candidates(self, recipe: FewShotRecipe) -> list[Trial]:
+    def candidates(self, recipe: Recipe) -> list[Trial]:
         """What there is to choose from under a recipe."""
         return recipe.trials() if self.protocol is not None else ON_FEATURES[self.name].candidates(recipe)
 
     @property
     def settings(self) -> frozenset[str]:
         """Names of the settings of a recipe that can change what the method reaches."""
-        return IMAGES | (OPTIMISATION if self.protocol is not None else ON_FEATURES[self.name].settings)
+        return IMAGES | (TRAINING if self.protocol is not None else ON_FEATURES[self.name].settings)
 
     @property
     def adaptation(self) -> Any:

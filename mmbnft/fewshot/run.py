@@ -16,7 +16,8 @@ from mmbnft.fewshot.episode_images import EpisodeImages
 from mmbnft.fewshot.episode_settings import EpisodeSettings
 from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import Method
-from mmbnft.fewshot.recipe import FewShotRecipe
+from mmbnft.fewshot.optimisation import check_for_episodes
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.recipes.settings import stated
 from mmbnft.results import RESULTS_VERSION, Coordinates, Result
 from mmbnft.tasks import ImageCache, Task
@@ -41,12 +42,13 @@ class FewShotSpec:
 
     model: dict[str, Any]
     method: str
-    recipe: FewShotRecipe
+    recipe: Recipe
     checkpoint: Checkpoint
 
     def __post_init__(self) -> None:
-        """Refuse a checkpoint whose input normalisation is not known."""
+        """Refuse a checkpoint whose input normalisation is not known, and a recipe that is not for episodes."""
         self.checkpoint.need_normalisation()
+        check_for_episodes(self.recipe)
 
     @property
     def checkpoint_name(self) -> str:

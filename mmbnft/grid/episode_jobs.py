@@ -10,7 +10,6 @@ from typing import Any
 from mmbnft.evaluation.run import CACHE_LIMIT
 from mmbnft.fewshot import (
     EpisodeSettings,
-    FewShotRecipe,
     FewShotSpec,
     Manifest,
     Method,
@@ -21,14 +20,16 @@ from mmbnft.fewshot import (
     prepare_subject,
     read_manifest,
 )
+from mmbnft.fewshot.optimisation import check_for_episodes
 from mmbnft.grid.executors import Executor
 from mmbnft.grid.grid import Outcome, Part, check_environment, run_jobs
 from mmbnft.grid.job import Execution
-from mmbnft.grid.plan import read_grid, task_config, warm_task
+from mmbnft.grid.plan import read_grid, warm_task
 from mmbnft.host import Config
 from mmbnft.models.configuration import with_models
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
-from mmbnft.tasks import ImageCache, Task, build_task, task_types
+from mmbnft.tasks import ImageCache, Task, build_task
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import resolve_checkpoints
 from mmbnft.zoo.checkpoint import Statement
@@ -57,7 +58,7 @@ class FewShotBenchmark:
 
     name: str
     model: dict[str, Any]
-    recipe: FewShotRecipe
+    recipe: Recipe
     checkpoints: tuple[str, ...]
     tasks: tuple[dict[str, Any], ...]
     methods: tuple[str, ...]
@@ -74,6 +75,7 @@ class FewShotBenchmark:
                     f"{name} of benchmark {self.name!r} must be a list without repeats, got {values}; give some in the "
                     "configuration or on the command line"
                 )
+        check_for_episodes(self.recipe)
         searches = any(len(Method.named(method).candidates(self.recipe)) > 1 for method in self.methods)
         if any(searches and not settings.validation for settings in self.settings()):
             raise UserError(f"recipe {self.recipe.name!r} searches; set episodes.validation above 0 to choose on")
@@ -92,7 +94,7 @@ class FewShotBenchmark:
             UserError: A setting is unknown or missing.
         """
         grid = read_grid(config, "few_shot", LISTS, {entry.name for entry in dataclasses.fields(cls)})
-        grid["recipe"] = FewShotRecipe.from_config(grid["recipe"])
+        grid["recipe"] = Recipe.from_config(grid["recipe"])
         try:
             return cls(**grid)
         except TypeError as error:
@@ -211,13 +213,6 @@ def _warm_subject(job: EpisodeJob, how: Execution, task: Task, manifest: Manifes
         lambda: prepare_subject(spec, task, manifest, how.device, cache, how.loaders),
     )
     return found
-
-
-def task_from_text(text: str) -> dict[str, Any]:
-    """The configuration of a task as a person names it: an array file, a prepared folder, or a registered type."""
-    if text.endswith(".npz"):
-        return {"type": "array_task", "path": text}
-    return {"type": text} if text in task_types() else task_config(text)
 
 
 def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:

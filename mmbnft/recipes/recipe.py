@@ -83,7 +83,7 @@ class Recipe(Images, Training, Search, Probe):
             trial: One of `trials`.
             lr_scale: The phase's factor on the learning rate.
         """
-        arguments = {**copy.deepcopy(self.optimizer), **trial}
+        arguments = copy.deepcopy(self.optimizer) | {name: value for name, value in trial.items() if name != "steps"}
         arguments["lr"] *= lr_scale
         if self.weight_decay_over_lr:
             arguments["weight_decay"] = arguments.get("weight_decay", 0.0) / arguments["lr"]

@@ -14,7 +14,6 @@ from mmbnft.evaluation.halving import Ladder
 from mmbnft.utils.errors import UserError, choices
 
 FIT_ON = ("train", "trainval")
-SEARCHABLE = ("lr", "weight_decay")
 PROBE_SOLVERS = ("convex", "sklearn")
 PROBE_SETTINGS = ("solver", "weight_decays")
 HALVING_SETTINGS = ("factor", "rungs")
@@ -68,7 +67,8 @@ class Training:
 
     Attributes:
         batch_size: Images per step over all processes together. An epoch is ceil(N / batch_size) full batches; the
-            last is filled up from the epoch's own beginning. Never more than the number of training images.
+            last is filled up from the epoch's own beginning. Never more than the number of training images; None for
+            all of them.
         optimizer: Type and arguments of an optimiser of the host's registry, `lr` among them.
         epochs: Epochs of a phase that does not set its own; either this or `steps`.
         steps: Steps of such a phase in the place of epochs; the last epoch ends with the last step.
@@ -86,7 +86,7 @@ class Training:
             that are computed once stay float32.
     """
 
-    batch_size: int
+    batch_size: int | None = None
     optimizer: dict[str, Any]
     epochs: int | None = None
     steps: int | None = None
@@ -107,7 +107,7 @@ class Training:
             )
         for name in ("epochs", "steps", "batch_size"):
             value = getattr(self, name)
-            if (value is not None or name == "batch_size") and not _is_whole(value, 1):
+            if value is not None and not _is_whole(value, 1):
                 raise UserError(f"{name} of {owner} must be a whole number from 1, got {value!r}")
         for name in ("norm_before_classifier", "weight_decay_over_lr"):
             if not isinstance(getattr(self, name), bool):
@@ -154,6 +154,7 @@ class Search:
 
     Attributes:
         search: Values to try, e.g. `dict(lr=[0.01, 0.1])`; every combination is one trial. Empty: no search.
+            `steps`, in the place of the recipe's, is for few-shot episodes alone.
         halving: `dict(factor=F, rungs=R)` searches in R rounds: the best one in F of a round's trials enters the next,
             F times as long, the last as long as the recipe says. None: every trial is trained for that long.
     """
@@ -164,11 +165,11 @@ class Search:
     def check_search(self, owner: str) -> None:
         """Refuse values that no run could use; `owner` is what messages call the recipe."""
         for name, values in self.search.items():
-            check = is_rate if name == "lr" else is_number
-            if name not in SEARCHABLE or not values or not all(check(value) for value in values):
+            check = _CHECKS.get(name)
+            if check is None or not isinstance(values, list | tuple) or not values or not all(map(check, values)):
                 raise UserError(
-                    f"search of {owner} takes non-empty lists of numbers for {choices(SEARCHABLE)}, every lr positive, "
-                    f"got {name}={values!r}"
+                    f"search of {owner} takes non-empty lists of numbers for {choices(_CHECKS)}, every lr positive and "
+                    f"steps whole, got {name}={values!r}"
                 )
         halving = self.halving
         if halving is None:
@@ -265,3 +266,11 @@ def is_number(value: object) -> bool:
 def is_rate(value: object) -> bool:
     """Whether `value` is a finite number above 0."""
     return is_number(value) and value != 0
+
+
+def _is_steps(value: object) -> bool:
+    return _is_whole(value, 1)
+
+
+# What can be searched, and what a value of it has to be.
+_CHECKS: dict[str, Callable[[object], bool]] = {"lr": is_rate, "weight_decay": is_number, "steps": _is_steps}

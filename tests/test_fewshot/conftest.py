@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, open_manifest, prepare_subject
+from mmbnft.fewshot import EpisodeSettings, FewShotSpec, open_manifest, prepare_subject
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.zoo import resolve_checkpoint
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
@@ -12,13 +13,13 @@ RECIPE = dict(
     steps=3,
     optimizer=dict(type="SGD", lr=0.1, momentum=0.9),
     search=dict(lr=[0.01, 0.1]),
-    penalties=[0.1, 1.0],
+    probe=dict(solver="convex", weight_decays=[0.1, 1.0]),
 )
 
 
 @pytest.fixture
 def recipe():
-    return FewShotRecipe(**RECIPE)
+    return Recipe(**RECIPE)
 
 
 @pytest.fixture

@@ -4,16 +4,18 @@ import pytest
 import torch
 
 from mmbnft.evaluation.run_spec import load_config
-from mmbnft.fewshot import FewShotRecipe
+from mmbnft.fewshot.optimisation import Optimisation
 from mmbnft.grid import episode_jobs
 from mmbnft.grid.environment import check_device
-from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, task_from_text
+from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
 from mmbnft.grid.estimate import estimate
 from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.plan import task_config
 from mmbnft.grid.selection import Selection
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import work
 from mmbnft.ranking import rank_sources
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import images
 from mmbnft.utils.errors import UserError
 
@@ -42,7 +44,7 @@ def make(weights):
         values = dict(
             name="test",
             model=MODEL,
-            recipe=FewShotRecipe("test", dict(type="SGD", lr=0.1), steps=2),
+            recipe=Recipe(name="test", optimizer=dict(type="SGD", lr=0.1), steps=2),
             checkpoints=(*weights, "random"),
             tasks=(dict(type="drawn", train_size=48, val_size=24, test_size=24),),
             methods=("nearest_mean", "linear", "bn"),
@@ -94,7 +96,9 @@ def test_a_part_of_the_plan_is_chosen_by_coordinates(make, tmp_path):
 def test_images_are_decoded_once_for_all_checkpoints_and_methods(make, folder, tmp_path, monkeypatch):
     decoded, decode = [], images.decode_rgb
     monkeypatch.setattr(images, "decode_rgb", lambda path, where: decoded.append(path) or decode(path, where))
-    recipe = FewShotRecipe("test", dict(type="SGD", lr=0.1), steps=2, test_pipeline=[dict(type="CenterCrop", size=32)])
+    recipe = Recipe(
+        name="test", optimizer=dict(type="SGD", lr=0.1), steps=2, test_pipeline=[dict(type="CenterCrop", size=32)]
+    )
     files = dict(recipe=recipe, tasks=(dict(type="list_task", root=str(folder)),), shots=(1,))
     benchmark = make(**files, episodes=dict(n_way=2, queries=2, episodes=3))
     outcome = run_few_shot(benchmark, tmp_path / "kept")
@@ -123,7 +127,7 @@ def test_the_ranking_reads_the_results(make, tmp_path):
 
 
 def test_a_failing_run_is_recorded_and_the_others_go_on(make, tmp_path):
-    recipe = FewShotRecipe("wild", dict(type="SGD", lr=1e30), steps=6)
+    recipe = Recipe(name="wild", optimizer=dict(type="SGD", lr=1e30), steps=6)
     benchmark = make(recipe=recipe, shots=(2,), checkpoints=("random",), methods=("bn", "finetune", "nearest_mean"))
     outcome = run_few_shot(benchmark, tmp_path)
     failed = {r.details["config"]["method"]: r.reason for r in outcome.failures}
@@ -167,13 +171,19 @@ def test_mistakes_show_before_anything_runs(make, tmp_path):
 
 
 def _searching():
-    return FewShotRecipe("s", dict(type="SGD", lr=1), steps=1, search=dict(lr=[1, 2]), penalties=[1, 2])
+    return Recipe(
+        name="s",
+        optimizer=dict(type="SGD", lr=1),
+        steps=1,
+        search=dict(lr=[1, 2]),
+        probe=dict(solver="convex", weight_decays=[1, 2]),
+    )
 
 
 def test_tasks_are_named_as_a_person_would():
-    assert task_from_text("a/b.npz") == dict(type="array_task", path="a/b.npz")
-    assert task_from_text("digits") == dict(type="digits")
-    assert task_from_text("data/eurosat") == dict(type="list_task", root="data/eurosat")
+    assert task_config("a/b.npz") == dict(type="array_task", path="a/b.npz")
+    assert task_config("digits") == dict(type="digits")
+    assert task_config("data/eurosat") == dict(type="list_task", root="data/eurosat")
 
 
 def test_named_recipes_are_the_published_settings():
@@ -190,7 +200,7 @@ def test_named_recipes_are_the_published_settings():
     assert {s.seed for s in cdfsl.settings()} == {10}
     assert cdfsl.recipe.optimizer == dict(type="SGD", lr=0.01, momentum=0.9, dampening=0.9, weight_decay=0.001)
     assert (cdfsl.recipe.epochs, cdfsl.recipe.batch_size, cdfsl.recipe.steps) == (100, 4, None)
-    assert cdfsl.recipe.batches(25, {}, 0, range(1))[0] == 700
+    assert Optimisation.of(cdfsl.recipe, {}, 25, 0, range(1)).steps == 700
 
 
 @pytest.mark.parametrize("name", ["quickstart", "ericsson", "cdfsl", "own"])

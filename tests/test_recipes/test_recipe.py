@@ -23,7 +23,10 @@ def test_trials_are_every_combination(make_recipe):
         (dict(fit_on="test"), "fit_on of recipe 'test' must be one of train, trainval, got 'test'"),
         (dict(optimizer=dict(type="SGD")), "needs a type and a positive lr"),
         (dict(optimizer=dict(type="SGD", lr=-1)), "needs a type and a positive lr"),
-        (dict(search=dict(momentum=[0.9])), "for lr, weight_decay, every lr positive, got momentum"),
+        (
+            dict(search=dict(momentum=[0.9])),
+            "for lr, steps, weight_decay, .* got momentum",
+        ),
         (dict(search=dict(lr=[])), "non-empty lists"),
         (dict(search=dict(lr=[float("nan")])), "lists of numbers"),
         (dict(search=dict(lr=[0.0])), "every lr positive"),

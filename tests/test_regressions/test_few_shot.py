@@ -11,12 +11,14 @@ import torch
 from rich.console import Console
 
 from mmbnft.evaluation.choosing import run_arm
-from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, Method, execute_episodes, prepare_subject
+from mmbnft.fewshot import EpisodeSettings, FewShotSpec, Method, execute_episodes, prepare_subject
 from mmbnft.fewshot.arm import Accuracies, EpisodesArm
 from mmbnft.fewshot.manifest import open_manifest
+from mmbnft.fewshot.optimisation import check_for_episodes
 from mmbnft.fewshot.report import write_report
 from mmbnft.grid.episode_jobs import manifest_path
 from mmbnft.hooks import progress_bar, report
+from mmbnft.recipes.recipe import Recipe
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.zoo import Checkpoint
 
@@ -58,7 +60,7 @@ def _support(subject, episodes, numbers):
 
 def test_an_episode_that_diverges_counts_as_chance_and_is_listed(prepared, monkeypatch):
     """In 0.1.0 one such test episode lost the whole run."""
-    spec, task, manifest, subject = prepared(FewShotRecipe("r", SGD, steps=3))
+    spec, task, manifest, subject = prepared(Recipe(name="r", optimizer=SGD, steps=3))
     sound = execute_episodes(spec, task, manifest, subject, "k").details["accuracies"]
     _spoil(monkeypatch, lambda lr: _support(subject, manifest.draw.test, [1, 4]))
     result = execute_episodes(spec, task, manifest, subject, "k")
@@ -70,7 +72,9 @@ def test_an_episode_that_diverges_counts_as_chance_and_is_listed(prepared, monke
 
 
 def test_a_learning_rate_finite_on_all_validation_episodes_is_preferred(prepared, monkeypatch):
-    recipe = FewShotRecipe("r", SGD, steps=3, search=dict(lr=[0.5, 0.1]), penalties=[1, 2])
+    recipe = Recipe(
+        name="r", optimizer=SGD, steps=3, search=dict(lr=[0.5, 0.1]), probe=dict(solver="convex", weight_decays=[1, 2])
+    )
     _, _, manifest, subject = prepared(recipe)
     run = EpisodesArm(Method.named("linear"), recipe, manifest, subject)
     _spoil(monkeypatch, lambda lr: _support(subject, manifest.draw.validation, [2]) if lr == 0.5 else [])
@@ -84,19 +88,25 @@ def test_a_learning_rate_finite_on_all_validation_episodes_is_preferred(prepared
 def test_the_smaller_of_equal_learning_rates_is_taken_in_whatever_order(prepared, monkeypatch):
     monkeypatch.setattr(EpisodesArm, "accuracies", lambda *_: Accuracies(np.full(3, 50.0), []))
     for rates in ([0.4, 0.1, 0.2], [0.1, 0.2, 0.4]):
-        recipe = FewShotRecipe("r", SGD, steps=3, search=dict(lr=rates), penalties=[1, 2, 3])
+        recipe = Recipe(
+            name="r",
+            optimizer=SGD,
+            steps=3,
+            search=dict(lr=rates),
+            probe=dict(solver="convex", weight_decays=[1, 2, 3]),
+        )
         run = EpisodesArm(Method.named("linear"), recipe, *prepared(recipe)[2:])
         assert run_arm(run, lambda: None).chosen == dict(lr=0.1)
 
 
 def test_a_run_of_which_every_episode_diverges_fails(prepared):
-    spec, task, manifest, subject = prepared(FewShotRecipe("r", dict(type="SGD", lr=1e38), steps=6))
+    spec, task, manifest, subject = prepared(Recipe(name="r", optimizer=dict(type="SGD", lr=1e38), steps=6))
     with pytest.raises(DivergedError, match="not finite in any of the 5 test episodes"):
         execute_episodes(spec, task, manifest, subject, "k")
 
 
 def test_divergence_does_not_depend_on_queries(prepared):
-    spec, _, manifest, subject = prepared(FewShotRecipe("r", SGD, steps=3))
+    spec, _, manifest, subject = prepared(Recipe(name="r", optimizer=SGD, steps=3))
     place = subject.images.places(manifest.draw.test.queries[0, 0, :1])
     subject.features[torch.from_numpy(place)] = torch.inf
     outcome = EpisodesArm(Method.named("linear"), spec.recipe, manifest, subject).accuracies("test", {})
@@ -109,12 +119,12 @@ def test_divergence_does_not_depend_on_queries(prepared):
 def test_optimisers_that_bn_cannot_use_are_refused_with_the_recipe(kind):
     """0.1.0 took them, ran `linear`, and failed `bn`."""
     with pytest.raises(UserError, match=f"must be one of Adam, AdamW, SGD, .* got '{kind}'"):
-        FewShotRecipe("r", dict(type=kind, lr=0.1), steps=1)
+        check_for_episodes(Recipe(name="r", optimizer=dict(type=kind, lr=0.1), steps=1))
 
 
 def test_arguments_that_the_optimiser_lacks_are_refused_with_the_recipe():
     with pytest.raises(UserError, match="optimizer of recipe 'r': the optimiser .* cannot be built"):
-        FewShotRecipe("r", dict(type="SGD", lr=0.1, betas=(0.9, 0.99)), steps=1)
+        check_for_episodes(Recipe(name="r", optimizer=dict(type="SGD", lr=0.1, betas=(0.9, 0.99)), steps=1))
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "a\\b", ""])
@@ -128,7 +138,8 @@ def test_a_network_with_group_norm_is_adapted_without_ending_the_process(tmp_pat
     code = f"""
 import torch
 from pathlib import Path
-from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, execute_episodes, open_manifest, prepare_subject
+from mmbnft.recipes.recipe import Recipe
+from mmbnft.fewshot import EpisodeSettings, FewShotSpec, execute_episodes, open_manifest, prepare_subject
 from mmbnft.tasks import build_task
 from mmbnft.zoo import Checkpoint
 norm = dict(type="GN", num_groups=2)
@@ -136,7 +147,7 @@ model = dict(type="Classification", backbone=dict({TINY!r}, norm_cfg=norm))
 task = build_task(dict(type="drawn", train_size=48, val_size=24, test_size=24))
 folder = Path({str(tmp_path)!r})
 manifest = open_manifest(folder / "e.jsonl", task, EpisodeSettings(n_way=3, k_shot=2, queries=3, episodes=2))
-recipe = FewShotRecipe("t", dict(type="SGD", lr=0.01), steps=2)
+recipe = Recipe(name="t", optimizer=dict(type="SGD", lr=0.01), steps=2)
 for method in ("bn", "finetune"):
     spec = FewShotSpec(model, method, recipe, Checkpoint.random())
     subject = prepare_subject(spec, task, manifest, torch.device("cpu"))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmbnft.evaluation import run_spec as spec_module
 from mmbnft.evaluation.run_spec import RunSpec, checkpoint_facts
-from mmbnft.fewshot import EpisodeSettings, FewShotRecipe, FewShotSpec, episode_facts, open_manifest
+from mmbnft.fewshot import EpisodeSettings, FewShotSpec, episode_facts, open_manifest
 from mmbnft.grid.listing import stale_reasons
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.recipes.settings import stated
@@ -58,7 +58,7 @@ def episode_key(folder, method="bn", **changes):
     task = build_task(dict(type="list_task", root=str(folder)))
     episodes = EpisodeSettings(n_way=2, k_shot=1, queries=1, episodes=2)
     manifest = open_manifest(folder / "episodes.jsonl", task, episodes)
-    spec = FewShotSpec(MODEL, method, FewShotRecipe(**(settings | changes)), Checkpoint.random())
+    spec = FewShotSpec(MODEL, method, Recipe(**(settings | changes)), Checkpoint.random())
     return spec.key(task, episode_facts(task, manifest))
 
 
@@ -123,10 +123,18 @@ def test_names_of_recipe_task_and_file_do_not_count(folder):
 @pytest.mark.parametrize(
     ("method", "unused", "used"),
     [
-        ("nearest_mean", dict(steps=7, optimizer=dict(type="Adam", lr=1.0), penalties=[2.0]), {}),
-        ("logistic", dict(steps=7, optimizer=dict(type="Adam", lr=1.0)), dict(penalties=[2.0])),
-        ("linear", dict(penalties=[2.0]), dict(steps=7)),
-        ("bn", dict(penalties=[2.0]), dict(optimizer=dict(type="SGD", lr=0.2))),
+        (
+            "nearest_mean",
+            dict(steps=7, optimizer=dict(type="Adam", lr=1.0), probe=dict(solver="convex", weight_decays=[2.0])),
+            {},
+        ),
+        (
+            "logistic",
+            dict(steps=7, optimizer=dict(type="Adam", lr=1.0)),
+            dict(probe=dict(solver="convex", weight_decays=[2.0])),
+        ),
+        ("linear", dict(probe=dict(solver="convex", weight_decays=[2.0])), dict(steps=7)),
+        ("bn", dict(probe=dict(solver="convex", weight_decays=[2.0])), dict(optimizer=dict(type="SGD", lr=0.2))),
     ],
 )
 def test_a_few_shot_method_knows_only_its_settings(folder, method, unused, used):

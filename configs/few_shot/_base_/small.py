@@ -4,5 +4,5 @@ recipe = dict(
     steps=20,
     optimizer=dict(type="SGD", lr=0.1, momentum=0.9),
     search=dict(lr=[0.001, 0.005, 0.02, 0.1]),
-    penalties=[0.01, 0.1, 1.0, 10.0],
+    probe=dict(solver="convex", weight_decays=[0.01, 0.1, 1.0, 10.0]),
 )

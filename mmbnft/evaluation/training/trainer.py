@@ -137,7 +137,7 @@ class Trainer:
     ) -> None:
         processes = Processes.current()
         model, phase = self.network.model, self.network.backbone.phase
-        loader = train_loader(dataset, self.recipe.batch_size, self.seed, processes, self.workers)
+        loader = train_loader(dataset, self.recipe.batch_size or len(dataset), self.seed, processes, self.workers)
         batches = loader.batch_sampler
         assert isinstance(batches, EpochBatches)
         _refuse_statistics_of_one(model, batches.batch_size)
