@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmbnft.utils.command import say
 from mmbnft.utils.cores import available_cores
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.overrides import DictAction
@@ -115,9 +116,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         benchmark, out, _executor(args), part=part, device=args.device, loaders=args.loaders,
         keep_weights=args.keep_weights,
     )  # fmt: skip
-    for failure in outcome.failures:
-        print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     for sentence in judge(benchmark, outcome, out):
-        print(sentence)
+        say(sentence)
+    for line in outcome.failure_lines:
+        print(line, file=sys.stderr)
     print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
+    print(f"look closer: mmbnft results {'failures' if outcome.failures else 'list'} {out}")
     return 1 if outcome.failures else 0

@@ -7,22 +7,17 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmbnft.utils.command import say, this_command
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line and write the report."""
     args = _parser().parse_args(argv)
     from mmbnft.ranking import rank_sources
 
-    report = rank_sources(**vars(args))
-    study = report.study
-    print(study.leaderboard.sentence)
-    # Over a single task the mean says the same again.
-    for task, sentence in list(study.verdicts.items())[: 1 if len(study.scores.tasks) == 1 else None]:
-        print(f"{task}: {sentence}")
-    if study.advice:
-        print(study.advice)
-    fired = list(dict.fromkeys(finding.code for finding in study.findings))
-    print(f"{len(fired)} checks fired{': ' + ', '.join(fired) if fired else ''}; see {report.folder / 'report.html'}")
+    report = rank_sources(**vars(args), made=this_command())
+    for sentence in report.summary:
+        say(sentence)
     return 0
 
 

@@ -19,7 +19,7 @@ from mmbnft.results import RESULTS_VERSION
 from mmbnft.tasks import Task
 from mmbnft.tasks.decoding import decoding_versions
 from mmbnft.utils import files
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant, meant_path
 from mmbnft.zoo import Checkpoint, resolve_checkpoints
 from mmbnft.zoo.checkpoint import RANDOM, Statement
 
@@ -201,7 +201,7 @@ def load_config(path: Path | str, overrides: dict[str, Any] | None = None, recip
         if overrides:
             config.merge_from_dict(overrides)
     except FileNotFoundError as error:
-        raise UserError(f"there is no configuration {path} ({error})") from error
+        raise UserError(f"there is no configuration {path} ({error}){meant_path(path)}") from error
     except (SyntaxError, KeyError, TypeError, AttributeError, NameError, OSError, ImportError) as error:
         raise UserError(f"{path} is not a valid configuration: {error}") from error
     return config
@@ -224,7 +224,10 @@ def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
         settings.pop(name, None)
     unknown = set(settings) - set(SETTINGS)
     if unknown:
-        raise UserError(f"unknown settings {choices(unknown)} in the configuration; allowed: {choices(SETTINGS)}")
+        raise UserError(
+            f"unknown settings {choices(unknown)} in the configuration; allowed: {choices(SETTINGS)}"
+            f"{meant(unknown, SETTINGS)}"
+        )
     _unwrap_backbone(settings)
     missing = {"model", "task", "protocol", "recipe"} - set(settings)
     if missing:

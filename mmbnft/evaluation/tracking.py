@@ -7,7 +7,7 @@ from typing import Any
 
 from mmbnft.hooks import BnftWandbHook
 from mmbnft.host import Hook, TensorboardLoggerHook
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class Tracking:
         known = {entry.name for entry in dataclasses.fields(cls)}
         unknown = set(config) - known
         if unknown:
-            raise UserError(f"unknown tracking settings {choices(unknown)}; allowed: {choices(known)}")
+            raise UserError(
+                f"unknown tracking settings {choices(unknown)}; allowed: {choices(known)}{meant(unknown, known)}"
+            )
         return cls(**config)
 
     def hooks(self, work_dir: Path, config: dict[str, Any]) -> tuple[Hook, ...]:

@@ -16,7 +16,9 @@ from mmbnft.grid.worker import BEST, WorkSettings, is_done
 from mmbnft.ranking import rank_results
 from mmbnft.results import Result, results_table
 from mmbnft.utils import files
+from mmbnft.utils.command import this_command
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.wording import counted
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,18 @@ class Outcome:
     def failures(self) -> tuple[Result, ...]:
         """Failed runs, with their reasons."""
         return tuple(result for result in self.results if result.status == "failed")
+
+    @property
+    def failure_lines(self) -> list[str]:
+        """One line for each kind of failure: how many, and the reason of the first."""
+        kinds: dict[str, list[Result]] = {}
+        for result in self.failures:
+            kinds.setdefault(result.kind, []).append(result)
+        return [
+            f"failed ({kind}): {counted(len(found), 'run')}, e.g. {found[0].checkpoint} {found[0].task} "
+            f"{found[0].protocol}: {found[0].reason}"
+            for kind, found in sorted(kinds.items(), key=lambda item: -len(item[1]))
+        ]
 
 
 def open_plan(benchmark: Benchmark, store: ResultStore, part: Part) -> OpenPlan:
@@ -219,7 +233,7 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
         out: Folder of the report.
 
     Returns:
-        Sentences: which checkpoint to take, a verdict for each task, and where the report is, or why there is none.
+        Sentences: which checkpoint to take, at what risk, and where the report is, or why there is none.
 
     Raises:
         StorageError: The report cannot be written.
@@ -231,10 +245,9 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
         ]
     try:
         with storing(out):
-            report = rank_results(outcome.results, benchmark.target, out)
+            report = rank_results(outcome.results, benchmark.target, out, made=this_command())
     except StorageError:
         raise
     except UserError as error:  # results that cannot be judged, or not yet, are results all the same
         return [f"no report: {error}"]
-    verdicts = [f"{task}: {verdict}" for task, verdict in report.study.verdicts.items()]
-    return [report.study.leaderboard.sentence, *verdicts, f"report: {out / 'report.html'}"]
+    return report.summary

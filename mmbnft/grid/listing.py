@@ -7,7 +7,7 @@ import pandas as pd
 
 from mmbnft.artifacts import kept
 from mmbnft.results import RESULTS_VERSION, Result, read_results, search_summary
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import UserError, meant_path
 
 SUMMARY = ("trials", "failed", "best", "median", "mean")
 LISTED = ("checkpoint", "task", "protocol", "recipe", "split", "seed", "status", "value", "metric", "seconds", "kept")
@@ -21,7 +21,9 @@ def results_folder(path: Path) -> Path:
     """
     folder = path / "results" if (path / "results").is_dir() else path
     if not folder.is_dir():
-        raise UserError(f"there is no folder {path}; name the folder of a benchmark or its results folder")
+        raise UserError(
+            f"there is no folder {path}; name the folder of a benchmark or its results folder{meant_path(path)}"
+        )
     return folder
 
 

@@ -21,7 +21,7 @@ from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.results import Result
 from mmbnft.tasks import Task, build_task, refuse_shared_images, task_types
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 from mmbnft.zoo import Checkpoint, group, resolve_checkpoints
 from mmbnft.zoo.checkpoint import RANDOM, Statement
 
@@ -132,7 +132,10 @@ def read_grid(config: Config, section: str, lists: Iterable[str], known: set[str
     grid = dict(settings[section])
     allowed = known - {"model", "recipe"}
     if set(grid) - allowed:
-        raise UserError(f"unknown {section} settings {choices(set(grid) - allowed)}; allowed: {choices(allowed)}")
+        raise UserError(
+            f"unknown {section} settings {choices(set(grid) - allowed)}; allowed: {choices(allowed)}"
+            f"{meant(set(grid) - allowed, allowed)}"
+        )
     grid.update({name: tuple(grid[name]) for name in lists if name in grid})
     grid["checkpoints"] = expand_groups(grid.get("checkpoints", ()))
     grid["stated"] = Statement.from_config(grid.get("stated", {}))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from mmbnft.grid.job import Job
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 COORDINATES = ("checkpoint", "task", "protocol")
 
@@ -69,7 +69,10 @@ class Selection:
         for name, values in self.allowed.items():
             known = {str(getattr(item, name)) for item in items}
             if unknown := set(values) - known:
-                raise UserError(f"there is no {name} {choices(unknown)}; there are: {choices(known) or 'none'}")
+                raise UserError(
+                    f"there is no {name} {choices(unknown)}; there are: {choices(known) or 'none'}"
+                    f"{meant(unknown, known)}"
+                )
         return [
             item for item in items if all(str(getattr(item, name)) in values for name, values in self.allowed.items())
         ]

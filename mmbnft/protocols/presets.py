@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmbnft.protocols.protocol import Phase, Protocol
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 _LAST_OF_FOUR = 4
 _LOW_RATE = 0.1
@@ -69,7 +69,10 @@ def get_protocol(name: str | Mapping[str, Any] | Protocol) -> Protocol:
         match = re.fullmatch(r"partial:([1-9][0-9]*)", name)
         if match:
             return _partial(name, int(match.group(1)))
-    raise UserError(f"unknown protocol {name!r}; choose one of {choices(set(PRESETS))}, or partial:K with K from 1")
+    raise UserError(
+        f"unknown protocol {name!r}; choose one of {choices(set(PRESETS))}, or partial:K with K from 1"
+        f"{meant(str(name), PRESETS)}"
+    )
 
 
 def name_of(protocol: str | Protocol) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 # Code to title, and code to what it means and what to do. A code is never used again for something else.
 _SECTIONS = re.findall(
@@ -68,6 +68,8 @@ def reported(findings: Iterable[Finding], ignored: Sequence[str] = ()) -> tuple[
     """
     unknown = [code for code in ignored if code not in CHECKS]
     if unknown:
-        raise UserError(f"there is no check {unknown[0]!r} to ignore; there are {choices(CHECKS)}")
+        raise UserError(
+            f"there is no check {unknown[0]!r} to ignore; there are {choices(CHECKS)}{meant(unknown[0], CHECKS)}"
+        )
     kept = dict.fromkeys(finding for finding in findings if finding.code not in ignored)
     return tuple(sorted(kept, key=lambda finding: (list(LEVELS).index(finding.level), finding.code)))

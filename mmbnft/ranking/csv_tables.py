@@ -16,6 +16,8 @@ _DELIMITERS = ",;\t"
 _KNOWN = (*REQUIRED, "split", "seed", "scale", ERROR, *COSTS)
 # What the columns of a long table are called elsewhere.
 _OTHER_NAMES = {"model": "checkpoint", "dataset": "task", "data set": "task", "method": "protocol", "score": "value"}
+# The columns of a leaderboard's export; what it calls a metric is what a checkpoint was ranked by, so a protocol.
+LEADERBOARD = {"model": "checkpoint", "dataset": "task", "metric": "protocol", "score": "value"}
 # Cells of the value column that say that there is no value. In a column of names they are names.
 _EMPTY = frozenset(("", "-", "\u2013", "\u2014", "nan", "na", "n/a", "none", "null"))
 _AVERAGES = frozenset(("average", "avg", "mean", "overall"))
@@ -27,6 +29,8 @@ _NAMED = 5
 
 def read_csv_table(path: Path, wide: str | None = None) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     """Read a long table, or a wide one with a column for each task beside `checkpoint`.
+
+    A leaderboard's `model,dataset,metric,score` is a long table too, with the metric as the protocol.
 
     The delimiter (comma, semicolon, tab), a byte-order mark, a decimal comma and the case and spaces of the header are
     found out. Names are text whatever they say; `74.1%` is a value on the percent scale, and `74.1 ± 0.3` a value with
@@ -83,6 +87,8 @@ def _cells(path: Path, lines: Sequence[str]) -> tuple[list[str], list[tuple[int,
     delimiter = max(_DELIMITERS, key=numbered[0][1].count)
     split = [(i, next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))) for i, line in numbered]
     header = [_column(name) for name in split[0][1]]
+    if set(LEADERBOARD) <= {name.lower() for name in header}:
+        header = [LEADERBOARD.get(name.lower(), name) for name in header]
     if len(header) < 2 or len(set(header)) < len(header):
         raise UserError(
             f"{path} cannot be read as CSV: its first line is {numbered[0][1].strip()[:60]!r}; a long table has the "

@@ -21,6 +21,7 @@ from mmbnft.ranking.study import Study, study
 from mmbnft.ranking.table import DEFAULT_TARGET, score_table
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.wording import counted
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,15 @@ class RankingReport:
 
     folder: Path
     study: Study
+
+    @property
+    def summary(self) -> list[str]:
+        """The answer in sentences, for the end of a command: what, why, at what risk, which checks fired, and where."""
+        found, said = self.study, self.study.answer
+        codes = list(dict.fromkeys(finding.code for finding in found.findings))
+        fired = f"{counted(len(codes), 'check')} fired{': ' if codes else ''}{', '.join(codes)}"
+        sentences = [f"{said.headline}.", said.pick, said.regret, said.trust, found.advice, said.cost, f"{fired}."]
+        return [*(sentence for sentence in sentences if sentence), f"report: {self.folder / 'report.html'}"]
 
 
 def rank(
@@ -93,7 +103,12 @@ def rank(
 
 
 def rank_results(
-    results: Sequence[Result], target: str = DEFAULT_TARGET, out: Path | str = "ranking", *, resamples: int = 10_000
+    results: Sequence[Result],
+    target: str = DEFAULT_TARGET,
+    out: Path | str = "ranking",
+    *,
+    resamples: int = 10_000,
+    made: Mapping[str, str] | None = None,
 ) -> RankingReport:
     """`rank` for results at hand, with what they and the catalogue tell beyond the values.
 
@@ -102,13 +117,14 @@ def rank_results(
         target: Protocol the proxies should predict.
         out: Folder for the outputs.
         resamples: Number of bootstrap resamples.
+        made: As in `rank`.
 
     Raises:
         UserError: The results cannot be ranked; the sentence says why.
     """
     source = results_source(results)
     present = target if target in set(source.table["protocol"]) else None
-    return rank(source.table, present, out=out, resamples=resamples, **_known(source, catalogue_facts()))
+    return rank(source.table, present, out=out, resamples=resamples, made=made, **_known(source, catalogue_facts()))
 
 
 def _known(source: Source, facts: Facts) -> dict[str, Any]:
@@ -139,7 +155,7 @@ def rank_sources(
         target_from: CSV file with published values of the target for checkpoints and tasks of the sources.
         wide: Protocol of CSV files with one column per task.
         out: Folder for the outputs.
-        **settings: `metric_scale`, `lower_is_better`, `margin`, `ignore`, `seed` and `resamples` of `rank`.
+        **settings: `metric_scale`, `lower_is_better`, `margin`, `ignore`, `seed`, `resamples` and `made` of `rank`.
 
     Raises:
         UserError: A source cannot be read or judged.

@@ -20,7 +20,7 @@ from mmbnft.ranking.runs import (
     runs_of_table,
 )
 from mmbnft.results import Result, read_results, results_table
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant_path
 from mmbnft.utils.files import sha256_file
 
 
@@ -90,7 +90,7 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
         inner = path / "results"
         return results_source(read_results(inner if inner.is_dir() else path))
     if not path.exists():
-        raise UserError(f"there is no source {path}; name a results folder or a CSV file")
+        raise UserError(f"there is no source {path}; name a results folder or a CSV file{meant_path(path)}")
     table, findings = read_csv_table(path, wide)
     return Source(table, {"rows": len(table), "sha256": sha256_file(path)}, findings, runs=runs_of_table(table))
 

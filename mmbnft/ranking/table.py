@@ -11,7 +11,7 @@ from scipy import stats
 
 from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.scales import AUTO, on_one_scale, turned
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 from mmbnft.utils.wording import joined
 
 COORDINATES = ("checkpoint", "task", "protocol")
@@ -190,12 +190,16 @@ def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
 def _names(frame: pd.DataFrame, target: str | None, proxies: Sequence[str] | None) -> tuple[str, list[str]]:
     known = list(dict.fromkeys(sorted(frame["protocol"])))
     if target is not None and target not in known:
-        raise UserError(f"target {target!r} is not in the table; it has the protocols {choices(known)}")
+        raise UserError(
+            f"target {target!r} is not in the table; it has the protocols {choices(known)}{meant(target, known)}"
+        )
     target = target or DEFAULT_TARGET
     wanted = [name for name in known if name != target] if proxies is None else list(dict.fromkeys(proxies))
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise UserError(f"proxy {unknown[0]!r} is not in the table; it has the protocols {choices(known)}")
+        raise UserError(
+            f"proxy {unknown[0]!r} is not in the table; it has the protocols {choices(known)}{meant(unknown[0], known)}"
+        )
     if target in wanted:
         raise UserError(f"{target!r} is the target and cannot be its own proxy; take it off the list of proxies")
     if not wanted:

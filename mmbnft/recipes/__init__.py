@@ -9,7 +9,7 @@ from mmbnft.recipes.clean import clean
 from mmbnft.recipes.ericsson import ericsson
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.recipes.vpulab import vpulab
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 NAMED: dict[str, Callable[[str, str | Protocol], Recipe]] = {
     "clean": clean,
@@ -31,7 +31,7 @@ def named_recipe(name: str, task: str, protocol: str | Protocol) -> Recipe:
         UserError: There is no such recipe or protocol.
     """
     if not isinstance(name, str) or name not in NAMED:
-        raise UserError(f"unknown recipe {name!r}; allowed: {choices(NAMED)}")
+        raise UserError(f"unknown recipe {name!r}; allowed: {choices(NAMED)}{meant(str(name), NAMED)}")
     return NAMED[name](task, protocol)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmbnft.evaluation.halving import Ladder
 from mmbnft.recipes.settings import Images, Probe, Search, Training
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 WORKERS_MOVED = (
     "workers is no setting of a recipe, because results do not depend on it; remove it from the recipe, and give the "
@@ -50,7 +50,9 @@ class Recipe(Images, Training, Search, Probe):
         if "workers" in unknown:
             raise UserError(WORKERS_MOVED)
         if unknown:
-            raise UserError(f"unknown recipe settings {choices(unknown)}; allowed: {choices(known)}")
+            raise UserError(
+                f"unknown recipe settings {choices(unknown)}; allowed: {choices(known)}{meant(unknown, known)}"
+            )
         try:
             return cls(**config)
         except TypeError as error:

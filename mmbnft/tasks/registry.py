@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 if TYPE_CHECKING:
     from mmbnft.tasks.task import Task
@@ -37,7 +37,7 @@ def _builder(kind: object) -> Callable[..., Any]:
     if isinstance(kind, str) and kind in _REGISTERED:
         return _REGISTERED[kind]
     if not isinstance(kind, str) or kind not in _OWN:
-        raise UserError(f"unknown task type {kind!r}; allowed: {choices(task_types())}")
+        raise UserError(f"unknown task type {kind!r}; allowed: {choices(task_types())}{meant(str(kind), task_types())}")
     found: Callable[..., Any] = getattr(importlib.import_module(_OWN[kind]), kind)
     return found
 

@@ -1,7 +1,12 @@
 """What every command shares: one-sentence errors, clean interruption, quick memory."""
 
+import datetime
+import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import is_full
@@ -24,3 +29,18 @@ def run_command(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: what was finished is kept; the same command continues\n")
         return 130
+
+
+def say(sentence: str) -> None:
+    """Print a sentence, wrapped between words where standard output is a terminal."""
+    if sys.stdout.isatty():
+        sentence = textwrap.fill(sentence, shutil.get_terminal_size().columns, break_long_words=False)
+    sys.stdout.write(f"{sentence}\n")
+
+
+def this_command() -> dict[str, str]:
+    """How and when this process was started, for a person who wants to do it again."""
+    words = [Path(sys.argv[0]).name if Path(sys.argv[0]).is_absolute() else sys.argv[0], *sys.argv[1:]]
+    command = " ".join(word if " " not in word else shlex.quote(word) for word in words)
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    return {"command": f"python {command}" if words[0].endswith(".py") else command, "when": now}

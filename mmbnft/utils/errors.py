@@ -1,6 +1,8 @@
 """The exceptions that reach a user, each a single sentence, and what kind of failure any exception is."""
 
+import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 # What was asked for is wrong; training left the finite numbers; the machine lacks a device, a right or room; it lacks
 # memory; or this code is wrong. Those of the machine may be gone the next time.
@@ -61,3 +63,26 @@ def failure_kind(error: BaseException) -> str:
 def choices(names: Iterable[str]) -> str:
     """Format allowed names for an error message, sorted and comma-separated."""
     return ", ".join(sorted(names))
+
+
+def meant(names: str | Iterable[str], allowed: Iterable[str]) -> str:
+    """`; did you mean 'bn'?` for names that are near an allowed one, as part of an error message; else "".
+
+    Args:
+        names: What was given and is unknown.
+        allowed: What there is.
+    """
+    known = {name.lower(): name for name in allowed}
+    given = [names] if isinstance(names, str) else sorted(names)
+    near = [known[match] for name in given for match in difflib.get_close_matches(name.lower(), known, 1)]
+    return f"; did you mean {' and '.join(repr(name) for name in near)}?" if near else ""
+
+
+def meant_path(path: Path | str) -> str:
+    """`meant` for a path that does not exist: what its nearest existing folder has instead."""
+    path = Path(path)
+    for folder, name in zip(path.parents, path.parts[::-1], strict=False):
+        if folder.is_dir():
+            near = difflib.get_close_matches(name, [entry.name for entry in folder.iterdir()], 1)
+            return f"; did you mean {str(folder / near[0])!r}?" if near else ""
+    return ""

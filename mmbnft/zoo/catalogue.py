@@ -31,6 +31,8 @@ STUDY_TWELVE = (
     "swav",
 )
 GROUPS = ("study12", "tiny")
+# Ids that are named where a name is unknown.
+_NEAREST = 3
 
 
 def entries(root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> dict[str, CatalogueEntry]:
@@ -71,8 +73,10 @@ def get_entry(name: str, root: Path | str = DEFAULT_ROOT, catalogue: Path | str 
     entry = known.get(aliases.get(plain, plain))
     if entry is None:
         near = difflib.get_close_matches(plain.lower(), [*known, *aliases], n=len(known), cutoff=0.0)
-        ids = dict.fromkeys(aliases.get(match, match) for match in near)
-        raise UserError(f"no checkpoint is called {name!r}; known ids, nearest first: {', '.join(ids)}")
+        ids = list(dict.fromkeys(aliases.get(match, match) for match in near))[:_NEAREST]
+        raise UserError(
+            f"no checkpoint is called {name!r}; nearest first: {', '.join(ids)} (all: mmbnft checkpoints list)"
+        )
     if plain == name:
         return entry
     if not entry.same_padding:

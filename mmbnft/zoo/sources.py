@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmbnft.utils.download import md5_file
-from mmbnft.utils.errors import UserError
+from mmbnft.utils.errors import UserError, meant_path
 from mmbnft.utils.files import sha256_file
 from mmbnft.zoo.architecture import AnyNetwork, network_from_text
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
@@ -87,7 +87,10 @@ def resolve(
         entry, path = _entry_file(entry, Path(root))
         form = form or (get_format(entry.format) if entry.format else None)
     elif not path.exists():
-        raise UserError(f"there is no file {path}; give a path that exists or a catalogue id (see checkpoints.py list)")
+        raise UserError(
+            f"there is no file {path}; give a path that exists or a catalogue id (see checkpoints.py list)"
+            f"{meant_path(path)}"
+        )
     stated = network_from_text(network) if network else None
     branch = branch or (entry.branch if entry else "")
     return Source(path, entry, form, normalisation, branch, by_id, stated)

@@ -95,7 +95,7 @@ def test_results_that_cannot_be_judged_are_no_error(make_benchmark, make_result,
 
 
 def test_a_report_that_does_not_fit_on_the_disk_is_an_error(make_benchmark, make_result, tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(grid, "rank_results", full)

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from mmbnft.ranking import rank, rank_sources
 from mmbnft.ranking.catalogue import facts
 from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.sources import read_source, read_sources, with_targets
@@ -100,3 +101,21 @@ def test_unreadable_sources_are_refused_in_a_sentence(tmp_path, text, message):
         (tmp_path / "x.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         read_source(tmp_path / "x.csv")
+
+
+def test_a_leaderboards_export_is_read_and_written(tmp_path, simulated):
+    first = rank(simulated(tasks=2, repeats=2), out=tmp_path / "a", resamples=100)
+    scores = pd.read_csv(tmp_path / "a" / "scores.csv")
+    assert list(scores.columns) == ["model", "dataset", "metric", "score"]
+    assert len(scores) == 2 * 3 * 12
+    second = rank_sources([tmp_path / "a" / "scores.csv"], out=tmp_path / "b", resamples=100)
+    for one, two in zip(first.study.scores.tasks, second.study.scores.tasks, strict=True):
+        assert one.means("finetune") == pytest.approx(two.means("finetune"))
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(tmp_path, simulated):
+    (tmp_path / "results.csv").write_text(simulated(tasks=1).to_csv(index=False))
+    with pytest.raises(UserError, match=r"there is no source .*result.csv; name .*; did you mean '.*results.csv'\?"):
+        rank_sources([tmp_path / "result.csv"], out=tmp_path / "out")
+    with pytest.raises(UserError, match=r"target 'finetun' is not in the table; it has .*; did you mean 'finetune'\?"):
+        rank_sources([tmp_path / "results.csv"], "finetun", out=tmp_path / "out")

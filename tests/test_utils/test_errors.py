@@ -3,7 +3,7 @@ import errno
 import pytest
 import torch
 
-from mmbnft.utils.errors import DivergedError, MachineError, UserError, failure_kind
+from mmbnft.utils.errors import DivergedError, MachineError, UserError, failure_kind, meant, meant_path
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,13 @@ def test_torch_s_own_error_is_recognised():
     with pytest.raises(RuntimeError) as error:
         torch.empty(10**15)
     assert failure_kind(error.value) == "memory"
+
+
+def test_near_names_are_offered_and_far_ones_are_not(tmp_path):
+    assert meant("bnn", ["bn", "linear"]) == "; did you mean 'bn'?"
+    assert meant({"epoch", "lrr"}, ["epochs", "lr"]) == "; did you mean 'epochs' and 'lr'?"
+    assert meant("VPULAB", ["vpulab"]) == "; did you mean 'vpulab'?"
+    assert meant("quite_else", ["bn", "linear"]) == ""
+    (tmp_path / "tiny18.py").touch()
+    assert meant_path(tmp_path / "tiny8.py") == f"; did you mean '{tmp_path / 'tiny18.py'}'?"
+    assert meant_path(tmp_path / "absent" / "x.py") == ""

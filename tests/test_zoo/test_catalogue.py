@@ -77,7 +77,7 @@ def test_study_twelve_are_the_published_tables_ids():
 
 
 def test_unknown_names(tmp_path):
-    with pytest.raises(UserError, match=r"'mocov2'; known ids, nearest first: moco-v2"):
+    with pytest.raises(UserError, match=r"'mocov2'; nearest first: moco-v2"):
         get_entry("mocov2")
     assert get_entry("npid").id == "insdis"
     with pytest.raises(UserError, match="study12, tiny"):

@@ -22,7 +22,7 @@ from mmbnft.tasks.preparers.plant_disease import PlantDisease
 from mmbnft.tasks.preparers.preparation import Prepared, prepare
 from mmbnft.tasks.preparers.sun397 import Sun397
 from mmbnft.tasks.preparers.voc2007 import Voc2007
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 PREPARERS: dict[str, type[Preparer]] = {
     preparer.facts.name: preparer
@@ -56,7 +56,7 @@ def build_preparer(name: str) -> Preparer:
         UserError: There is none of that name.
     """
     if name not in PREPARERS:
-        raise UserError(f"unknown data set {name!r}; allowed: {choices(PREPARERS)}")
+        raise UserError(f"unknown data set {name!r}; allowed: {choices(PREPARERS)}{meant(name, PREPARERS)}")
     return PREPARERS[name]()
 
 
