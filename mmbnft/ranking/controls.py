@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from mmbnft.ranking.table import ScoreTable, TaskScores
 
 # What tells a control from a proxy in every table.
 CONTROL = "control: "
-OTHER_TASKS, IMAGENET, PARAMETERS = "control: other tasks", "control: ImageNet linear", "control: parameters"
+OTHER_TASKS, IMAGENET = "control: other tasks", "control: ImageNet linear"
+PARAMETERS, MULTIPLY_ADDS = "control: number of parameters", "control: multiply-adds"
 RANDOM = "control: random"
 
 
@@ -24,11 +26,15 @@ class Facts:
         aliases: Any spelling of a checkpoint to its name.
         imagenet_linear_top1: Name to published ImageNet linear top-1, percent.
         parameters: Name to number of parameters.
+        multiply_adds: Name to multiply-adds of one image's way through its network.
+        networks: Name to what results say of its network: `name`, `parameters`, `multiply_adds`, `norms`.
     """
 
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
     imagenet_linear_top1: Mapping[str, float] = dataclasses.field(default_factory=dict)
     parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    multiply_adds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def of(self, checkpoints: Sequence[str]) -> "Facts":
         """The same figures by the names that a table uses, as far as these name one entry each."""
@@ -47,16 +53,18 @@ def with_controls(table: ScoreTable, facts: Facts) -> tuple[ScoreTable, tuple[st
     says so.
     """
     facts = facts.of(table.checkpoints)
-    columns = {IMAGENET: facts.imagenet_linear_top1, PARAMETERS: facts.parameters}
+    columns = {
+        IMAGENET: facts.imagenet_linear_top1,
+        PARAMETERS: facts.parameters,
+        MULTIPLY_ADDS: facts.multiply_adds,
+    }
     tasks = []
     for task in table.tasks:
         added = {name: _column([known.get(c, np.nan) for c in task.checkpoints]) for name, known in columns.items()}
         added[OTHER_TASKS] = _column(other_tasks(table, task))
         tasks.append(dataclasses.replace(task, repeats={**task.repeats, **added}))
     present = tuple(
-        name
-        for name in (OTHER_TASKS, IMAGENET, PARAMETERS)
-        if any(len(task.complete([name, table.target])) >= 3 for task in tasks)
+        name for name in (OTHER_TASKS, *columns) if any(len(task.complete([name, table.target])) >= 3 for task in tasks)
     )
     return dataclasses.replace(table, tasks=tuple(tasks)), present
 

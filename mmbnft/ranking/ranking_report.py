@@ -129,8 +129,15 @@ def rank_results(
 
 def _known(source: Source, facts: Facts) -> dict[str, Any]:
     """What a source tells beyond its values, as arguments of `rank`."""
+    counts = {
+        part: {name: float(network[part]) for name, network in source.networks.items() if network.get(part)}
+        for part in ("parameters", "multiply_adds")
+    }
+    parameters = {**counts["parameters"], **facts.parameters}
     return {
-        "facts": dataclasses.replace(facts, parameters={**source.parameters, **facts.parameters}),
+        "facts": dataclasses.replace(
+            facts, parameters=parameters, multiply_adds=counts["multiply_adds"], networks=source.networks
+        ),
         "provenance": source.provenance,
         "findings": source.findings,
         "runs": source.runs,

@@ -137,11 +137,18 @@ def run_provenance(results: Sequence[Result]) -> dict[str, Any]:
     return found
 
 
-def run_parameters(results: Sequence[Result]) -> dict[str, float]:
-    """Checkpoint to number of parameters, where the load certificate tells."""
-    certificates = {result.checkpoint: result.details.get("certificate") for result in results}
-    known = {name: c.get("parameters") for name, c in certificates.items() if isinstance(c, dict)}
-    return {name: float(number) for name, number in known.items() if isinstance(number, (int, float))}
+def run_networks(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
+    """Checkpoint to its network: `name`, `parameters`, `multiply_adds` (mean over runs) and `norms`, where known."""
+    found: dict[str, dict[str, Any]] = {}
+    passes: dict[str, list[float]] = {}
+    for result in results:
+        network = _dict(result, "network") or {"parameters": _dict(result, "certificate").get("parameters")}
+        found.setdefault(result.checkpoint, {}).update((k, v) for k, v in network.items() if v is not None)
+        if network.get("multiply_adds"):
+            passes.setdefault(result.checkpoint, []).append(float(network["multiply_adds"]))
+    for name, counts in passes.items():
+        found[name]["multiply_adds"] = fmean(counts)
+    return {name: network for name, network in found.items() if network}
 
 
 def _failed(results: Sequence[Result]) -> list[Finding]:

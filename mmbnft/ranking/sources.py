@@ -14,7 +14,7 @@ from mmbnft.ranking.names import joined_names, plain
 from mmbnft.ranking.runs import (
     Run,
     run_findings,
-    run_parameters,
+    run_networks,
     run_provenance,
     runs_of_results,
     runs_of_table,
@@ -32,14 +32,14 @@ class Source:
         table: Columns `checkpoint,task,protocol,value` and optional ones.
         provenance: Plain values for the report.
         findings: What a reader of the report must be told.
-        parameters: Checkpoint to number of parameters, where the load certificate tells.
+        networks: Checkpoint to what results say of its network.
         runs: The runs behind the values.
     """
 
     table: pd.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
 
 
@@ -64,14 +64,14 @@ def read_sources(
     tables, joined = joined_names([part.table for part in parts], aliases or {})
     provenance = {str(path): part.provenance for path, part in zip(paths, parts, strict=True)}
     findings = tuple(finding for part in parts for finding in part.findings)
-    parameters = {name: number for part in parts for name, number in part.parameters.items()}
+    networks = {name: network for part in parts for name, network in part.networks.items()}
     names = [dict(zip(p.table["checkpoint"], t["checkpoint"], strict=True)) for p, t in zip(parts, tables, strict=True)]
     runs = tuple(
         run._replace(checkpoint=new.get(run.checkpoint, run.checkpoint))
         for part, new in zip(parts, names, strict=True)
         for run in part.runs
     )
-    return Source(pd.concat(tables, ignore_index=True), provenance, (*findings, *joined), parameters, runs)
+    return Source(pd.concat(tables, ignore_index=True), provenance, (*findings, *joined), networks, runs)
 
 
 def read_source(path: Path | str, wide: str | None = None) -> Source:
@@ -102,8 +102,8 @@ def results_source(results: Sequence[Result]) -> Source:
     table["cost_images"] = pd.Series([r.cost.get("images") for r in good], dtype=float)
     table["cost_memory_bytes"] = pd.Series([r.cost.get("peak_memory_bytes") for r in good], dtype=float)
     table["standard_error"] = pd.Series(standard_errors(good), dtype=float)
-    findings, parameters = run_findings(results), run_parameters(good)
-    return Source(table, run_provenance(good), findings, parameters, runs_of_results(results))
+    findings, networks = run_findings(results), run_networks(good)
+    return Source(table, run_provenance(good), findings, networks, runs_of_results(results))
 
 
 def with_targets(table: pd.DataFrame, targets: pd.DataFrame, target: str) -> tuple[pd.DataFrame, tuple[Finding, ...]]:

@@ -50,6 +50,7 @@ class Study:
         seed: Seed of the resamples.
         resamples: Number of resamples.
         provenance: What is known of the results.
+        networks: Checkpoint to what results say of its network.
         runs: The runs behind the values.
         made: How and when the report was made, e.g. `command` and `when`; shown on the page only.
     """
@@ -72,6 +73,7 @@ class Study:
     seed: int
     resamples: int
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     made: Mapping[str, str] = field(default_factory=dict)
 
@@ -130,6 +132,7 @@ def study(
         seed=seed,
         resamples=resamples,
         provenance=dict(provenance),
+        networks={name: facts.networks[name] for name in table.checkpoints if name in facts.networks},
     )
 
 

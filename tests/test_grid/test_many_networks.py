@@ -1,5 +1,7 @@
 """One table over networks of three families."""
 
+import json
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from mmbnft.grid.job import Execution
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.models.building import build_backbone
 from mmbnft.models.configuration import HEAD
+from mmbnft.ranking.ranking_report import rank_results
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.zoo import IMAGENET
 
@@ -48,3 +51,14 @@ def test_every_network_runs_and_says_what_it_is(results):
     assert facts["vit"]["parameters"] == 5_524_416
     assert facts["lite"]["parameters"] == 3_371_008
     assert facts["lite"]["multiply_adds"] < facts["vit"]["multiply_adds"] < 50_000_000
+
+
+def test_the_report_shows_networks_and_orders_by_their_size(results, tmp_path):
+    report = rank_results(results, "bn", tmp_path, resamples=100)
+    rows = {row["checkpoint"]: row for row in json.loads((tmp_path / "report.json").read_text())["networks"]}
+    assert rows["vit"]["network"] == "timm:vit_tiny_patch16_224"
+    assert rows["vit"]["norm_layers"] == "25 LayerNorm"
+    assert rows["lite"]["parameters"] == 3_371_008
+    assert rows["vit"]["multiply_adds"] > rows["lite"]["multiply_adds"] > 0
+    assert {"control: number of parameters", "control: multiply-adds"} <= set(report.study.controls)
+    assert "bn means norm tuning for vit (LayerNorm)" in (tmp_path / "report.md").read_text()

@@ -63,8 +63,8 @@ def test_the_better_proxy_is_named_and_the_cheapest_good_one_too(report):
 
 def test_controls_stand_beside_the_proxies_and_a_constant_one_is_a_gap(report):
     rows = report.study.correlations.query("task == 'task0' and statistic == 'kendall'").set_index("proxy")
-    assert math.isnan(rows["value"]["control: parameters"])
-    assert rows["note"]["control: parameters"] == "a side is constant: no correlation"
+    assert math.isnan(rows["value"]["control: number of parameters"])
+    assert rows["note"]["control: number of parameters"] == "a side is constant: no correlation"
     assert math.isfinite(rows["value"]["control: ImageNet linear"])
     # The band of random orders of 12 is known: tau has standard deviation 0.2215.
     assert rows["ci_high"]["control: random"] == pytest.approx(1.96 * 0.2215, abs=0.04)

@@ -26,7 +26,7 @@ def test_a_results_folder_keeps_costs_provenance_and_names_failures(tmp_path):
     assert source.table["cost_images"].tolist() == [40]
     assert source.provenance["checkpoints"] == {"a": "c0ffee"}
     assert source.provenance["versions"] == [{"torch": "2"}]
-    assert source.parameters == {"a": 25}
+    assert source.networks == {"a": {"parameters": 25}}
     (finding,) = source.findings
     assert finding.code == "MB104"
     assert finding.sentence == "1 of 2 runs failed (memory): linear of b on dtd (split 1, seed 0): out of memory"
