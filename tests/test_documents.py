@@ -66,7 +66,7 @@ ENTRIES: dict[str, Entry] = {
     "pip install -r requirements/base.txt": INSTALLATION,
     "pip install --no-build-isolation -r requirements/host.txt": INSTALLATION,
     "pip install --no-build-isolation --no-deps -e .": INSTALLATION,
-    "python tools/describe_protocol.py configs/digits/tiny18.py --protocol bn_paper": Entry(),
+    "python tools/describe_protocol.py configs/pets/resnet50.py --protocol bn_paper": Entry(),
     "python tools/train.py configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr --seed 0": Entry(),
     "python tools/benchmark.py configs/benchmarks/published_study.py --dry-run": Entry(),
     "python tools/benchmark.py configs/benchmarks/published_study.py --only task=dtd protocol=linear,bn_paper": Entry(),
