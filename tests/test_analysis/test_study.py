@@ -58,6 +58,18 @@ def test_a_check_fires_where_running_statistics_do_not_describe_the_images(netwo
     assert run_table([Run("c bn", result, check=same)])["note"].tolist() == [""]
 
 
+def test_images_of_another_task_can_be_used_and_a_missing_checkpoint_is_told(kept_run, small_checkpoint):
+    result = kept_run("bn")
+    other = dict(type="drawn", family="textures", train_size=32, val_size=16, test_size=24)
+    (run,) = analyse([result], task=other, most=24)
+    assert len(run.labels) == 24
+    assert run.check == {}  # batch statistics would be compared on images of another task
+    small_checkpoint.unlink()
+    (run,) = analyse([result], most=24)
+    assert run.layers is None
+    assert "say where it is with --checkpoint FILE" in run.note
+
+
 def results(values):
     """Results by checkpoint of (probe, bn), with predictions."""
     found = []
