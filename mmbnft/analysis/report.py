@@ -74,7 +74,7 @@ TEXTS = {
     "silhouette by Euclidean distance; effective rank: RankMe; sparsity: Hoyer's; cka: linear centred kernel alignment "
     "of before with after.",
     "maps": "Pooled features of test images in two dimensions, coloured by class.",
-    "curves": "Training loss, and val where it was evaluated (--val-interval with recipe.fit_on='train').",
+    "curves": "Training loss, and val where it was evaluated (--val-interval 1 with recipe.fit_on=train).",
     "movement": "Relative change of the parameters of each part within each epoch (length of the change over length "
     "before), over all phases: what trains first and what follows.",
     "speed": "Epochs until val first reached a share of the best value that any of these runs of the task reached; "

@@ -61,6 +61,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster; 0.5 shares one (default: 0)")
     where.add_argument("--keep-weights", choices=("none", "best", "all"), default="best",
                        help="networks in weights/: of each task the best on test (default)")  # fmt: skip
+    where.add_argument("--val-interval", type=int, default=0, metavar="N", help="evaluate on val every N epochs too, "
+                       "for curves; of the reported model with recipe.fit_on=train")  # fmt: skip
     where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return parser.parse_args(argv)
 
@@ -114,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     outcome = run_benchmark(
         benchmark, out, _executor(args), part=part, device=args.device, loaders=args.loaders,
-        keep_weights=args.keep_weights,
+        keep_weights=args.keep_weights, val_interval=args.val_interval,
     )  # fmt: skip
     for sentence in judge(benchmark, outcome, out):
         say(sentence)

@@ -158,6 +158,7 @@ def run_benchmark(
     device: str = "cpu",
     loaders: int = 0,
     keep_weights: str = BEST,
+    val_interval: int = 0,
 ) -> Outcome:
     """Run a benchmark to its end; a second call continues, tries again what the machine spoilt, or extends.
 
@@ -169,6 +170,7 @@ def run_benchmark(
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         loaders: Data-loading processes of each run.
         keep_weights: Of which runs weights are kept: `none`, the `best` of each task, or `all`.
+        val_interval: Epochs between two evaluations on val for curves; 0 for none.
 
     Raises:
         MachineError: The machine lacks what every run needs, such as the device or room on the disk.
@@ -177,8 +179,9 @@ def run_benchmark(
     check_environment(out, executor, device)
     jobs = plan_runs(benchmark, warm_task)
     return run_jobs(
-        benchmark.name, jobs, out, executor, part=part, device=device, loaders=loaders, keep_weights=keep_weights
-    )
+        benchmark.name, jobs, out, executor, part=part, device=device, loaders=loaders, keep_weights=keep_weights,
+        val_interval=val_interval,
+    )  # fmt: skip
 
 
 def run_jobs(
@@ -191,6 +194,7 @@ def run_jobs(
     device: str = "cpu",
     loaders: int = 0,
     keep_weights: str = BEST,
+    val_interval: int = 0,
 ) -> Outcome:
     """Execute what is missing of a plan, after `check_environment`.
 
@@ -205,6 +209,7 @@ def run_jobs(
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         loaders: Data-loading processes of each run.
         keep_weights: Of which runs weights are kept: `none`, the `best` of each task, or `all`.
+        val_interval: Epochs between two evaluations on val for curves; 0 for none.
 
     Raises:
         MachineError: The machine lacks what every job needs, such as the device or room on the disk.
@@ -215,7 +220,7 @@ def run_jobs(
     names = {job.key: job.names for job in jobs}
     store.adopt(names)
     plan = open_jobs(jobs, store, part)
-    settings = WorkSettings(out, device, part.retry_failed, loaders, keep_weights)
+    settings = WorkSettings(out, device, part.retry_failed, loaders, keep_weights, val_interval)
     with GridProgress(name, plan) as progress:
         executor.execute(plan.left, store, settings, progress.finished)
     results = tuple(store.select(names))

@@ -20,6 +20,7 @@ class Execution:
             so.
         loaders: Data-loading processes.
         keep_weights: Whether the result is to bring the weights of its network, where it has one.
+        val_interval: Epochs between two evaluations on val for the curve, see `RunOptions`.
     """
 
     work_dir: Path
@@ -27,6 +28,7 @@ class Execution:
     accumulation: int = 1
     loaders: int = 0
     keep_weights: bool = False
+    val_interval: int = 0
 
     @property
     def cache(self) -> Path:

@@ -237,6 +237,7 @@ class PlannedRun:
             save_memory=how.accumulation > 1,
             cache=how.cache,
             workers=how.loaders,
+            val_interval=how.val_interval,
             keep_weights=how.keep_weights,
         )
         return execute(self.spec, options, warm_task(self.spec.task, self.spec.split))

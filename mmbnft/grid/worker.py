@@ -34,6 +34,7 @@ class WorkSettings:
         retry_failed: Whether a failed result counts as none, whatever its kind.
         loaders: Data-loading processes of each job.
         keep_weights: Of which runs weights are kept, one of `KEEP_WEIGHTS`.
+        val_interval: Epochs between two evaluations on val for curves; 0 for none.
     """
 
     work_dir: Path
@@ -41,6 +42,7 @@ class WorkSettings:
     retry_failed: bool = False
     loaders: int = 0
     keep_weights: str = BEST
+    val_interval: int = 0
 
     def is_done(self, result: Result | None) -> bool:
         """Whether what the store has of a job makes executing it needless."""
@@ -126,7 +128,8 @@ def _try(job: Job, settings: WorkSettings, accumulation: int) -> Result | str:
     try:
         device = local_device(settings.device)
         keep = settings.keep_weights != NONE
-        return job.execute(Execution(settings.work_dir, device, accumulation, settings.loaders, keep))
+        how = Execution(settings.work_dir, device, accumulation, settings.loaders, keep, settings.val_interval)
+        return job.execute(how)
     except MachineError:
         raise
     except UserError as error:

@@ -23,6 +23,14 @@ def test_weights_are_kept_as_asked(make_benchmark, weights, tmp_path, policy, ex
         restore(best)
 
 
+def test_curves_of_a_grid_have_val_where_asked(make_benchmark, weights, tmp_path):
+    recipe = dataclasses.replace(make_benchmark().recipe, fit_on="train")
+    (job,) = plan_runs(make_benchmark(checkpoints=tuple(weights[:1]), protocols=("bn",), recipe=recipe, target=None))
+    settings = WorkSettings(tmp_path / "out", val_interval=1)
+    result = work(job, ResultStore(tmp_path / "out/results"), settings).result
+    assert [0 <= entry["val"] <= 100 for entry in result.details["curve"]] == [True]
+
+
 def test_the_best_of_each_task_is_kept_whatever_the_order(make_result, tmp_path):
     store = ResultStore(tmp_path / "results")
     artifacts = Artifacts(weights={"meta": {}})
