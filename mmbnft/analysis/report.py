@@ -56,7 +56,8 @@ class Part:
 
     @property
     def _shown(self) -> pd.DataFrame:
-        return self.table.replace("", None).dropna(axis=1, how="all")
+        # What is to be noted stands at the top of the page.
+        return self.table.replace("", None).dropna(axis=1, how="all").drop(columns="note", errors="ignore")
 
 
 TEXTS = {

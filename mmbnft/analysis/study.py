@@ -194,8 +194,8 @@ def _disagreement(run: Run) -> str:
     if abs(run.check.get("changed", SURE)) < SURE:
         return ""
     return (
-        f"batch statistics give {run.check['batch']:.2f} % where the running ones give {run.check['running']:.2f} %: "
-        "the running statistics do not describe these images"
+        f"batch and running statistics disagree: {run.check['batch']:.2f} % by the statistics of each batch, "
+        f"{run.check['running']:.2f} % by the running ones"
     )
 
 
