@@ -28,7 +28,7 @@ def figures(runs: Sequence[Run]) -> dict[str, str]:
     drawn = {
         "layer_profiles": _profiles([run for run in runs if run.layers is not None and _moved(run)][:MOST_RUNS]),
         "stages": _stages([run for run in runs if run.features is not None][:MOST_RUNS]),
-        "maps": _maps([run for run in runs if run.maps and _one_class(run.labels)][:4]),
+        "maps": _maps([run for run in runs if run.maps and _one_class(run.labels)]),
         "curves": _curves([run for run in runs if run.result.details.get("curve")][:MOST_RUNS]),
         "movement": _movement([run for run in runs if _moves(run)][:4]),
         "predictions": _predictions([run for run in runs if _has_classes(run)][:4]),

@@ -12,7 +12,6 @@ from mmbnft.utils.errors import UserError
 Array = npt.NDArray[np.float64]
 
 BINS = 15
-RESAMPLES = 1000
 SEED = 0
 
 
@@ -84,7 +83,7 @@ def known_metrics(predictions: Predictions) -> dict[str, float]:
 def resampled_interval(
     metric: Callable[[np.ndarray, np.ndarray], float],
     predictions: Predictions,
-    resamples: int = RESAMPLES,
+    resamples: int = 1000,
     level: float = 0.95,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a metric over the test images.

@@ -136,7 +136,12 @@ def sentences(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
     if len(gains):
         share = f"{(gains > 0).sum()} of {len(gains)} above 0"
         first += f" Gain over the linear probe: {gains.mean():+.2f} points on average, {share}."
-    return [first, *(f"{run}: {note}." for run, note in zip(table["run"], table["note"], strict=True) if note)]
+    notes: dict[str, list[str]] = {}
+    for run, note in zip(table["run"], table["note"], strict=True):
+        if note:
+            notes.setdefault(note, []).append(run)
+    shown = {note: names[0] if len(names) == 1 else f"{len(names)} runs" for note, names in notes.items()}
+    return [first, *(f"{who}: {note}." for note, who in shown.items())]
 
 
 def _own_ids(name: str, svg: str) -> str:

@@ -1,5 +1,6 @@
 """Everything an analysis of some results finds, before it is written anywhere."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,9 @@ BASELINE = "linear"
 # Batch and running statistics disagree if the value changes by this many points and McNemar's test is sure of it.
 POINTS, SURE = 1.0, 1.96
 EVAL_BATCH = 64
+MOST_MAPS = 4  # runs whose features are mapped; t-SNE takes longer than all else
+# Of an accuracy; other metrics take a hundred times as long to compute.
+RESAMPLES, RESAMPLES_OF_OTHERS = 1000, 200
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Run:
         result: The result.
         layers: Norm layers, see `layer_shifts`; None where no weights were kept.
         features: Stages, see `feature_table`; None where images or weights are missing.
-        maps: By the name of the map (N, 2) coordinates of the images' features; with `features`.
+        maps: By the name of the map (N, 2) coordinates of the images' features; of the first `MOST_MAPS` runs.
         labels: Of the images of the maps.
         check: See `statistics_check`; empty where it was not made.
         note: Why something is missing; empty if nothing is.
@@ -90,7 +94,8 @@ def analyse(
         if "weights" not in kept(result.folder, result.key):
             runs.append(Run(name, result, note="no weights were kept (--keep-weights all)"))
             continue
-        runs.append(_run(name, result, images, task, most, checkpoint))
+        drawn = sum(bool(run.maps) for run in runs)
+        runs.append(_run(name, result, images, task, most, checkpoint, drawn < MOST_MAPS))
     return runs
 
 
@@ -105,7 +110,7 @@ def _names(results: Sequence[Result]) -> list[str]:
 
 
 def _run(
-    name: str, result: Result, images: bool, task: dict[str, object] | None, most: int, checkpoint: str | None
+    name: str, result: Result, images: bool, task: dict[str, Any] | None, most: int, checkpoint: str | None, maps: bool
 ) -> Run:
     try:
         network = restore(result, checkpoint, with_before=True)
@@ -126,12 +131,13 @@ def _run(
     if "kl" in layers and task is None:
         batch = outputs(network, sample, network.spec.recipe.batch_size or len(sample.labels), batch_statistics=True)
         check = statistics_check(after, batch, sample.labels, result.metric)
-    maps = {
+    drawn = {
         f"{kind}, {when}": draw(values.stages[LAST])
         for kind, draw in (("PCA", principal_map), ("t-SNE", neighbour_map))
         for when, values in (("before", before), ("after", after))
+        if maps
     }
-    return Run(name, result, layers, feature_table(before, after, sample.labels), maps, sample.labels, check)
+    return Run(name, result, layers, feature_table(before, after, sample.labels), drawn, sample.labels, check)
 
 
 def prediction_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -141,7 +147,8 @@ def prediction_table(runs: Sequence[Run]) -> pd.DataFrame:
         predictions, metric = run.result.predictions, run.result.metric
         if predictions is None:
             continue
-        low, high = resampled_interval(lambda s, y, m=metric: compute_metric(m, s, y), predictions)  # type: ignore[misc]
+        draws = RESAMPLES if metric == "top1" else RESAMPLES_OF_OTHERS
+        low, high = resampled_interval(functools.partial(compute_metric, metric), predictions, draws)
         row = {"run": run.name, "metric": metric, "value": run.result.value, "low": low, "high": high,
                "images": len(predictions.labels), **known_metrics(predictions),
                "log_loss": log_loss(predictions)}  # fmt: skip

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,6 +8,7 @@ import torch
 
 from mmbnft.analysis import study as study_module
 from mmbnft.analysis.networks import as_before, layer_shifts, outputs, sample_test_images, statistics_check
+from mmbnft.analysis.report import sentences
 from mmbnft.analysis.study import Run, analyse, gain_table, prediction_table, run_table, speed_table
 from mmbnft.artifacts import Artifacts, Predictions
 from mmbnft.commands import analyze
@@ -79,6 +81,13 @@ def results(values):
             artifacts = Artifacts(Predictions.of(np.eye(2)[[0, 1, 1]], np.array([0, 1, 0])))
             found.append(Result(name, "t", protocol, "r", 0, 0, key, "ok", value, "top1", artifacts=artifacts))
     return found
+
+
+def test_what_many_runs_lack_is_said_once():
+    runs = analyse([dataclasses.replace(result, folder=Path("none")) for result in results({"a": (1.0, 2.0)})])
+    said = sentences(runs, run_table(runs))
+    assert said == ["2 runs: a linear, a bn. Gain over the linear probe: +1.00 points on average, 1 of 1 above 0.",
+                    "2 runs: no weights were kept (--keep-weights all)."]  # fmt: skip
 
 
 def test_gains_are_held_against_movement():
