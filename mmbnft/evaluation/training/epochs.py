@@ -89,10 +89,14 @@ class EpochHook(Hook):
         self.position, self.multiply_adds = position, multiply_adds
         self.val_interval, self.score, self.save = val_interval, score, save
 
+    def before_run(self, runner: Any) -> None:
+        """Find the parts of the network."""
+        self._movement = Movement(bare_model(runner.model))
+
     def before_train_epoch(self, runner: Any) -> None:
         """Set the epoch's length; begin its record."""
         runner.data_loader.batch_sampler.limit = runner.max_iters - runner.iter
-        self._movement = Movement(bare_model(runner.model))
+        self._movement.begin()
         self._started = time.perf_counter()
         self._loss, self._steps = 0.0, 0
 

@@ -1,7 +1,9 @@
 """How far each part of a network moves in an epoch."""
 
+import math
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mmbnft.models import ProtocolBackbone
 from mmbnft.protocols import find_norm_layers
@@ -15,28 +17,32 @@ class Movement:
     """The relative change of the parameters that train, by part: stem, stages and head, norm layers by themselves.
 
     Args:
-        model: The host's algorithm, as it is at the beginning.
+        model: The host's algorithm in a phase of its protocol.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self._before = {name: parameter.detach().clone() for name, parameter in self._trained.items()}
-        self._parts = _parts(model, self._trained)
+        trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self._parts = list(_parts(model, trained).values())
+        self._trained = [parameter.detach() for parameter in trained.values()]
+        self.begin()
+
+    def begin(self) -> None:
+        """Take what follows as changes from now on."""
+        self._before = [tensor.clone() for tensor in self._trained]
 
     @torch.no_grad()
     def changes(self) -> dict[str, float]:
         """Euclidean length of each part's change since the beginning over its length then, where that is not 0."""
-        squares: dict[str, list[Tensor]] = {}
-        for name, parameter in self._trained.items():
-            before = self._before[name]
-            pair = torch.stack([(parameter - before).square().sum(), before.square().sum()])
-            squares.setdefault(self._parts[name], []).append(pair)
-        found = {}
-        for part, pairs in squares.items():
-            change, length = torch.stack(pairs).sum(dim=0).sqrt().tolist()
-            if length:
-                found[part] = change / length
-        return found
+        # All tensors at once: a network has many small ones.
+        lengths = torch._foreach_norm(self._before)
+        changes = torch._foreach_norm(torch._foreach_sub(self._trained, self._before))
+        values = torch.stack([*lengths, *changes]).double().square().tolist()
+        sums: dict[str, list[float]] = {}
+        for part, length, change in zip(self._parts, values[: len(lengths)], values[len(lengths) :], strict=True):
+            total = sums.setdefault(part, [0.0, 0.0])
+            total[0] += length
+            total[1] += change
+        return {part: math.sqrt(change / length) for part, (length, change) in sums.items() if length}
 
 
 def _parts(model: nn.Module, names: dict[str, nn.Parameter]) -> dict[str, str]:
