@@ -19,7 +19,7 @@ EXPLANATIONS = {code: " ".join(text.split()) for code, _, text in _SECTIONS}
 LEVELS = {
     "may change the pick": ("MB101", "MB103", "MB104", "MB105", "MB207", "MB306", "MB307"),
     "limits what can be said": (
-        "MB102", "MB106", "MB107", "MB108", "MB201", "MB202", "MB301", "MB302", "MB303", "MB305", "MB308",
+        "MB102", "MB106", "MB107", "MB108", "MB201", "MB202", "MB301", "MB302", "MB303", "MB305", "MB308", "MB309",
     ),
     "for information": (),
 }  # fmt: skip

@@ -102,6 +102,8 @@ def ceiling(proxy: float, target: float) -> tuple[float, float]:
 def reliability_table(table: ScoreTable) -> pd.DataFrame:
     """One row per (task, protocol) with repeats, columns `COLUMNS`, then the means over the tasks.
 
+    A reliability is a share of variance, so an estimate below 0 is given as 0.
+
     The ceiling in a row of the target is that of a proxy without noise; the one in a row of a proxy counts the noise of
     both. It needs repeats of the target.
     """
@@ -114,7 +116,8 @@ def reliability_table(table: ScoreTable) -> pd.DataFrame:
                 top = ceiling(1.0 if protocol == table.target else known.mean, of_target)
                 counts = np.isfinite(task.repeats[protocol]).sum(axis=1)
                 n = int((counts > 0).sum())
-                rows.append((task.name, protocol, n, float(counts.sum() / n), *known, *top))
+                figures = np.maximum(known, 0.0).tolist()
+                rows.append((task.name, protocol, n, float(counts.sum() / n), *figures, *top))
     return _with_means(pd.DataFrame(rows, columns=list(COLUMNS)), table.protocols)
 
 

@@ -11,6 +11,7 @@ from mmbnft.ranking.comparison import SIGNIFICANT
 from mmbnft.ranking.controls import CONTROL, RANDOM
 from mmbnft.ranking.correlations import MEAN, NAIVE, WITHIN
 from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.reliability import reliability_table
 from mmbnft.ranking.statistics import midranks
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS, ScoreTable
 
@@ -18,6 +19,8 @@ _FEW_CHECKPOINTS = 15
 _FEW_TASKS = 5
 # A task is saturated if at least half of its checkpoints come this near to the best, points.
 _SATURATED = 0.5
+# Below this reliability of its mean over seeds a target ranks its own noise.
+_RELIABLE = 0.8
 # The pooled figure gets a finding when it overstates the within-task one by more than this.
 _MISLEADING = 0.1
 _RANDOM_NAME = re.compile(r"random|scratch|from[-_ ]?scratch", re.IGNORECASE)
@@ -33,6 +36,7 @@ def table_findings(table: ScoreTable, correlations: pd.DataFrame) -> list[Findin
     return [
         *few_checkpoints(table),
         *_one_run(table),
+        *_unreliable_target(table),
         *_saturated(table),
         *_few_tasks(table),
         *_random_weights(table),
@@ -66,6 +70,16 @@ def _one_run(table: ScoreTable) -> list[Finding]:
         for names, then in sentences
         if names
     ]
+
+
+def _unreliable_target(table: ScoreTable) -> list[Finding]:
+    rows = reliability_table(table)
+    rows = rows[(rows["protocol"] == table.target) & (rows["task"] != MEAN) & (rows["mean"] < _RELIABLE)]
+    if rows.empty:
+        return []
+    named = ", ".join(f"{row.task} ({row.mean:.2f}, tau up to {row.ceiling_kendall:.2f})" for row in rows.itertuples())
+    sentence = f"the mean of {table.target} over seeds has a reliability below {_RELIABLE:g} on {named}"
+    return [Finding("MB309", f"{sentence}; its noise holds every correlation down")]
 
 
 def _saturated(table: ScoreTable) -> list[Finding]:

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from mmbnft.ranking.correlations import DETAILS
 from mmbnft.ranking.reliability import ceiling, intraclass_correlation, reliability_table
 from mmbnft.ranking.table import score_table
+from mmbnft.ranking.table_checks import table_findings
 
 # Six persons rated by four judges: the example of Shrout and Fleiss, Psychological Bulletin 86 (1979), table 2.
 JUDGES = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
@@ -110,3 +112,25 @@ def test_unpaired_seeds_are_judged_one_way(simulated):
     rows = reliability_table(scores)
     found = rows[(rows["task"] == "task0") & (rows["protocol"] == "finetune")]["mean"]
     pd.testing.assert_series_equal(found, pd.Series([expected]), check_names=False, check_index=False)
+
+
+def test_a_target_whose_seeds_disagree_is_a_finding_with_the_tau_to_be_expected(simulated):
+    table = simulated(tasks=2, repeats=2)
+    noisy = (table["task"] == "task1") & (table["protocol"] == "finetune")
+    table.loc[noisy, "value"] = 60 + np.random.default_rng(1).normal(size=noisy.sum())
+    scores = score_table(table)
+    rows = reliability_table(scores).set_index(["task", "protocol"])
+    assert rows.loc[("task0", "finetune"), "mean"] > 0.8 > rows.loc[("task1", "finetune"), "mean"]
+    (found,) = [finding for finding in table_findings(scores, pd.DataFrame(columns=DETAILS)) if finding.code == "MB309"]
+    top = rows.loc[("task1", "finetune"), "ceiling_kendall"]
+    assert f"tau up to {top:.2f})" in found.sentence
+    assert "task0" not in found.sentence
+
+
+def test_an_estimate_below_zero_is_given_as_zero(simulated):
+    table = simulated(tasks=1, repeats=2)
+    table.loc[table["protocol"] == "finetune", "value"] = np.tile([60.0, 61.0], 12) * np.repeat([1, 1.001], 12)
+    scores = score_table(table.assign(seed=lambda t: t["seed"] + (t["checkpoint"] == "ckpt00")))
+    assert intraclass_correlation(scores.tasks[0].repeats["finetune"], False).mean < 0
+    row = reliability_table(scores).set_index(["task", "protocol"]).loc[("task0", "finetune")]
+    assert (row["mean"], row["one_run"], row["ceiling_kendall"]) == (0, 0, 0)
