@@ -102,15 +102,6 @@ class Outcome:
         ]
 
 
-def open_plan(benchmark: Benchmark, store: ResultStore, part: Part) -> OpenPlan:
-    """Hold the plan of a benchmark against a store.
-
-    Raises:
-        UserError: The plan is wrong, or the part names what it does not have.
-    """
-    return open_jobs(plan_runs(benchmark, warm_task), store, part)
-
-
 def open_jobs(jobs: Sequence[Job], store: ResultStore, part: Part) -> OpenPlan:
     """Hold planned jobs against a store.
 

@@ -13,7 +13,8 @@ from stub_jobs import StubJob
 from mmbnft.grid import claims, worker
 from mmbnft.grid.claims import Claims
 from mmbnft.grid.executors.base import JobQueue
-from mmbnft.grid.grid import Part, open_plan
+from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work
 
@@ -77,7 +78,7 @@ def test_work_leaves_a_claimed_run_and_takes_over_from_the_dead(
     make_benchmark, tmp_path, holder, monkeypatch, make_result
 ):
     store = ResultStore(tmp_path)
-    run = open_plan(make_benchmark(), store, Part()).left[0]
+    run = open_jobs(plan_runs(make_benchmark()), store, Part()).left[0]
     attempts = []
 
     def attempt(run, settings):
@@ -102,7 +103,7 @@ def test_a_failure_by_another_benchmark_is_tried_again_only_on_demand(
     make_benchmark, tmp_path, monkeypatch, make_result, retry_failed
 ):
     store = ResultStore(tmp_path)
-    run = open_plan(make_benchmark(), store, Part()).left[0]
+    run = open_jobs(plan_runs(make_benchmark()), store, Part()).left[0]
     store.write(run.failed("bug", "it broke"))
     monkeypatch.setattr(worker, "attempt", lambda run, settings: make_result(run.checkpoint, key=run.key))
     done = work(run, store, dataclasses.replace(WorkSettings(tmp_path), retry_failed=retry_failed))

@@ -11,7 +11,8 @@ import torch
 
 from mmbnft.grid import plan as grid_plan
 from mmbnft.grid import worker
-from mmbnft.grid.grid import Part, open_plan
+from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore, StorageError
 from mmbnft.grid.worker import WorkSettings, attempt, work
 from mmbnft.recipes.recipe import Recipe
@@ -20,7 +21,7 @@ from mmbnft.recipes.recipe import Recipe
 @pytest.fixture
 def run(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    return open_plan(make_benchmark(protocols=("bn", "finetune")), store, Part()).left[0]
+    return open_jobs(plan_runs(make_benchmark(protocols=("bn", "finetune"))), store, Part()).left[0]
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_memory_that_never_suffices_fails_after_the_second_try(run, tmp_path, mo
 def test_a_bug_and_a_diverged_run_are_recorded(run, make_benchmark, tmp_path, monkeypatch):
     store = ResultStore(tmp_path / "results")
     recipe = Recipe("test", epochs=1, batch_size=8, optimizer=dict(type="SGD", lr=1e30))
-    (wild, *_) = open_plan(make_benchmark(recipe=recipe, protocols=("finetune",)), store, Part()).left
+    (wild, *_) = open_jobs(plan_runs(make_benchmark(recipe=recipe, protocols=("finetune",))), store, Part()).left
     diverged = work(wild, store, WorkSettings(tmp_path)).result
     assert (diverged.status, diverged.value) == ("failed", None)
     assert "lower the learning rate" in diverged.reason

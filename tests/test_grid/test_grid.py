@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from mmbnft.grid.executors import LocalExecutor
-from mmbnft.grid.grid import Part, open_plan, run_benchmark
+from mmbnft.grid.grid import Part, open_jobs, run_benchmark
+from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work
 from mmbnft.results import COLUMNS
@@ -38,19 +39,19 @@ def test_a_failing_run_is_recorded_and_the_others_go_on(make_benchmark, tmp_path
     pre_activation = dict(type="mmcls.TIMMBackbone", model_name="resnetv2_50", pretrained=False)
     benchmark = make_benchmark(model=model | dict(backbone=pre_activation), checkpoints=("random", weights[0]))
     store = ResultStore(tmp_path / "out" / "results")
-    plan = open_plan(benchmark, store, Part())
+    plan = open_jobs(plan_runs(benchmark), store, Part())
     settings = WorkSettings(tmp_path)
     results = [work(run, store, settings).result for run in plan.left if run.protocol == "linear"]
     assert [result.status for result in results] == ["ok", "failed"]
     assert results[1].reason
     assert "\n" not in results[1].reason
-    assert len(open_plan(benchmark, store, Part()).left) == len(plan.jobs) - 2
-    assert len(open_plan(benchmark, store, Part(retry_failed=True)).left) == len(plan.jobs) - 1
+    assert len(open_jobs(plan_runs(benchmark), store, Part()).left) == len(plan.jobs) - 2
+    assert len(open_jobs(plan_runs(benchmark), store, Part(retry_failed=True)).left) == len(plan.jobs) - 1
 
 
 def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    left = open_plan(make_benchmark(), store, Part()).left
+    left = open_jobs(plan_runs(make_benchmark()), store, Part()).left
     arrived = []
 
     def assassin():

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from mmbnft.grid import worker
-from mmbnft.grid.grid import Part, open_plan
+from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work
 from mmbnft.results import read_result
@@ -21,7 +22,7 @@ KILLS = 60
 @pytest.fixture
 def plan_of_many(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
-    return store, open_plan(make_benchmark(seeds=tuple(range(20))), store, Part()).jobs
+    return store, open_jobs(plan_runs(make_benchmark(seeds=tuple(range(20)))), store, Part()).jobs
 
 
 def live(runs, store, log, make_result):

@@ -8,7 +8,7 @@ import pytest
 
 from mmbnft.grid import grid
 from mmbnft.grid.estimate import estimate
-from mmbnft.grid.grid import Outcome, Part, judge, open_plan
+from mmbnft.grid.grid import Outcome, Part, judge, open_jobs
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import ResultStore, StorageError
@@ -46,18 +46,18 @@ def test_a_shard_that_is_none_is_refused(text):
 def test_a_part_of_a_plan_is_opened(make_benchmark, tmp_path):
     store = ResultStore(tmp_path / "results")
     only = Selection.parse(["protocol=linear", "checkpoint=model0,random"])
-    plan = open_plan(make_benchmark(), store, Part(only))
+    plan = open_jobs(plan_runs(make_benchmark()), store, Part(only))
     assert (len(plan.jobs), len(plan.meant), len(plan.left)) == (6, 2, 2)
     store.write(finished(plan.left[0], 1.0))
     store.write(finished(plan.left[1], 1.0, status="failed", value=None, reason="it broke", kind="bug"))
-    plan = open_plan(make_benchmark(), store, Part(only))
+    plan = open_jobs(plan_runs(make_benchmark()), store, Part(only))
     assert plan.left == ()
     assert plan.text.splitlines()[-1] == "2 runs: 2 done, 0 new, 0 tried again"
-    again = open_plan(make_benchmark(), store, Part(only, retry_failed=True))
+    again = open_jobs(plan_runs(make_benchmark()), store, Part(only, retry_failed=True))
     assert [run.checkpoint for run in again.left] == ["random"]
     assert again.text.splitlines()[1].startswith("again  ")
     with pytest.raises(UserError, match="there is no checkpoint modell; there are: model0, model1, random"):
-        open_plan(make_benchmark(), store, Part(Selection.parse(["checkpoint=modell"])))
+        open_jobs(plan_runs(make_benchmark()), store, Part(Selection.parse(["checkpoint=modell"])))
 
 
 def test_the_cost_is_the_median_of_the_same_kind_of_run_or_unknown(make_benchmark):

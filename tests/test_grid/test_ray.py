@@ -11,7 +11,8 @@ from stub_jobs import StubJob
 
 from mmbnft.grid.executors import RayExecutor
 from mmbnft.grid.executors import ray as ray_executor
-from mmbnft.grid.grid import Part, open_plan
+from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings
 from mmbnft.recipes.recipe import Recipe
@@ -50,7 +51,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
     recipe = Recipe("test", epochs=30, batch_size=8, optimizer=dict(type="SGD", lr=0.001))
     changes = dict(recipe=recipe, checkpoints=tuple(weights), protocols=("bn", "finetune"), seeds=(0, 1, 2))
     benchmark = make_benchmark(**changes)
-    plan = open_plan(benchmark, store, Part())
+    plan = open_jobs(plan_runs(benchmark), store, Part())
     arrived, sessions, killed = [], [], []
     run_session = ray_executor._Session.run
 
@@ -82,7 +83,7 @@ def test_a_killed_node_loses_and_doubles_nothing(cluster, make_benchmark, weight
     assert [done.result.status for _, done in arrived] == ["ok"] * len(plan.jobs)
     assert all(done.executed for _, done in arrived)
     assert len(list(store.folder.glob("*.json"))) == len(plan.jobs)
-    assert open_plan(benchmark, store, Part()).left == ()
+    assert open_jobs(plan_runs(benchmark), store, Part()).left == ()
 
 
 def test_without_ray_the_executor_is_refused_in_one_sentence(monkeypatch):

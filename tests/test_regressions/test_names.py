@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmbnft.evaluation.run_spec import RANDOM
-from mmbnft.grid.grid import Part, open_plan
+from mmbnft.grid.grid import Part, open_jobs
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.recipes.recipe import Recipe
@@ -54,7 +54,7 @@ def test_swapped_weight_files_take_their_results_along(weights, tmp_path):
     aside = weights[0].rename(tmp_path / "aside")
     weights[1].rename(weights[0])
     aside.rename(weights[1])
-    plan = open_plan(benchmark(*weights), store, Part())
+    plan = open_jobs(plan_runs(benchmark(*weights)), store, Part())
     assert not plan.left
     names = {job.key: job.names for job in plan.jobs}
     assert shown(store.select(names)) == {"model1": 2.0, "model2": 1.0, RANDOM: 0.0}
