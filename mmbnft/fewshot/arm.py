@@ -161,11 +161,21 @@ class EpisodesArm(Arm):
 
         Queries touch neither parameters nor statistics, and what comes out for one does not depend, to the last bit, on
         which others there are.
+
+        Args:
+            episodes: All episodes of one part.
+            span: Numbers of those to adapt to.
+            trial: Overrides of the recipe.
         """
         return self.adapt(episodes, span, trial)(episodes.queries)
 
     def adapt(self, episodes: Episodes, span: range, trial: Trial) -> Callable[[np.ndarray], Tensor]:
         """Adapt to the support sets of the episodes in `span`.
+
+        Args:
+            episodes: All episodes of one part.
+            span: Numbers of those to adapt to.
+            trial: Overrides of the recipe.
 
         Returns:
             From image numbers of all episodes (all, N, images) to scores (E, N * images, N) of those in `span`.

@@ -42,7 +42,13 @@ def nearest_mean(support: Tensor, labels: Tensor, queries: Tensor, classes: int)
 
 
 def linear_scores(queries: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """(E, Q, C) scores of queries (E, Q, D) by weights (E, C, D) and biases (E, C)."""
+    """(E, Q, C) scores of queries (E, Q, D) by weights (E, C, D) and biases (E, C).
+
+    Args:
+        queries: (E, Q, D) features.
+        weight: (E, C, D).
+        bias: (E, C).
+    """
     return _by_episode(lambda q, w: (q[:, None] * w).sum(dim=-1), queries, weight) + bias[:, None]
 
 

@@ -57,6 +57,11 @@ class Manifest:
 def open_manifest(path: Path | str, task: Task, settings: EpisodeSettings) -> Manifest:
     """Read the manifest at `path`, or draw and write it if there is none.
 
+    Args:
+        path: The file.
+        task: The task that the episodes are of.
+        settings: What determines them.
+
     Raises:
         UserError: The file is damaged, belongs to another task or to other settings, or the task cannot give such
             episodes.
@@ -73,6 +78,11 @@ def open_manifest(path: Path | str, task: Task, settings: EpisodeSettings) -> Ma
 
 def write_manifest(path: Path | str, task: Task, settings: EpisodeSettings) -> Manifest:
     """Draw episodes and write them: JSON lines, a head, then one line for each image and each episode.
+
+    Args:
+        path: The file; one that is there is replaced.
+        task: The task that the episodes are drawn from.
+        settings: What determines them.
 
     Raises:
         UserError: The task is multi-label or has too few classes or images.

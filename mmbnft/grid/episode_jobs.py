@@ -216,7 +216,13 @@ def _warm_subject(job: EpisodeJob, how: Execution, task: Task, manifest: Manifes
 
 
 def manifest_path(folder: Path, task: Task, settings: EpisodeSettings) -> Path:
-    """Where the episodes of a task are kept; one name for each kind of episode, so that a change is noticed."""
+    """Where the episodes of a task are kept; one name for each kind of episode, so that a change is noticed.
+
+    Args:
+        folder: Folder of manifests.
+        task: The task.
+        settings: What determines the episodes.
+    """
     return folder / f"{task.name}__split{task.split}__{settings.name}__{settings.pool}__seed{settings.seed}.jsonl"
 
 

@@ -85,7 +85,14 @@ def shrink(images: np.ndarray, size: int) -> np.ndarray:
 def features(
     backbone: nn.Module, images: np.ndarray, normalisation: Mapping[str, Sequence[float]], size: int
 ) -> np.ndarray:
-    """Pooled features of the last stage, float32 of shape (N, channels); the backbone is put into eval mode."""
+    """Pooled features of the last stage, float32 of shape (N, channels); the backbone is put into eval mode.
+
+    Args:
+        backbone: The network.
+        images: uint8 (N, H, W, 3), RGB.
+        normalisation: `mean` and `std`, three numbers each on a 0..1 scale.
+        size: Pixels of a side that images are reduced to.
+    """
     backbone.eval()
     mean, std = (np.array(normalisation[name], dtype=np.float32) for name in ("mean", "std"))
     rows = []

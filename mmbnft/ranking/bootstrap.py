@@ -61,7 +61,13 @@ class Bootstrap:
         return np.random.default_rng([self.seed, *purpose])
 
     def cell(self, task: TaskScores, proxy: str, among: tuple[str, ...] = ()) -> Cell:
-        """Sample and resamples of one proxy on one task, on the checkpoints that also have all of `among`."""
+        """Sample and resamples of one proxy on one task, on the checkpoints that also have all of `among`.
+
+        Args:
+            task: The task's scores.
+            proxy: Name of the proxy.
+            among: Further protocols that a checkpoint must have to count.
+        """
         needed = (proxy, self.table.target, *among)
         rows = task.complete(needed)
         names = tuple(task.checkpoints[i] for i in rows)

@@ -43,6 +43,12 @@ def zou_interval(proxy_a: Array, proxy_b: Array, target: Array, level: float = 0
     """Interval of the difference of two Pearson correlations with one target (Zou, Psychological Methods 2007).
 
     Joins the two Fisher intervals through the correlation of the two estimates; needs n of at least 4.
+
+    Args:
+        proxy_a: (n,) values of the first proxy.
+        proxy_b: (n,) values of the second.
+        target: (n,) values of the target.
+        level: Coverage, a fraction.
     """
     n = len(target)
     r_a, r_b, r_ab = (float(pearson(x, y)) for x, y in ((proxy_a, target), (proxy_b, target), (proxy_a, proxy_b)))
@@ -61,6 +67,11 @@ def swaps(n: int, rng: np.random.Generator, resamples: int) -> npt.NDArray[np.bo
     """(swaps, n) which checkpoints have their two proxies exchanged; all 2^n up to `LARGEST_EXACT`, else random.
 
     The first row swaps nothing; row i and row i + swaps / 2 are complements.
+
+    Args:
+        n: Number of checkpoints.
+        rng: Draws the swaps where there are too many to list.
+        resamples: How many to draw then.
     """
     if n <= LARGEST_EXACT:
         half = np.array([[bool(i >> bit & 1) for bit in range(n)] for i in range(2 ** (n - 1))])
@@ -77,6 +88,13 @@ def swapped_differences(
 
     The two proxies must be on one scale, e.g. ranks. Exchanging the rest is exchanging the two results, so each
     correlation is computed once: the complement of a swap holds the other proxy.
+
+    Args:
+        statistic: From proxy and target (..., n) to correlations (...).
+        proxy_a: (..., n) values of the first proxy.
+        proxy_b: (..., n) values of the second, on the same scale.
+        target: (..., n) values of the target.
+        swap: bool (swaps, n), see `swaps`.
     """
     values = statistic(np.where(swap, proxy_b, proxy_a), np.broadcast_to(target, swap.shape))
     return values - np.roll(values, len(swap) // 2, axis=-1)
@@ -111,7 +129,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(difference: float, low: float, high: float, p_adjusted: float) -> str:
-    """Who is better: only if the adjusted p-value is below 5 % and the interval leaves out 0."""
+    """Who is better: only if the adjusted p-value is below 5 % and the interval leaves out 0.
+
+    Args:
+        difference: Of two correlations, the first minus the second.
+        low: Lower end of its interval.
+        high: Upper end.
+        p_adjusted: p-value after adjustment for several tests.
+    """
     if math.isnan(difference) or math.isnan(p_adjusted):
         return NO_VERDICT
     if p_adjusted > SIGNIFICANT:

@@ -46,7 +46,13 @@ class PairTest:
         self.swaps = comparison.swaps(len(names), bootstrap.generator(4), bootstrap.resamples)
 
     def rows(self, first: str, second: str, family: str) -> list[tuple[object, ...]]:
-        """Rows with the columns of `DETAILS`, without adjustment: `p_adjusted` and `verdict` are still empty."""
+        """Rows with the columns of `DETAILS`, without adjustment: `p_adjusted` and `verdict` are still empty.
+
+        Args:
+            first: Name of a proxy.
+            second: Name of another.
+            family: `proxies` or `controls`: what the p-values are adjusted among.
+        """
         pairs = [(self._cell(task, first, second), self._cell(task, second, first)) for task in self._tasks()]
         swapped_pairs = [self._swapped(a, b) for a, b in pairs]
         rows: list[tuple[object, ...]] = []
@@ -108,6 +114,12 @@ def comparison_table(
     """Every pair of proxies and every proxy against every control; columns `DETAILS`.
 
     Holm's adjustment runs over the pairs of one task and statistic, separately for proxies and for controls.
+
+    Args:
+        bootstrap: Table and resamples.
+        cells: Samples by task, proxy and what it is compared with.
+        proxies: Names.
+        controls: Names.
     """
     test = PairTest(bootstrap, cells)
     rows = [row for a, b in itertools.combinations(proxies, 2) for row in test.rows(a, b, "proxies")]

@@ -86,7 +86,13 @@ def other_tasks(table: ScoreTable, task: TaskScores) -> Array:
 
 
 def random_bands(n: int, resamples: int, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """Per statistic the central 95 % of what a random order of n checkpoints gives: the band of pure noise."""
+    """Per statistic the central 95 % of what a random order of n checkpoints gives: the band of pure noise.
+
+    Args:
+        n: Number of checkpoints.
+        resamples: Number of random orders.
+        rng: Draws them.
+    """
     orders = rng.permuted(np.tile(np.arange(float(n)), (resamples, 1)), axis=1)
     values = correlations(orders, np.arange(float(n)))
     low, high = np.quantile(values, [0.025, 0.975], axis=-1)

@@ -41,6 +41,11 @@ def expanded(boot: Array, n: int, level: float = 0.95) -> tuple[float, float]:
     """Percentile interval with its tails moved out for small n (Hesterberg, The American Statistician 2015).
 
     A bootstrap of n values is too narrow by sqrt((n - 1) / n) and by the normal in place of Student's t.
+
+    Args:
+        boot: (resamples,) resampled values.
+        n: Number of values that were resampled.
+        level: Coverage, a fraction.
     """
     tail = float(stats.norm.cdf(math.sqrt(n / (n - 1)) * stats.t.ppf((1 - level) / 2, n - 1)))
     return _quantiles(boot, tail, 1 - tail)
@@ -70,7 +75,13 @@ def bca(boot: Array, value: float, jackknife: Array, level: float = 0.95) -> tup
 
 
 def jackknife(statistic: Statistic, proxy: Array, target: Array) -> Array:
-    """(..., n) the statistic without each checkpoint in turn."""
+    """(..., n) the statistic without each checkpoint in turn.
+
+    Args:
+        statistic: From proxy and target (..., n) to values (...).
+        proxy: (n,).
+        target: (n,).
+    """
     n = len(proxy)
     kept = np.array([[i for i in range(n) if i != left_out] for left_out in range(n)])
     return statistic(proxy[kept], target[kept])

@@ -100,6 +100,11 @@ def _labels(numbers: list[list[int]], num_classes: int, multi_label: bool) -> np
 def write_list(path: Path | str, names: Sequence[str], labels: np.ndarray) -> None:
     """Write a list atomically; `labels` as in `AnnotationList`.
 
+    Args:
+        path: The file.
+        names: Of the images, relative to their folder.
+        labels: As in `AnnotationList`.
+
     Raises:
         UserError: A name cannot be written on one line, or lengths differ.
     """

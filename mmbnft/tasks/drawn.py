@@ -170,7 +170,13 @@ class Scene:
     fills_frame: bool
 
     def draw(self, drawing: Drawing, count: int, random: np.random.Generator) -> np.ndarray:
-        """Draw `count` images uint8 (count, size, size, 3)."""
+        """Draw `count` images uint8 (count, size, size, 3).
+
+        Args:
+            drawing: What a class looks like.
+            count: Number of images.
+            random: Draws position, size, colour and noise.
+        """
 
         def around(middle: float, reach: float) -> np.ndarray:
             return middle + self.variation * random.uniform(-reach, reach, size=(count, 1, 1))

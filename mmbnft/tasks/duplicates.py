@@ -141,6 +141,11 @@ def task_leakage(
 ) -> dict[str, Any]:
     """The leakage between train, val and test of one task, as task.json keeps it.
 
+    Args:
+        task: The task.
+        threshold: Bits by which the fingerprints of near duplicates may differ.
+        known: Fingerprints that were computed before, by path; new ones are added.
+
     Returns:
         `lists` and `contents` (hash of each list and of its images), `exact` and `near` (number of pairs), `between`
         (both by two splits, e.g. `train-test`), `threshold_bits`, and the first pairs by name.

@@ -14,7 +14,14 @@ from mmbnft.utils.processes import Processes
 
 
 def eval_loader(dataset: TaskDataset, batch_size: int, processes: Processes, workers: int) -> BatchLoader:
-    """A loader in which every image occurs exactly once over all processes, in order within each."""
+    """A loader in which every image occurs exactly once over all processes, in order within each.
+
+    Args:
+        dataset: Images, transformed for evaluation.
+        batch_size: Images a batch.
+        processes: Those that share the images.
+        workers: Data-loading processes.
+    """
     own = list(range(processes.rank, len(dataset), processes.count))
     batches = [own[start : start + batch_size] for start in range(0, len(own), batch_size)]
     dataset.open()

@@ -142,6 +142,11 @@ def check_split(metric: str, counts: np.ndarray, images: int, classes: Sequence[
 def compute_metric(name: str, scores: np.ndarray, labels: np.ndarray) -> float:
     """The metric `name` in percent.
 
+    Args:
+        name: Key of `METRICS`.
+        scores: (N, C) class scores; only their order within a row or column counts.
+        labels: int (N,) class numbers, or multi-hot (N, C).
+
     Raises:
         UserError: The metric is unknown, or there are not as many scores as labels.
         DivergedError: A score is not finite.

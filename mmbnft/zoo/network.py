@@ -97,7 +97,13 @@ def architecture_layout(architecture: Architecture) -> dict[str, TensorSpec]:
 
 
 def resnet_layout(depth: int = 50, base_channels: int = 64, stem_channels: int = 64) -> dict[str, TensorSpec]:
-    """Names, shapes and dtypes of a ResNet's tensors; 318 for depth 50."""
+    """Names, shapes and dtypes of a ResNet's tensors; 318 for depth 50.
+
+    Args:
+        depth: 18, 34, 50, 101, 152 or 200.
+        base_channels: Width of the first stage.
+        stem_channels: Output channels of the first convolution.
+    """
     return architecture_layout(Architecture(RESNET, depth, base_channels, stem_channels))
 
 

@@ -12,7 +12,13 @@ OPERATIONS = ("pool", "strided")
 
 
 def same_pads(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """(before, after) along one side of `size` pixels, so that ceil(size / stride) windows fit."""
+    """(before, after) along one side of `size` pixels, so that ceil(size / stride) windows fit.
+
+    Args:
+        size: Pixels of the input.
+        kernel: Pixels of the kernel.
+        stride: Pixels of a step.
+    """
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 

@@ -126,7 +126,13 @@ class ConvexFit:
         return solve_grid(features, torch.from_numpy(labels).long(), self.classes, weight_decays)
 
     def optima(self, features: Tensor, labels: np.ndarray, weight_decays: Sequence[float]) -> list[dict[str, float]]:
-        """Nothing to add: solutions are optima."""
+        """Nothing to add: solutions are optima.
+
+        Args:
+            features: float (N, D).
+            labels: int (N,) class numbers, or multi-hot (N, C).
+            weight_decays: Those that were fitted.
+        """
         return [{} for _ in weight_decays]
 
 
@@ -154,7 +160,13 @@ class PublishedFit(ConvexFit):
         return [self._fit(inputs, targets, decay, labels.ndim == 2) for decay in weight_decays]
 
     def optima(self, features: Tensor, labels: np.ndarray, weight_decays: Sequence[float]) -> list[dict[str, float]]:
-        """The lowest objective at each weight decay."""
+        """The lowest objective at each weight decay.
+
+        Args:
+            features: float (N, D).
+            labels: int (N,) class numbers, or multi-hot (N, C).
+            weight_decays: Those that were fitted.
+        """
         decays = [1 / self._cost(decay, labels.ndim == 2) for decay in weight_decays]
         return [{"optimum": solution.objective} for solution in super().__call__(features, labels, decays)]
 

@@ -28,7 +28,13 @@ def checked(features: Features, labels: Labels) -> tuple[Array, npt.NDArray[np.i
 
 
 def class_means(features: Array, labels: npt.NDArray[np.intp], classes: int) -> tuple[Array, Array]:
-    """(classes, d) means and (classes,) counts."""
+    """(classes, d) means and (classes,) counts.
+
+    Args:
+        features: (N, d).
+        labels: int (N,) in 0..classes-1, every class at least once.
+        classes: Number of classes.
+    """
     member = np.zeros((classes, len(labels)))
     member[labels, np.arange(len(labels))] = 1.0
     counts = member.sum(axis=1)
