@@ -52,6 +52,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--retry-failed", action="store_true", help="run all failed runs again, not only those that the machine spoilt"
     )
     part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
+    track = parser.add_argument_group("tracking")
+    track.add_argument(
+        "--wandb", choices=["online", "offline", "off"], default="off",
+        help="log the table of results and the report to W&B at the end (default: off)",
+    )  # fmt: skip
+    track.add_argument("--wandb-project", default="mmbnft", help="W&B project (default: mmbnft)")
     where = parser.add_argument_group("where")
     where.add_argument("--executor", choices=("local", "ray"), default="local", help="local processes or a Ray cluster")
     where.add_argument("--workers", type=int, default=available_cores(), help="local processes (default: cores)")
@@ -107,7 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.grid.grid import Part, judge, run_benchmark
     from mmbnft.grid.selection import Selection, Shard
     from mmbnft.grid.store import ResultStore
+    from mmbnft.grid.tracking import log_grid
+    from mmbnft.hooks.wandb_hook import resolve_mode
 
+    resolve_mode(args.wandb)  # before hours of runs, not after
     benchmark = _benchmark(args)
     out = args.work_dir or Path("work_dirs") / (args.config.stem if args.config else benchmark.name)
     part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
@@ -120,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     for sentence in judge(benchmark, outcome, out):
         say(sentence)
+    if logged := log_grid(benchmark.name, outcome.results, out, args.wandb, args.wandb_project):
+        print(logged)
     for line in outcome.failure_lines:
         print(line, file=sys.stderr)
     print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")

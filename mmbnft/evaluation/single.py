@@ -7,7 +7,7 @@ from pathlib import Path
 from mmbnft.evaluation.run import CACHE_LIMIT, RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import discard_state
-from mmbnft.evaluation.tracking import Tracking
+from mmbnft.evaluation.tracking import Tracking, closing_figures
 from mmbnft.evaluation.training.distributed import leaving_together, open_group
 from mmbnft.hooks import BnftWandbHook, ProgressHook
 from mmbnft.results import Result, write_result
@@ -56,7 +56,8 @@ def run_single(
         if processes.is_main:
             files.check_writable(work_dir)
             _log_to(work_dir / "train.log")
-    hooks = tracking.hooks(work_dir, dataclasses.asdict(spec))
+    protocol = spec.protocol if isinstance(spec.protocol, str) else spec.protocol.name
+    hooks = tracking.hooks(work_dir, dataclasses.asdict(spec), (spec.checkpoint_name, protocol, f"s{spec.seed}"))
     progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
     options = RunOptions(
         work_dir,
@@ -78,7 +79,7 @@ def run_single(
         with processes.together():
             if processes.is_main:
                 write_result(path.parent, result)
-        _close_wandb(hooks, {"value": result.value, "metric": result.metric, "scale": result.scale})
+        _close_wandb(hooks, closing_figures(result))
     finally:
         progress.close()
         _close_wandb(hooks, {})

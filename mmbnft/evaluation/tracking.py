@@ -1,12 +1,14 @@
 """Where a run's scalars go besides its result: Weights & Biases, TensorBoard."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmbnft.hooks import BnftWandbHook
 from mmbnft.host import Hook, TensorboardLoggerHook
+from mmbnft.results import Result
 from mmbnft.utils.errors import UserError, choices, meant
 
 
@@ -17,7 +19,8 @@ class Tracking:
     Attributes:
         wandb: `auto` (offline, unless the variable WANDB_MODE asks for online), `online`, `offline` or `off`.
         project: W&B project.
-        name: W&B run name; W&B invents one if None.
+        name: W&B run name; checkpoint, protocol and seed if None.
+        group: W&B's group of runs, e.g. the name of a study.
         tensorboard: Whether to write TensorBoard files too.
         interval: Steps between two entries.
     """
@@ -25,6 +28,7 @@ class Tracking:
     wandb: str = "auto"
     project: str = "mmbnft"
     name: str | None = None
+    group: str | None = None
     tensorboard: bool = False
     interval: int = 10
 
@@ -43,19 +47,52 @@ class Tracking:
             )
         return cls(**config)
 
-    def hooks(self, work_dir: Path, config: dict[str, Any]) -> tuple[Hook, ...]:
+    def hooks(self, work_dir: Path, config: dict[str, Any], tags: Sequence[str] = ()) -> tuple[Hook, ...]:
         """The hooks that do it.
 
         Args:
             work_dir: For the files.
             config: Stored with the W&B run.
+            tags: What the run is called by where no name is set, and its W&B tags.
 
         Raises:
             UserError: A setting is out of range.
         """
         hooks: list[Hook] = [
-            BnftWandbHook(self.project, self.name, self.wandb, str(work_dir), config, self.interval, finish=False)
+            BnftWandbHook(
+                self.project,
+                self.name or "/".join(tags) or None,
+                self.wandb,
+                str(work_dir),
+                config,
+                self.interval,
+                finish=False,
+                group=self.group,
+                tags=tags,
+            )
         ]
         if self.tensorboard:
             hooks.append(TensorboardLoggerHook(log_dir=str(work_dir / "tensorboard"), interval=self.interval))
         return tuple(hooks)
+
+
+def closing_figures(result: Result) -> dict[str, Any]:
+    """What a tracker's summary of a finished run holds: the value on test, the choice on val, cost and certificate.
+
+    Args:
+        result: The run's result.
+    """
+    details = result.details
+    certificate = details.get("certificate") or {}
+    known = {name: certificate.get(name) for name in ("sha256", "format", "matched", "expected", "partial")}
+    return {
+        "value": result.value,
+        "metric": result.metric,
+        "scale": result.scale,
+        f"{result.evaluated_on}/{result.metric}": result.value,
+        "task": result.task,
+        "chosen": details.get("chosen"),
+        "search": details.get("search"),
+        "cost": result.cost,
+        "certificate": known if certificate else None,
+    }

@@ -5,7 +5,7 @@ import netrc
 import os
 import sys
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mmbnft.utils.errors import UserError, choices
 MODES = ("auto", "online", "offline", "off")
 # W&B's own words for the modes, in its variable WANDB_MODE.
 ASKED_FOR = {"online": "online", "shared": "online", "disabled": "off", "dryrun": "offline"}
+_TAG = 64  # characters that W&B allows in a tag
 START_SECONDS = 30  # how long the start of a run waits for the network
 
 
@@ -65,6 +66,8 @@ class BnftWandbHook(LoggerHook):
         interval: Steps between two log entries.
         finish: Whether the end of the runner's run ends the W&B run. A protocol of several phases keeps it open and
             calls `close()` itself.
+        group: W&B's group of runs, e.g. the name of a grid.
+        tags: W&B's tags, e.g. checkpoint and protocol.
 
     Raises:
         UserError: An argument is out of range, or `online` is asked for without an account.
@@ -81,12 +84,15 @@ class BnftWandbHook(LoggerHook):
         config: dict[str, Any] | None = None,
         interval: int = 10,
         finish: bool = True,
+        group: str | None = None,
+        tags: Sequence[str] = (),
     ) -> None:
         if not isinstance(interval, int) or interval < 1:
             raise UserError(f"interval of BnftWandbHook must be a whole number from 1, got {interval!r}")
         super().__init__(interval=interval, ignore_last=False)
         self.project, self.name, self.mode = project, name, resolve_mode(mode)
         self.folder, self.config, self.finish = folder, config, finish
+        self.group, self.tags = group, tuple(tag[:_TAG] for tag in tags)
         self._run: Any = None
         self._steps_before = 0
 
@@ -111,6 +117,9 @@ class BnftWandbHook(LoggerHook):
             mode=mode,
             dir=str(folder),
             config=self.config,
+            group=self.group,
+            job_type="run",
+            tags=self.tags,
             settings=wandb.Settings(silent=True, init_timeout=START_SECONDS),
         )
 

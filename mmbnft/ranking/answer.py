@@ -106,6 +106,8 @@ def _regret(table: ScoreTable, board: Leaderboard, selection: pd.DataFrame) -> s
             f"Taking the first by {board.by} loses {_points(rows.loc[board.by])} against the best; {at_random}.{among}"
         )
     proxies = rows[rows.index.isin(table.proxies)].sort_values("regret")
+    if len(proxies) > 1 and proxies["regret"].nunique() == 1:
+        return f"Taking the first by any proxy loses {_points(proxies.iloc[0])}; {at_random}.{among}"
     ends = [f"{_points(proxies.loc[name])} by {name}" for name in dict.fromkeys(proxies.index[[0, -1]])]
     return f"Taking the first by one proxy loses {joined(ends, 'to')}; {at_random}.{among}"
 

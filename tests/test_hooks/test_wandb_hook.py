@@ -1,3 +1,4 @@
+import time
 import types
 
 import pytest
@@ -11,6 +12,15 @@ def no_account(monkeypatch, tmp_path):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
+def written(path, last):
+    """The bytes of W&B's file once its service, a process of its own, has written `last`."""
+    for _ in range(200):
+        if last in path.read_bytes():
+            break
+        time.sleep(0.1)
+    return path.read_bytes()
 
 
 def test_auto_is_offline_unless_the_variable_says_otherwise(monkeypatch):
@@ -31,12 +41,13 @@ def test_online_works_after_wandb_login(tmp_path):
 
 def test_real_offline_run_holds_config_steps_and_summary(start, small_model, tmp_path):
     options = dict(project="proj", name="run-name", config={"protocol": "bn_paper"}, interval=1, folder=str(tmp_path))
+    options |= dict(group="a-study", tags=("ckpt-tag", "bn_paper"))
     hook = BnftWandbHook(**options, finish=False)
     start(small_model("linear"), [(hook, "VERY_LOW")])
     hook.close({"closing_value": 91.5})
     (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    content = path.read_bytes()
-    for text in (b"run-name", b"proj", b"bn_paper", b"train/loss", b"closing_value", b"91.5"):
+    content = written(path, b"91.5")
+    for text in (b"run-name", b"proj", b"bn_paper", b"train/loss", b"closing_value", b"91.5", b"a-study", b"ckpt-tag"):
         assert text in content
 
 
