@@ -15,13 +15,14 @@ help:
 	@echo "make lint        run ruff and mypy"
 	@echo "make install     only make $(VENV) and install into it"
 
-$(VENV)/.installed: setup.py pyproject.toml $(wildcard requirements/*.txt)
+$(VENV)/.installed: setup.py pyproject.toml $(wildcard requirements/*.txt requirements/build/*)
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v in ("3.11", "3.12", "3.13") or sys.exit("mmbnft needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + v + "; name another one: make PYTHON=python3.13")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -r requirements/build.txt
-	$(BIN)/pip install --quiet -r requirements/base.txt
-	$(BIN)/pip install --quiet --no-build-isolation -r requirements/host.txt
-	$(BIN)/pip install --quiet -r requirements/dev.txt
-	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
+	$(BIN)/pip install -r requirements/build.txt
+	$(BIN)/pip install -r requirements/base.txt
+	$(BIN)/pip install --no-build-isolation --no-deps --editable .
+	$(BIN)/mmbnft install-host
+	$(BIN)/pip install -r requirements/dev.txt
 	touch $@
 
 install: $(VENV)/.installed

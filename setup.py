@@ -1,5 +1,6 @@
 """Installs mmbnft; the tested, pinned set of versions is in requirements/."""
 
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -8,7 +9,7 @@ ROOT = Path(__file__).parent
 
 setup(
     name="mmbnft",
-    version="0.1.0",
+    version=runpy.run_path(str(ROOT / "mmbnft/__init__.py"))["__version__"],
     description="Ranks self-supervised image checkpoints before fine-tuning: BN tuning as an MMSelfSup 0.x plugin",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -16,15 +17,31 @@ setup(
     packages=find_packages(include=["mmbnft", "mmbnft.*"]),
     entry_points={"console_scripts": ["mmbnft = mmbnft.__main__:main"]},
     package_data={
-        "mmbnft": ["py.typed"],
+        # `.mim` is where OpenMMLab's tools, and mmbnft.utils.shipped, look for what comes with a package.
+        "mmbnft": ["py.typed", ".mim/*", ".mim/**/*"],
         "mmbnft.analysis": ["page.html"],
         "mmbnft.ranking": ["checks.md"],
         "mmbnft.ranking.report": ["page.css", "page.html", "page.js"],
     },
-    python_requires=">=3.10,<3.13",
+    exclude_package_data={"": ["*.pyc"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.11,<3.14",
     install_requires=[
-        "torch>=2.6",
-        "torchvision>=0.21",
+        "torch>=2.6,<2.14",
+        "torchvision>=0.21,<0.29",
         "mmcls==0.25.0",
         "mmselfsup==0.11.0",
         "numpy>=1.26",
@@ -41,9 +58,9 @@ setup(
         "timm>=1.0.9",
         "wandb>=0.18",
     ],
-    # mmcv and mmcv-full share the import name `mmcv`, so neither may be forced on a person who has the other.
+    # mmcv is missing above: its source does not build by a plain `pip install` (`mmbnft install-host` builds it), and
+    # mmcv-full has the same import name.
     extras_require={
-        "mmcv": ["mmcv==1.7.2"],
         "ray": ["ray>=2.30"],
         "dev": ["pytest>=8", "pytest-xdist>=3.5", "selenium>=4.20", "ruff>=0.9", "mypy>=1.14"],
     },

@@ -3,4 +3,4 @@
 Importing this package loads nothing. Configurations of the host framework import `mmbnft.plugin`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

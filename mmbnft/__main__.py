@@ -16,6 +16,7 @@ from mmbnft import __version__
 from mmbnft.commands import run, summaries
 from mmbnft.utils.command import run_command
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.shipped import SHIPPED
 
 USAGE = "usage: mmbnft COMMAND [ARGUMENTS]"
 
@@ -45,7 +46,16 @@ def _run_other(name: str, arguments: list[str]) -> int:
 
 def _help() -> str:
     lines = [f"  {name:14}{summary}" for name, summary in summaries().items()]
-    return "\n".join([USAGE, "", *lines, "", "mmbnft COMMAND --help shows the options of a command."])
+    return "\n".join(
+        [
+            USAGE,
+            "",
+            *lines,
+            "",
+            "mmbnft COMMAND --help shows the options of a command.",
+            f"What comes with it (configs, pretrained_models, data/published) is in {SHIPPED}.",
+        ]
+    )
 
 
 def _run_script(script: Path, arguments: list[str]) -> None:

@@ -28,6 +28,8 @@ import numpy as np
 import torch
 from packaging.version import Version
 
+from mmbnft.utils.errors import MachineError
+
 TORCH_MINIMUM = "2.6"
 # What torchvision, mmcls and mmselfsup import at once, for compiling, drawing, clustering and networks of timm: three
 # times the start of torch together, for what most runs never use.
@@ -39,13 +41,13 @@ LATER = (
     "matplotlib.backend_bases",
     "sklearn.cluster",
 )
-INSTALL_HINT = "install the tested set: see the README's section Install"
+INSTALL_HINT = "install the tested set: `mmbnft install-host` for mmcv, mmcls and mmselfsup, README's Install for all"
 
 # Kept alive for the life of the process: torch forgets the schemas when the library object goes.
 _TORCHVISION_SCHEMAS: list[torch.library.Library] = []
 
 
-class StackError(ImportError):
+class StackError(MachineError, ImportError):
     """The installed packages cannot work together; the message is one sentence with what to install."""
 
 

@@ -64,8 +64,8 @@ ENTRIES: dict[str, Entry] = {
     "make test": Entry(needs="the tests themselves", covered=".ci/run"),
     "pip install -r requirements/build.txt": INSTALLATION,
     "pip install -r requirements/base.txt": INSTALLATION,
-    "pip install --no-build-isolation -r requirements/host.txt": INSTALLATION,
-    "pip install --no-build-isolation --no-deps -e .": INSTALLATION,
+    "mmbnft install-host": INSTALLATION,
+    "pip install --no-build-isolation --no-deps --editable .": INSTALLATION,
     "python tools/describe_protocol.py configs/pets/resnet50.py --protocol bn_paper": Entry(),
     "python tools/train.py configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr --seed 0": Entry(),
     "python tools/benchmark.py configs/benchmarks/published_study.py --dry-run": Entry(),
@@ -294,5 +294,5 @@ def test_options_that_a_document_gives_to_a_tool_are_in_its_help(page):
 def test_the_documents_install_what_the_makefile_installs():
     makefile = (ROOT / "Makefile").read_text()
     for command in commands(ROOT / "README.md"):
-        if command.text.startswith("pip install") and "-r" in command.text:
-            assert re.search(re.escape(command.text.replace("pip install", "")).strip(), makefile), command.text
+        if command.text.startswith(("pip install -", "mmbnft install-host")):
+            assert f"$(BIN)/{command.text}\n" in makefile, command.text

@@ -57,7 +57,7 @@ def test_version(capsys):
     ("name", "sentence"),
     [
         ("benchmrk", "there is no command 'benchmrk'; did you mean 'benchmark'"),
-        ("zzz", "there is no command 'zzz'; the commands are benchmark, checkpoints, "),
+        ("zzz", "there is no command 'zzz'; the commands are analyze, benchmark, "),
         ("few_shot", "there is no command 'few_shot'; did you mean 'few-shot'"),
         ("none.py", "there is no script none.py; usage: mmbnft COMMAND"),
     ],

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmbnft.utils.errors import UserError
-
-ROOT = Path(__file__).resolve().parents[2]
+from mmbnft.utils.shipped import find_shipped
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -14,7 +13,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="*", type=Path, help="configuration files of configs/pretrain")
     parser.add_argument("--all", action="store_true", help="every configuration of configs/pretrain")
-    parser.add_argument("--out", type=Path, default=ROOT / "pretrained_models/tiny", help="folder of the checkpoints")
+    parser.add_argument("--out", type=Path, default=Path("pretrained_models/tiny"), help="folder of the checkpoints")
     parser.add_argument("--data", type=Path, help="pictures: FILE.npz, or the Caltech-101 folder 101_ObjectCategories")
     parser.add_argument("--epochs", type=int, help="replaces the epochs of the configuration")
     parser.add_argument("--workers", type=int, default=0, help="processes that load pictures (default: none)")
@@ -33,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.pretraining import session
 
     if arguments.evaluate:
-        print(session.evaluate(arguments.out, arguments.task, arguments.splits, arguments.inits))
+        print(session.evaluate(find_shipped(arguments.out), arguments.task, arguments.splits, arguments.inits))
         return 0
-    configs = sorted((ROOT / "configs/pretrain").glob("*.py")) if arguments.all else arguments.config
+    configs = sorted(find_shipped("configs/pretrain").glob("*.py")) if arguments.all else arguments.config
     if arguments.data is None:
         raise UserError("--data is missing; give an .npz file of pictures or the Caltech-101 folder")
     session.pretrain(

@@ -20,6 +20,7 @@ from mmbnft.tasks import Task
 from mmbnft.tasks.decoding import decoding_versions
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices, meant, meant_path
+from mmbnft.utils.shipped import find_shipped
 from mmbnft.zoo import Checkpoint, resolve_checkpoints
 from mmbnft.zoo.checkpoint import RANDOM, Statement
 
@@ -187,7 +188,7 @@ def load_config(path: Path | str, overrides: dict[str, Any] | None = None, recip
     """Read a configuration file of the host's kind and merge dotted overrides into it.
 
     Args:
-        path: The file.
+        path: The file, or the name of one that comes with the package.
         overrides: Values by dotted name.
         recipe: Name of a recipe that takes the place of the file's before the overrides.
 
@@ -195,7 +196,7 @@ def load_config(path: Path | str, overrides: dict[str, Any] | None = None, recip
         UserError: The file is missing or is no valid configuration.
     """
     try:
-        config = Config.fromfile(str(path))
+        config = Config.fromfile(str(find_shipped(path)))
         if recipe is not None:
             config.recipe = {"named": recipe}
         if overrides:

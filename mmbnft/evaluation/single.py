@@ -1,4 +1,4 @@
-"""One run from a configuration to a result file: what tools/train.py calls."""
+"""One run from a configuration to a result file: what the command train calls."""
 
 import dataclasses
 import logging

@@ -119,7 +119,7 @@ def boards(results: Sequence[Result]) -> list[Board]:
         if details.get("diverged_episodes"):
             board.diverged[cell] = list(details["diverged_episodes"])
     if not found:
-        raise UserError("there is no successful few-shot result to show; run tools/few_shot.py first")
+        raise UserError("there is no successful few-shot result to show; run mmbnft few-shot first")
     return list(found.values())
 
 

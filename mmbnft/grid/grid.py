@@ -237,7 +237,7 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
     if benchmark.target is None:
         return [
             "no report, because no protocol was named as the target to predict; results.csv has every value, and "
-            "tools/rank.py can join published targets"
+            "mmbnft rank can join published targets"
         ]
     try:
         with storing(out):

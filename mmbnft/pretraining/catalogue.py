@@ -79,7 +79,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     """
     paths = [path for path in sorted(folder.glob("*.json")) if path.name not in (CATALOGUE, RANDOM_RECORD)]
     if not paths:
-        raise UserError(f"{folder} has no checkpoints; make them with tools/pretrain.py --all")
+        raise UserError(f"{folder} has no checkpoints; make them with mmbnft pretrain --all")
     return [files.read_json(path) for path in paths]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from mmbnft.host import Config, ConfigDict
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.shipped import find_shipped
 
 PREFIX = "tiny-"
 REQUIRED = ("method", "model", "data", "optimizer", "optimizer_config", "lr_config", "runner", "normalisation", "seed")
@@ -79,7 +80,8 @@ def read_recipe(path: Path | str, epochs: int | None = None) -> Recipe:
     Raises:
         UserError: The file is missing, does not load or lacks a field.
     """
-    if not Path(path).is_file():
+    path = find_shipped(path)
+    if not path.is_file():
         raise UserError(f"there is no configuration {path}; the shipped ones are configs/pretrain/*.py")
     try:
         config = Config.fromfile(str(path))._cfg_dict.to_dict()

@@ -1,4 +1,4 @@
-"""What tools/pretrain.py does: several recipes one after the other, with progress; or one evaluation."""
+"""What the command pretrain does: several recipes one after the other, with progress; or one evaluation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -74,7 +74,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
         return content["meta"], content["state_dict"]
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         raise UserError(
-            f"{path} is not a checkpoint written by tools/pretrain.py ({type(error).__name__}); make it again"
+            f"{path} is not a checkpoint written by mmbnft pretrain ({type(error).__name__}); make it again"
         ) from error
 
 

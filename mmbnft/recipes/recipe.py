@@ -11,7 +11,7 @@ from mmbnft.utils.errors import UserError, choices, meant
 
 WORKERS_MOVED = (
     "workers is no setting of a recipe, because results do not depend on it; remove it from the recipe, and give the "
-    "number of data-loading processes as --workers of tools/train.py"
+    "number of data-loading processes as --workers of mmbnft train"
 )
 
 

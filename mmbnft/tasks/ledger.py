@@ -93,7 +93,7 @@ def refuse_shared_images(task: Task) -> None:
             raise UserError(
                 f"task {task.name}: {shared:,} of {len(task.splits[second]):,} {second} images are in {first} too"
                 f"{example}; {means} on images that were {use} on means nothing, so take them out of one of the two "
-                "('tools/prepare_data.py folder --lists TRAIN TEST' makes a val list from a part of train)"
+                "('mmbnft prepare-data folder --lists TRAIN TEST' makes a val list from a part of train)"
             )
 
 

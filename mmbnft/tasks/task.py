@@ -157,7 +157,7 @@ def list_task(
     folder = Path(root)
     if not (folder / "task.json").is_file():
         raise UserError(
-            f"{folder} is no prepared task: it has no task.json; prepare it by tools/prepare_data.py (which lists the "
+            f"{folder} is no prepared task: it has no task.json; prepare it by mmbnft prepare-data (which lists the "
             "public data sets, and takes a folder of your own), or name another folder"
         )
     facts = files.read_json(folder / "task.json")

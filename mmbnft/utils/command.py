@@ -26,6 +26,11 @@ def run_command(main: Callable[[], int]) -> int:
             raise
         sys.stderr.write(f"error: the disk is full ({error}); make room, the same command continues\n")
         return 2
+    except ModuleNotFoundError as error:
+        if (error.name or "mmbnft").startswith("mmbnft"):
+            raise
+        sys.stderr.write(f"error: the package {error.name} is not installed; run: pip install mmbnft\n")
+        return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: what was finished is kept; the same command continues\n")
         return 130
@@ -42,5 +47,5 @@ def this_command() -> dict[str, str]:
     """How and when this process was started, for a person who wants to do it again."""
     words = [Path(sys.argv[0]).name if Path(sys.argv[0]).is_absolute() else sys.argv[0], *sys.argv[1:]]
     command = " ".join(word if " " not in word else shlex.quote(word) for word in words)
-    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     return {"command": f"python {command}" if words[0].endswith(".py") else command, "when": now}

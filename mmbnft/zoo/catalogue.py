@@ -8,6 +8,7 @@ from typing import Any
 
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import read_json
+from mmbnft.utils.shipped import SHIPPED
 from mmbnft.zoo.architecture import Architecture
 from mmbnft.zoo.entry import PIP, CatalogueEntry, Normalisation
 from mmbnft.zoo.own_catalogue import FILES, own_entries
@@ -36,7 +37,7 @@ _NEAREST = 3
 
 
 def entries(root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> dict[str, CatalogueEntry]:
-    """Every entry by id: the published ones, the tiny ones of `ROOT/tiny/catalogue.json`, the user's own.
+    """Every entry by id: the published ones, the tiny ones of `ROOT/tiny` or of the package, the user's own.
 
     Args:
         root: Folder of checkpoints; a `catalogue.toml` or `catalogue.json` in it is a user's.
@@ -97,8 +98,14 @@ def group(name: str, root: Path | str = DEFAULT_ROOT) -> tuple[str, ...]:
     raise UserError(f"no group of checkpoints is called {name!r}; known groups: {', '.join(GROUPS)}")
 
 
+def catalogue_file(root: Path | str, name: str) -> Path:
+    """A file of the folder of checkpoints, or the one of its name that comes with the package."""
+    own, shipped = Path(root) / name, SHIPPED / "pretrained_models" / name
+    return own if own.exists() or not shipped.exists() else shipped
+
+
 def _tiny_file(root: Path) -> Path:
-    return root / "tiny" / "catalogue.json"
+    return catalogue_file(root, "tiny/catalogue.json")
 
 
 def _tiny_entries(root: Path) -> list[CatalogueEntry]:
@@ -144,4 +151,4 @@ def is_here(entry: CatalogueEntry, root: Path | str = DEFAULT_ROOT) -> bool:
             return bool(importlib.metadata.version(entry.url.removeprefix(PIP)))
         except importlib.metadata.PackageNotFoundError:
             return False
-    return bool(entry.files) and all((Path(root) / name).exists() for name in entry.files)
+    return bool(entry.files) and all(catalogue_file(root, name).exists() for name in entry.files)

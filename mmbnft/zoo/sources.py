@@ -10,7 +10,7 @@ from mmbnft.utils.download import md5_file
 from mmbnft.utils.errors import UserError, meant_path
 from mmbnft.utils.files import sha256_file
 from mmbnft.zoo.architecture import AnyNetwork, network_from_text
-from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
+from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, catalogue_file, entries, get_entry
 from mmbnft.zoo.entry import PIP, CatalogueEntry, Normalisation
 from mmbnft.zoo.formats import FORMATS, Format, get_format
 from mmbnft.zoo.origins import distribution_file, entry_of, scheme_of
@@ -88,7 +88,7 @@ def resolve(
         form = form or (get_format(entry.format) if entry.format else None)
     elif not path.exists():
         raise UserError(
-            f"there is no file {path}; give a path that exists or a catalogue id (see checkpoints.py list)"
+            f"there is no file {path}; give an existing path or a catalogue id (see mmbnft checkpoints list)"
             f"{meant_path(path)}"
         )
     stated = network_from_text(network) if network else None
@@ -118,9 +118,9 @@ def _entry_file(entry: CatalogueEntry, root: Path) -> tuple[CatalogueEntry, Path
             revision=kept.revision,
             files=kept.files,
         )
-    path = root / entry.files[0]
+    path = catalogue_file(root, entry.files[0])
     if not path.exists():
-        how = "correct its catalogue" if entry.own else f"run: python tools/checkpoints.py fetch {entry.id}"
+        how = "correct its catalogue" if entry.own else f"run: mmbnft checkpoints fetch {entry.id}"
         raise UserError(f"{path} is missing; {how}")
     return entry, path
 

@@ -88,7 +88,7 @@ def test_other_files_are_refused(content, tmp_path):
         torch.save([1, 2], path)
     else:
         path.write_bytes(content)
-    with pytest.raises(UserError, match=r"not a checkpoint written by tools/pretrain\.py"):
+    with pytest.raises(UserError, match=r"not a checkpoint written by mmbnft pretrain"):
         read_checkpoint(path)
     with pytest.raises(UserError, match="there is no checkpoint"):
         read_checkpoint(tmp_path / "nothing.pth")

@@ -66,7 +66,7 @@ def test_wrong_settings_are_refused(make_recipe, changes, message):
 def test_misspelt_and_missing_settings_are_named():
     with pytest.raises(UserError, match="unknown recipe settings epoch; allowed: batch_size, channel_order, epochs"):
         Recipe.from_config(dict(epoch=3))
-    with pytest.raises(UserError, match="workers is no setting of a recipe, .* as --workers of tools/train.py"):
+    with pytest.raises(UserError, match="workers is no setting of a recipe, .* as --workers of mmbnft train"):
         Recipe.from_config(dict(name="x", epochs=3, batch_size=2, optimizer={}, workers=2))
     with pytest.raises(UserError, match="the recipe is incomplete: .*'optimizer'"):
         Recipe.from_config(dict(name="x", epochs=3, batch_size=2))

@@ -83,5 +83,5 @@ def test_changed_list_changes_its_hash(prepared):
 
 
 def test_a_folder_that_is_not_prepared_says_what_to_do(tmp_path):
-    with pytest.raises(UserError, match=r"is no prepared task: it has no task\.json; prepare it by tools/prepare_data"):
+    with pytest.raises(UserError, match=r"no prepared task: it has no task\.json; prepare it by mmbnft prepare-data"):
         build_task({"type": "list_task", "root": str(tmp_path)})

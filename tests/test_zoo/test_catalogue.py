@@ -94,7 +94,7 @@ def test_unknown_names(tmp_path):
 
 def test_tiny_entries_come_from_their_catalogue(tiny_root, tmp_path_factory):
     assert group("tiny", tiny_root) == ("tiny-simsiam",)
-    assert group("tiny", tmp_path_factory.mktemp("none")) == ()
+    assert "tiny-simsiam" in group("tiny", tmp_path_factory.mktemp("none"))  # those of the package
     network = ResNet(TINY)
     certificate = load_backbone(network, "tiny-simsiam", root=tiny_root)
     assert certificate.complete
