@@ -186,6 +186,9 @@ ENTRIES: dict[str, Entry] = {
     "python tools/prepare_data.py npz --file FILE --name NAME": Entry(
         ("python tools/prepare_data.py npz --file arrays.npz --name arrays",), creates=("data/arrays/task.json",)
     ),
+    "python tools/prepare_data.py parquet --file FILE --name NAME": Entry(
+        needs="a parquet file", covered="tests/test_tasks/test_preparers/test_own/test_hub.py"
+    ),
 }
 PAGES = [path for path in documents() if commands(path)]
 # The commands of the other pages take minutes each even on miniatures; they are only held to have an entry.

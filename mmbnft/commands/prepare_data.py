@@ -8,11 +8,12 @@ from mmbnft.tasks.preparers import PREPARERS, OwnData, build_preparer, prepare, 
 from mmbnft.tasks.preparers.summary import balance_lines, leakage_lines, summary_lines
 
 OWN = {"folder": "your own images in folders, or named by lists", "csv": "your own images named by a CSV file",
-       "npz": "arrays of images, as MedMNIST publishes them"}  # fmt: skip
+       "npz": "arrays of images, as MedMNIST publishes them",
+       "parquet": "parquet files with images in them, as the Hugging Face Hub keeps them"}  # fmt: skip
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """One sub-command a data set, and `folder`, `csv` and `npz` for your own images."""
+    """One sub-command a data set, and `folder`, `csv`, `npz` and `parquet` for your own images."""
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="NAME")
     for name, preparer in sorted(PREPARERS.items()):
@@ -31,16 +32,20 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def _add_source(command: argparse.ArgumentParser, name: str) -> None:
     """Where the images are."""
     if name != "folder":
-        command.add_argument("--file", type=Path, required=True, metavar="FILE", help=f"the .{name} file")
-    if name == "csv":
-        command.add_argument("--images", type=Path, metavar="DIR", help="image folder (default: that of the file)")
+        what = "the .parquet file, or a folder of them" if name == "parquet" else f"the .{name} file"
+        command.add_argument("--file", type=Path, required=True, metavar="FILE", help=what)
+    if name != "npz":
+        command.add_argument("--label-column", metavar="TITLE", help="column of the labels (default: found)")
+    if name in ("csv", "parquet"):
         command.add_argument(
             "--label-separator", metavar="TEXT", help="between several labels in one cell; '' for none (default: found)"
         )
+    if name == "csv":
+        command.add_argument("--images", type=Path, metavar="DIR", help="image folder (default: that of the file)")
     if name == "folder":
         command.add_argument("--images", type=Path, required=True, metavar="DIR", help="image folder")
         command.add_argument("--lists", nargs="+", type=Path, default=[], help="all, or train test, or train val test")
-    if name != "npz":
+    if name in ("folder", "csv"):
         command.add_argument("--groups", type=Path, metavar="FILE", help="'NAME GROUP' lines: a group is not divided")
 
 
@@ -77,6 +82,8 @@ def prepare_images(arguments: argparse.Namespace) -> list[str]:
         seed=arguments.seed,
         table=arguments.file if is_table else None,
         arrays=arguments.command == "npz",
+        parquet=arguments.file if arguments.command == "parquet" else None,
+        label_column=given.get("label_column"),
         separator=given.get("label_separator"),
         skip_damaged=arguments.skip_damaged,
         min_images=arguments.min_images,

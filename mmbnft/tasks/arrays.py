@@ -39,6 +39,11 @@ def array_task(path: str, name: str | None = None, metric: str | None = None, sp
         raise UserError(f"names in {file} must be one text for each class 0 to {count - 1}, got {len(names)}")
     if "" in pools:
         pools = _divided(*pools[""], split, file)
+    elif missing := [part for part in SPLITS if part not in pools]:
+        raise UserError(
+            f"{file} has no arrays of {' and '.join(missing)}; prepare it by mmbnft prepare-data npz, which draws val "
+            "from train"
+        )
     elif split != 0:
         raise UserError(f"{file} has official splits and so only split 0, got {split}")
     splits = {part: ArrayImages(_as_rgb(images), _labels(labels)) for part, (images, labels) in pools.items()}

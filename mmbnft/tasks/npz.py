@@ -32,9 +32,14 @@ def read_arrays(path: Path, names: tuple[str, ...], optional: tuple[str, ...] = 
     raise UserError(f"{path} lacks the array {', '.join(missing)}, it holds {held}; rename the arrays")
 
 
-def has_splits(path: Path) -> bool:
-    """Whether the file names arrays as MedMNIST does, `train_images` and so on."""
-    return "train_images" in read_arrays(path, (), ("train_images",))
+def _splits(path: Path) -> tuple[str, ...]:
+    """Splits whose arrays the file names as MedMNIST does, `train_images` and so on."""
+    try:
+        with zipfile.ZipFile(path) as content:
+            names = content.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return ()  # whoever reads the arrays says what is wrong
+    return tuple(split for split in SPLITS if any(name.startswith(f"{split}_") for name in names))
 
 
 def read_pools(path: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tuple[str, ...]]:
@@ -48,7 +53,7 @@ def read_pools(path: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tu
     Raises:
         UserError: An array is missing or has another type or shape.
     """
-    splits = SPLITS if has_splits(path) else ("",)
+    splits = _splits(path) or ("",)
     prefixes = {split: f"{split}_" if split else "" for split in splits}
     wanted = tuple(f"{prefix}{kind}" for prefix in prefixes.values() for kind in ("images", "labels"))
     arrays = read_arrays(path, wanted, ("names",))

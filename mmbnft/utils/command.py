@@ -1,6 +1,9 @@
 """What every command shares: one-sentence errors, clean interruption, quick memory."""
 
 import datetime
+import io
+import os
+import select
 import shlex
 import shutil
 import sys
@@ -16,8 +19,18 @@ from mmbnft.utils.memory import keep_freed_memory
 def run_command(main: Callable[[], int]) -> int:
     """Call `main` and return its exit status; 2 for a user's mistake or a full disk, 130 for Ctrl-C."""
     keep_freed_memory()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")  # a name that a Latin-1 terminal lacks must not end a command
     try:
-        return main()
+        status = main()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        if not _output_is_closed():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what the interpreter still writes at its end
+        return 0
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -34,6 +47,13 @@ def run_command(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: what was finished is kept; the same command continues\n")
         return 130
+
+
+def _output_is_closed() -> bool:
+    """Whether nobody reads standard output any more, as after `| head`."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def say(sentence: str) -> None:

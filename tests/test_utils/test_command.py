@@ -1,4 +1,7 @@
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -35,3 +38,26 @@ def test_other_errors_are_not_hidden():
     with pytest.raises(OSError, match="odd"):
         run_command(raising(OSError(errno.EIO, "odd")))
     assert run_command(lambda: 7) == 7
+
+
+def shell(code, command, **environment):
+    script = f"from mmbnft.utils.command import run_command; import sys; sys.exit(run_command({code}))"
+    words = f'set -o pipefail; "{sys.executable}" -c "$CODE" {command}'
+    return subprocess.run(
+        ["bash", "-c", words],
+        env=os.environ | {"CODE": script} | environment,
+        capture_output=True,
+        text=False,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("lines", [3, 100_000])
+def test_a_reader_that_stops_early_is_no_error(lines):
+    done = shell(f"lambda: print('x\\n' * {lines}) or 0", "| true")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_without_unicode_replaces_what_it_lacks():
+    done = shell(r"lambda: print('\u03c4 \u00e9') or 0", "", PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stdout) == (0, b"? \xe9\n")

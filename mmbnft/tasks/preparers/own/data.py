@@ -13,7 +13,7 @@ class OwnData:
 
     Attributes:
         images: Image folder; without lists and table its sub-folders are the classes, or `train/`, `val/` and `test/`
-            with the classes in them. For `arrays` the `.npz` file.
+            with the classes in them; or `metadata.*` files as the Hub has them. For `arrays` the `.npz` file.
         name: Name of the task.
         lists: One list is divided 60/20/20. Two: train and test; 20 % of train become val. Three: train, val and test
             as they are. Lines are `RELATIVE/NAME CLASS`, separated by a space, tab, comma or semicolon.
@@ -23,6 +23,8 @@ class OwnData:
         table: CSV file with a header that names at least a path and a label column; see `read_table`.
         arrays: Whether `images` is an `.npz` file; see `read_arrays_file`.
         separator: What separates several labels in one cell of the table; None to recognise it, empty for none.
+        parquet: Parquet file, or a folder of them; see `read_parquet`.
+        label_column: Title of the column of labels of a table, metadata or parquet file; None to recognise it.
         skip_damaged: Whether images that do not decode are left out instead of refused.
         min_images: Classes with fewer images are left out.
     """
@@ -36,13 +38,16 @@ class OwnData:
     table: Path | None = None
     arrays: bool = False
     separator: str | None = None
+    parquet: Path | None = None
+    label_column: str | None = None
     skip_damaged: bool = False
     min_images: int = 1
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
-        if not (self.images.is_file() if self.arrays else self.images.is_dir()):
-            what = "file" if self.arrays else "image folder"
+        there = self.images.is_file() if self.arrays else self.images.is_dir()
+        if not (self.images.exists() if self.parquet else there):
+            what = "file" if self.arrays or self.parquet else "image folder"
             raise UserError(f"there is no {what} {self.images}; give the {what} of your images")
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name) or self.name.startswith("."):
             raise UserError(f"the name {self.name!r} must be letters, digits, '-', '_' or '.', for it names a folder")

@@ -28,14 +28,14 @@ class Sample(NamedTuple):
 
     Attributes:
         name: Path below the task's `images/` folder, with forward slashes.
-        content: Its file, or its pixels uint8 (H, W) or (H, W, 3).
+        content: Its file, the content of one, or its pixels uint8 (H, W) or (H, W, 3).
         labels: Class names; none only where an image may carry several.
         split: `train`, `val` or `test` if the data say so.
         group: What it belongs to, e.g. a patient, if the data say so.
     """
 
     name: str
-    content: Path | np.ndarray
+    content: Path | bytes | np.ndarray
     labels: tuple[str, ...]
     split: str = ""
     group: str = ""

@@ -21,6 +21,7 @@ from mmbnft.tasks.preparers.own.data import OwnData
 from mmbnft.tasks.preparers.own.division import divide
 from mmbnft.tasks.preparers.own.folders import SUFFIXES, is_hidden, read_folders
 from mmbnft.tasks.preparers.own.found import Found, Sample, left_out
+from mmbnft.tasks.preparers.own.hub import metadata_files, read_metadata, read_parquet
 from mmbnft.tasks.preparers.own.lists import read_lists, read_rows
 from mmbnft.tasks.preparers.own.naming import Naming
 from mmbnft.tasks.preparers.own.tables import read_table
@@ -115,15 +116,21 @@ def understood(found: Found) -> list[str]:
 def _read(data: OwnData) -> Found:
     if data.arrays:
         return read_arrays_file(data.images)
+    if data.parquet is not None:
+        return read_parquet(data.parquet, data.separator, data.label_column)
     if data.table is not None:
-        found = read_table(data.table, data.images, data.separator)
+        found = read_table(data.table, data.images, data.separator, data.label_column)
     elif data.lists:
         found = read_lists(data.lists, data.images)
     else:
-        found = read_folders(data.images)
+        metadata = metadata_files(data.images)
+        described = metadata and read_metadata(metadata, data.images, data.separator, data.label_column)
+        found = described or read_folders(data.images)
     if data.groups is not None:
         found = _with_groups(found, data.groups, data.images)
-    return found if not (data.lists or data.table) else _with_unlisted(found, data.images)
+    return (
+        found if not (data.lists or data.table or metadata_files(data.images)) else _with_unlisted(found, data.images)
+    )
 
 
 def _with_groups(found: Found, path: Path, images: Path) -> Found:
@@ -210,6 +217,8 @@ def _take(samples: Sequence[Sample], images: Path) -> None:
                 link_or_copy(sample.content.resolve(), place)
             else:
                 place.unlink(missing_ok=True)
+        elif isinstance(sample.content, bytes):
+            write_file(place, sample.content)
         else:
             stream = io.BytesIO()
             Image.fromarray(sample.content).save(stream, "PNG")

@@ -1,9 +1,11 @@
 """CSV files with a header: a path and a label column, or one column a class; splits and groups if there are any."""
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmbnft.tasks.preparers.own.found import Found, Sample, order_classes, split_of
 from mmbnft.tasks.preparers.own.lists import negative_classes, whole_numbers
@@ -26,13 +28,13 @@ PRESENT, ABSENT = ("1", "1.0", "true"), ("0", "0.0", "false", "")
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """Rows of a file with what its columns are for."""
 
     path: Path
     titles: list[str]
     columns: dict[str, int]  # column number by role
-    rows: list[tuple[int, list[str]]]  # line number and cells
+    rows: list[tuple[int, list[Any]]]  # line number and cells: texts, or lists of labels
 
     @property
     def others(self) -> list[int]:
@@ -40,7 +42,7 @@ class _Table:
         return [k for k in range(len(self.titles)) if k not in self.columns.values()]
 
 
-def read_table(path: Path, images: Path, separator: str | None = None) -> Found:
+def read_table(path: Path, images: Path, separator: str | None = None, label: str | None = None) -> Found:
     """Read a CSV file separated by commas, semicolons or tabs, with or without a byte order mark.
 
     The header names a path column, and a label column or else one column a class that holds 0 and 1; a split and a
@@ -50,15 +52,23 @@ def read_table(path: Path, images: Path, separator: str | None = None) -> Found:
         path: The file.
         images: What paths are relative to.
         separator: Separates several labels in one cell; None to recognise `|`, `;` or `,`, empty for none.
+        label: Title of the label column; None to recognise it.
 
     Raises:
         UserError: A column is missing or ambiguous, or a row is malformed or names an image again.
     """
-    table = _read(path)
-    if "label" in table.columns:
-        labels, multi_label, remarks = _labels_of_cells(table, separator)
-    else:
-        labels, multi_label, remarks = _labels_of_columns(table)
+    return found_in_table(_read(path, label), images, separator)
+
+
+def labels_of_table(table: Table, separator: str | None) -> tuple[list[tuple[str, ...]], bool, list[str]]:
+    """Labels of each row, whether an image may carry several, and remarks."""
+    return _labels_of_cells(table, separator) if "label" in table.columns else _labels_of_columns(table)
+
+
+def found_in_table(table: Table, images: Path, separator: str | None) -> Found:
+    """The images of a table; see `read_table`."""
+    path = table.path
+    labels, multi_label, remarks = labels_of_table(table, separator)
     naming = Naming(images, [_cell(row, table, "path") for _, row in table.rows])
     samples: list[Sample] = []
     seen: dict[str, int] = {}
@@ -76,22 +86,45 @@ def read_table(path: Path, images: Path, separator: str | None = None) -> Found:
     return Found(tuple(samples), classes, multi_label, tuple(remarks))
 
 
-def _read(path: Path) -> _Table:
-    lines = [line for line in text_of(path).splitlines() if line.strip()]
-    if not lines:
-        raise UserError(f"{path} is empty; expected a header such as path,label and one row an image")
-    delimiter = max(DELIMITERS, key=lambda mark: ("path" in _roles(_titles(lines[0], mark)), lines[0].count(mark)))
-    titles = _titles(lines[0], delimiter)
-    columns = _roles(titles)
+def _read(path: Path, label: str | None) -> Table:
+    titles, rows = read_rows_of(path)
+    columns = find_roles(titles, label)
     if "path" not in columns:
         raise UserError(
             f"{path}: no column of the header ({', '.join(titles)}) names the image; call it path (or one of "
             f"{COLUMNS['path'].replace(' ', ', ')})"
         )
-    reader = csv.reader(text_of(path).splitlines(), delimiter=delimiter, skipinitialspace=True)
-    rows = []
+    return Table(path, titles, columns, rows)
+
+
+def read_rows_of(path: Path) -> tuple[list[str], list[tuple[int, list[Any]]]]:
+    """Titles of a CSV file, and line number and cells of its rows.
+
+    Raises:
+        UserError: It is empty or a row is malformed.
+    """
+    # Spreadsheets put a first line `sep=;` before the header; what else splits lines in Python stays in its cell.
+    lines = (
+        re.sub(r"\A\s*sep=.\s*$", "", text_of(path), flags=re.MULTILINE)
+        .replace("\r\n", "\n")
+        .replace("\r", "\n")
+        .split("\n")
+    )
+    filled = [line for line in lines if line.strip()]
+    if not filled:
+        raise UserError(f"{path} is empty; expected a header such as path,label and one row an image")
+    delimiter = max(
+        DELIMITERS, key=lambda mark: ("path" in find_roles(_titles(filled[0], mark), None), filled[0].count(mark))
+    )
+    titles = _titles(filled[0], delimiter)
+    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, skipinitialspace=True)
+    rows: list[tuple[int, list[Any]]] = []
+    header = True
     for cells in reader:
-        if not any(cell.strip() for cell in cells) or reader.line_num == 1:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if header:
+            header = False
             continue
         if len(cells) != len(titles):
             raise UserError(
@@ -101,33 +134,47 @@ def _read(path: Path) -> _Table:
         rows.append((reader.line_num, [cell.strip() for cell in cells]))
     if not rows:
         raise UserError(f"{path} has a header but no row; expected one row an image")
-    return _Table(path, titles, columns, rows)
+    return titles, rows
 
 
 def _titles(line: str, delimiter: str) -> list[str]:
     return [title.strip() for title in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
 
 
-def _roles(titles: Sequence[str]) -> dict[str, int]:
-    """Column of each role; of several candidates the one that comes first in `COLUMNS`."""
+def find_roles(titles: Sequence[str], label: str | None) -> dict[str, int]:
+    """Column of each role; of several candidates the one that comes first in `COLUMNS`.
+
+    Args:
+        titles: Of all columns.
+        label: Title of the label column; None to recognise it.
+
+    Raises:
+        UserError: There is no such column.
+    """
     plain = [title.casefold().replace(" ", "_").replace("-", "_") for title in titles]
     found: dict[str, int] = {}
     for role, names in COLUMNS.items():
         matches = [name for name in names.split() if name in plain]
         if matches:
             found[role] = plain.index(matches[0])
-    return found
+    if label is not None and label not in titles:
+        raise UserError(f"there is no column {label!r}; there are: {', '.join(titles)}")
+    return found if label is None else found | {"label": list(titles).index(label)}
 
 
-def _cell(row: Sequence[str], table: _Table, role: str) -> str:
+def _cell(row: Sequence[Any], table: Table, role: str) -> Any:
     return row[table.columns[role]] if role in table.columns else ""
 
 
-def _labels_of_cells(table: _Table, separator: str | None) -> tuple[list[tuple[str, ...]], bool, list[str]]:
+def _labels_of_cells(table: Table, separator: str | None) -> tuple[list[tuple[str, ...]], bool, list[str]]:
     cells = [_cell(row, table, "label") for _, row in table.rows]
+    remarks = [f"{table.path}: the column {table.titles[k]} is not used" for k in table.others]
+    if any(isinstance(cell, list) for cell in cells):
+        lists = [cell if isinstance(cell, list) else _parts(cell, ",") for cell in cells]
+        remarks.append(f"{table.path}: labels are lists, so an image may carry several")
+        return [tuple(dict.fromkeys(cell)) for cell in lists], True, remarks
     if separator is None:
         separator = next((mark for mark in SEPARATORS if any(mark in cell for cell in cells)), "")
-    remarks = [f"{table.path}: the column {table.titles[k]} is not used" for k in table.others]
     if not separator:
         for (line, _), cell in zip(table.rows, cells, strict=True):
             if not cell:
@@ -142,10 +189,13 @@ def _labels_of_cells(table: _Table, separator: str | None) -> tuple[list[tuple[s
 
 
 def _parts(cell: str, separator: str) -> list[str]:
+    """Labels of a cell; brackets and quotes of a list written out (`['a', 'b']`) are no part of them."""
+    if cell.startswith("[") and cell.endswith("]"):
+        cell = cell[1:-1].replace("'", "").replace('"', "")
     return [part.strip() for part in cell.split(separator) if part.strip()]
 
 
-def _labels_of_columns(table: _Table) -> tuple[list[tuple[str, ...]], bool, list[str]]:
+def _labels_of_columns(table: Table) -> tuple[list[tuple[str, ...]], bool, list[str]]:
     """One column a class; one class an image if every row has a single 1."""
     if len(table.others) < 2:
         raise UserError(
