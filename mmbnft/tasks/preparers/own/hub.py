@@ -134,14 +134,14 @@ def read_parquet(path: Path, separator: str | None, label: str | None) -> Found:
         remarks.append(f"left out, without a label: {len(rows) - len(kept):,} rows")
     table = Table(path, titles, columns | {"path": titles.index(image)}, [rows[k] for k in kept])
     labels, multi_label, told = labels_of_table(table, separator)
-    for k, own in zip(kept, labels, strict=True):
-        split, content = contents[k]
-        cells = rows[k][1]
+    for k, own_labels in zip(kept, labels, strict=True):
+        split, picture = contents[k]
+        line, values = rows[k]
         if "split" in columns:
-            split = split_of(cells[columns["split"]], f"{path}, row {rows[k][0]}")
-        suffix = content.suffix if isinstance(content, Path) else _suffix(content)
-        group = cells[columns["group"]] if "group" in columns else ""
-        samples.append(Sample(f"{split or 'all'}/{k:07d}{suffix}", content, own, split, group))
+            split = split_of(values[columns["split"]], f"{path}, row {line}")
+        suffix = picture.suffix if isinstance(picture, Path) else _suffix(picture)
+        group = values[columns["group"]] if "group" in columns else ""
+        samples.append(Sample(f"{split or 'all'}/{k:07d}{suffix}", picture, own_labels, split, group))
     classes = order_classes((name for sample in samples for name in sample.labels), str(path))
     return Found(tuple(samples), classes, multi_label, (*remarks, *told, *negative_classes(classes)))
 
