@@ -2,6 +2,7 @@
 
 Examples:
 mmbnft results list work_dirs/mine --only task=dtd status=ok
+mmbnft results serve work_dirs/mine
 mmbnft results merge machine1/results machine2/results work_dirs/mine
 """
 
@@ -36,6 +37,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     stale.add_argument("--config", type=Path, help="configuration of the benchmark, or of the few-shot benchmark")
     stale.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="K=V")
     commands.add_parser("remove", parents=[store], help="remove those that --only names, with predictions and weights")
+    serve = commands.add_parser("serve", help="show a grid while it runs in a browser of this machine; reads only")
+    serve.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
+    serve.add_argument("--port", type=int, default=8600, help="on 127.0.0.1 (default: 8600)")
     merge = commands.add_parser("merge", help="copy results of several stores into one")
     merge.add_argument("sources", nargs="+", type=Path, metavar="STORE")
     merge.add_argument("into", type=Path, metavar="INTO")
@@ -49,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.grid.merging import merge_stores
     from mmbnft.grid.selection import Selection
 
+    if args.command == "serve":
+        return _serve(args.store, args.port)
     if args.command == "merge":
         merged = merge_stores(args.sources, args.into)
         for note in merged.notes:
@@ -66,6 +72,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{len(results)} results written to {args.csv}")
         return 0
     return _doubtful(args, results)
+
+
+def _serve(store: Path, port: int) -> int:
+    from mmbnft.grid.serving import GridServer
+
+    with GridServer(store, port) as server:
+        print(f"{server.address} shows {server.folder}; Ctrl-C ends it", flush=True)
+        server.serve_forever()
+    return 0
 
 
 def _remove(args: argparse.Namespace, results: "list[Result]") -> int:

@@ -11,7 +11,7 @@ from mmbnft.grid.job import Job
 from mmbnft.grid.plan import Benchmark, plan_runs, warm_task
 from mmbnft.grid.progress import GridProgress
 from mmbnft.grid.selection import Selection, Shard
-from mmbnft.grid.store import ResultStore, StorageError, storing
+from mmbnft.grid.store import PLAN, ResultStore, StorageError, storing
 from mmbnft.grid.worker import BEST, WorkSettings, is_done
 from mmbnft.ranking import rank_results
 from mmbnft.results import Result, results_table
@@ -189,7 +189,8 @@ def run_jobs(
 ) -> Outcome:
     """Execute what is missing of a plan, after `check_environment`.
 
-    Writes `results/*.json`, one for each job, and `results.csv` of all the plan's results there are.
+    Writes `results/*.json`, one for each job, `results.csv` of all the plan's results there are, and `grid.json`, which
+    says how many there will be.
 
     Args:
         name: Of the plan, for the progress bar.
@@ -211,6 +212,8 @@ def run_jobs(
     names = {job.key: job.names for job in jobs}
     store.adopt(names)
     plan = open_jobs(jobs, store, part)
+    with storing(out):
+        files.write_json(out / PLAN, {"name": name, "runs": len(jobs)})
     settings = WorkSettings(out, device, part.retry_failed, loaders, keep_weights, val_interval)
     with GridProgress(name, plan) as progress:
         executor.execute(plan.left, store, settings, progress.finished)

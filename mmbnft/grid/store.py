@@ -11,6 +11,8 @@ from mmbnft.grid.claims import Claims
 from mmbnft.results import Result, read_result, write_result
 from mmbnft.utils.errors import MachineError, UserError
 
+# Beside the results of a grid: how many there will be.
+PLAN = "grid.json"
 # What a result is called: `checkpoint`, `task`, `protocol` and `recipe`, none of which its key follows.
 Names = Mapping[str, str]
 
