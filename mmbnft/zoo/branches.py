@@ -119,6 +119,21 @@ def branches(content: Any, layout: Layout | None) -> list[Branch]:
     return found
 
 
+def anchored(content: Any, anchor: str) -> list[Branch]:
+    """Every place of a file that has a tensor of this name, under whatever prefix.
+
+    Args:
+        content: What the file holds.
+        anchor: Name of a tensor that a backbone has once.
+    """
+    return [
+        Branch(place, key.removesuffix(anchor), tensors)
+        for place, tensors in _state_dicts(content, ())
+        for key, value in tensors.items()
+        if isinstance(key, str) and isinstance(value, Tensor) and (key == anchor or key.endswith(f".{anchor}"))
+    ]
+
+
 def choose(found: list[Branch], wanted: str = "") -> list[Branch]:
     """The branches that remain: the `wanted` ones, or else those that are no moving average; one of each equal set.
 

@@ -14,6 +14,8 @@ from mmbnft.zoo.rules import Drop, PrefixRules, SortRules, affine, norm
 WHOLE = ""  # the file itself is the state dict
 CLASSIFIER = "classifier"
 WRAPPED = "wrapped"
+DINO = "dino-vit"
+SEARCHED = (WRAPPED, DINO)  # for which a file is searched, at every place and prefix
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,12 @@ _TORCH = (
     ),
 )
 _OTHER = (
+    Format(
+        DINO,
+        "DINOv2 and DINOv3 vision transformers in Meta's names: bare, or `teacher` of a training file",
+        BranchRules(),
+        normalisation=None,
+    ),
     Format(
         WRAPPED,
         "any wrapper of one backbone: its state dict and prefix are looked for",

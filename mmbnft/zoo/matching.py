@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmbnft.zoo.branches import BranchRules, branches, choose
-from mmbnft.zoo.formats import FORMATS, WHOLE, WRAPPED, Format
+from mmbnft.zoo.branches import BranchRules, anchored, branches, choose
+from mmbnft.zoo.formats import DINO, FORMATS, SEARCHED, WHOLE, WRAPPED, Format
 from mmbnft.zoo.network import COUNTER, Layout, architecture_layout, infer_architecture
+from mmbnft.zoo.readers.dino import ANCHOR, DinoRules
 from mmbnft.zoo.rules import Sorted
 
 _INDEX = re.compile(r"\d+(?![\dd])")  # but not the 2 of conv2d
@@ -120,7 +121,7 @@ def matches(content: Any, kind: str, layout: Layout | None, stated: Format | Non
     """The file read by every published format that it proves to be in, or is said to be in, nearest first."""
     found = []
     for form in FORMATS.values():
-        if form.kind != kind or form.id == WRAPPED or not form.is_for(layout):
+        if form.kind != kind or form.id in SEARCHED or not form.is_for(layout):
             continue
         place = container(content, form) if kind == "torch" else WHOLE
         if place is None:
@@ -153,7 +154,18 @@ def wrapped(content: Any, layout: Layout | None, wanted: str = "") -> list[Match
         rules = BranchRules(branch.prefix, layout, others)
         form = dataclasses.replace(FORMATS[WRAPPED], rules=rules)
         found.append(match(branch.tensors, form, layout, branch.name))
-    return found
+    if layout is None or ANCHOR not in layout or any(candidate.complete for candidate in found):
+        return found
+    return _dino(content, layout, wanted) or found
+
+
+def _dino(content: Any, layout: Layout, wanted: str) -> list[Match]:
+    """The file read as a vision transformer in Meta's names, as `wrapped`; none where that fits no better."""
+    found = []
+    for branch in choose(anchored(content, ANCHOR), wanted):
+        form = dataclasses.replace(FORMATS[DINO], rules=DinoRules(branch.prefix, layout))
+        found.append(match(branch.tensors, form, layout, branch.name))
+    return [candidate for candidate in found if 2 * candidate.distance < len(layout)]
 
 
 def defects(found: Match) -> list[str]:

@@ -10,18 +10,25 @@ from mmbnft.utils.errors import UserError
 from mmbnft.zoo.architecture import LIBRARIES, AnyNetwork, Architecture, LibraryNetwork
 from mmbnft.zoo.entry import Normalisation
 from mmbnft.zoo.evidence import normalisation_in
-from mmbnft.zoo.formats import FORMATS, WRAPPED, Format
+from mmbnft.zoo.formats import FORMATS, SEARCHED, Format
 from mmbnft.zoo.library import library_layout
 from mmbnft.zoo.matching import Match, match, matches, second_backbones, show, wrapped
 from mmbnft.zoo.network import Layout, architecture_layout, infer_architecture
 from mmbnft.zoo.readers.byol import read_byol
 from mmbnft.zoo.readers.inert import origin_of
-from mmbnft.zoo.readers.safetensors import CONFIG, is_plain_resnet, read_config, read_safetensors
+from mmbnft.zoo.readers.safetensors import (
+    CONFIG,
+    is_plain_resnet,
+    made_for_transformers,
+    read_config,
+    read_safetensors,
+)
 from mmbnft.zoo.readers.tf_bundle import read_bundle
 from mmbnft.zoo.readers.torch_file import container_kind, open_torch_file
 from mmbnft.zoo.sources import Source
 
 _FARTHER = 4  # a published format is named as the nearest unless a mere wrapper is this many times nearer
+_LIGHTLY = frozenset({"lightly_train", "model_class_path"})
 _CLASSIFIER = ("best_acc1", "best_acc")
 
 
@@ -110,6 +117,11 @@ def _known_network(source: Source, content: Any, kind: str) -> tuple[AnyNetwork 
         return entry, "catalogue"
     if named and not is_plain_resnet(named):
         return LibraryNetwork("timm", named), "file"
+    if made_for_transformers(source.path):
+        raise UserError(
+            f"{source.path.parent / CONFIG} says that {source.path.name} is in the layout of the transformers library, "
+            "which is not read; take the same weights from timm, timm:NAME or hf:timm/NAME"
+        )
     found = _network_of_arch(source, content, kind)
     return found, "file" if found else ""
 
@@ -152,7 +164,7 @@ def _open(source: Source) -> tuple[Any, str]:
     """Content, and kind of what is in it: `torch` (nested mappings of tensors), `pickle` or `bundle`."""
     container = container_kind(source.path)
     kind, form = ("torch" if container == "safetensors" else container), source.form
-    if form is not None and form.id != WRAPPED and form.kind != kind:
+    if form is not None and form.id not in SEARCHED and form.kind != kind:
         raise UserError(
             f"{source.path.name} is a file of kind {kind!r}, format {form.id!r} needs {form.kind!r}; leave the format "
             "out to have it recognised"
@@ -180,6 +192,11 @@ def _refuse_no_weights(name: str, content: Any) -> None:
         raise UserError(f"{name} is a linear-evaluation classifier, not a backbone; use the pre-training file")
     if {"state", "param_groups"} <= set(content):
         raise UserError(f"{name} holds the state of an optimizer and no network; get the file with the weights")
+    if _LIGHTLY & set(content):
+        raise UserError(
+            f"{name} is a training checkpoint of lightly-train, which holds pickled modules; name the export beside "
+            "it, exported_models/exported_last.pt"
+        )
     modules = {str(key): origin for key, value in content.items() if (origin := origin_of(value))}
     if modules and not any(isinstance(value, dict | Tensor) for value in content.values()):
         listed = ", ".join(f"{key} ({origin})" for key, origin in modules.items())
@@ -191,7 +208,7 @@ def _refuse_no_weights(name: str, content: Any) -> None:
 
 def _choose(source: Source, content: Any, kind: str, layout: Layout | None) -> Match:
     """The match in the wanted format, or the one complete or nearest match."""
-    only_wrapped = bool(source.branch) or (source.form is not None and source.form.id == WRAPPED)
+    only_wrapped = bool(source.branch) or (source.form is not None and source.form.id in SEARCHED)
     found = [] if only_wrapped else matches(content, kind, layout, source.form)
     complete = [candidate.format.id for candidate in found if candidate.complete]
     if source.form is not None and not only_wrapped:

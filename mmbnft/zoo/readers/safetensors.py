@@ -58,6 +58,13 @@ def read_config(path: Path) -> dict[str, Any]:
     return known
 
 
+def made_for_transformers(path: Path) -> bool:
+    """Whether the `config.json` beside a file is that of the transformers library."""
+    place = path.parent / CONFIG
+    content = read_json(place) if path.is_file() and place.is_file() else None
+    return isinstance(content, dict) and "model_type" in content and "pretrained_cfg" not in content
+
+
 def is_plain_resnet(architecture: str) -> bool:
     """Whether timm's network of this name is a ResNet with torchvision's names and graph."""
     return _PLAIN.fullmatch(architecture) is not None
