@@ -36,6 +36,7 @@ class Certificate:
         normalisation_known_from: `file` (it proves them), `catalogue` (of checkpoints, or of formats that only their
             authors' code writes), `stated` by the user; empty where nothing tells them.
         same_padding: Operations padded TensorFlow's way, or empty.
+        stem_padding: Padding of the first convolution where the file's framework has another than the network; else 0.
         partial: Whether the load was incomplete and allowed to be.
         fingerprint: Known answer of the loaded network; empty until it is loaded.
     """
@@ -65,6 +66,7 @@ class Certificate:
     normalisation: dict[str, list[float]] | None
     normalisation_known_from: str
     same_padding: str = ""
+    stem_padding: int = 0
     partial: bool = False
     fingerprint: str = ""
 

@@ -12,7 +12,7 @@ from mmbnft.zoo.architecture import Architecture, LibraryNetwork, network_from_c
 from mmbnft.zoo.certificate import Certificate
 from mmbnft.zoo.fingerprint import fingerprint
 from mmbnft.zoo.library import build_library_network
-from mmbnft.zoo.loading import Backbone, read_source
+from mmbnft.zoo.loading import Backbone, pad_stem, read_source
 from mmbnft.zoo.network import ResNet
 from mmbnft.zoo.sources import Source
 
@@ -65,5 +65,6 @@ def _certified(source: Source, allow_partial: bool) -> Backbone:
     assert isinstance(known, Architecture | LibraryNetwork)  # of any other the layout is not known here
     network = ResNet(known) if isinstance(known, Architecture) else build_library_network(known)
     network.load_state_dict(read.state_dict)
+    pad_stem(network, read.certificate)
     certificate = dataclasses.replace(read.certificate, fingerprint=fingerprint(network))
     return Backbone(read.state_dict, certificate)

@@ -91,7 +91,21 @@ def load_source(backbone: nn.Module, source: Source, *, allow_partial: bool) -> 
     padding = source.entry.same_padding if source.entry and source.entry.emulate_same_padding else ""
     if padding:
         apply_same_padding(backbone, padding)
+    pad_stem(backbone, read.certificate)
     return dataclasses.replace(read.certificate, same_padding=padding, fingerprint=fingerprint(backbone))
+
+
+def pad_stem(backbone: nn.Module, certificate: Certificate) -> None:
+    """Give the first convolution the padding that the file's framework has there, if that is another.
+
+    Args:
+        backbone: A ResNet.
+        certificate: Of the file.
+    """
+    if certificate.stem_padding:
+        stem = backbone.get_submodule("conv1")
+        assert isinstance(stem, nn.Conv2d)
+        stem.padding = (certificate.stem_padding,) * 2
 
 
 def read_source(source: Source, layout: Layout | None, *, allow_partial: bool) -> Backbone:
@@ -152,6 +166,7 @@ def _certify(source: Source, digest: str, reading: Reading) -> Certificate:
         cast=", ".join(sorted({_dtype(value) for value in floats.values()} - {"float32"})),
         normalisation=normalisation.to_dict() if normalisation else None,
         normalisation_known_from=origin,
+        stem_padding=reading.stem_padding,
         partial=not found.complete,
     )
 

@@ -41,12 +41,14 @@ class Reading:
         normalisation: What the file itself says inputs need; None where it says nothing.
         network: What the tensors are; None where only the network that they are loaded into can tell.
         network_known_from: `file`, `catalogue` or `stated`; empty where it is not known.
+        stem_padding: Padding of the first convolution where the file's framework has another than the network; else 0.
     """
 
     match: Match
     normalisation: Normalisation | None
     network: AnyNetwork | None
     network_known_from: str
+    stem_padding: int = 0
 
     @property
     def is_judged(self) -> bool:
@@ -99,7 +101,25 @@ def _reading(source: Source, content: Any, found: Match, known: AnyNetwork | Non
         nearest = infer_architecture(found.sorted.kept)
         if set(architecture_layout(nearest)) == set(found.layout):
             known, known_from = nearest, "file"
-    return Reading(found, proven, known, known_from if known is not None else "")
+    padding = _stem_padding(content, found)
+    return Reading(found, proven, known, known_from if known is not None else "", padding)
+
+
+def _stem_padding(content: Any, found: Match) -> int:
+    """2 for solo-learn's networks for CIFAR, whose 3x3 stem pads twice as much; `convert` writes it down.
+
+    Its Lightning files are known by what lies beside the backbone (vturrisi/solo-learn, solo/methods/base.py).
+    """
+    stem = found.tensors.get("conv1.weight")
+    if not isinstance(content, dict) or stem is None or tuple(stem.shape[2:]) != (3, 3):
+        return 0
+    meta = content.get("meta")
+    certificate = meta.get("certificate") if isinstance(meta, dict) else None
+    if isinstance(certificate, dict):
+        return int(certificate.get("stem_padding", 0))
+    beside = {str(key).partition(".")[0] for key in found.source}
+    solo = "classifier" in beside and beside & {"projector", "momentum_backbone"}
+    return 2 if solo and "pytorch-lightning_version" in content else 0
 
 
 def _known_network(source: Source, content: Any, kind: str) -> tuple[AnyNetwork | None, str]:

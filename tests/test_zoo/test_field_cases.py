@@ -13,9 +13,11 @@ import torch
 from safetensors.torch import save_file
 
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo import load_backbone, read_checkpoint
+from mmbnft.zoo import load_backbone, read_checkpoint, resolve_checkpoint
 from mmbnft.zoo.architecture import Architecture
+from mmbnft.zoo.conversion import convert
 from mmbnft.zoo.network import ResNet
+from mmbnft.zoo.sources import resolve
 
 SMALL = Architecture("ResNet", 18, 4, 4)
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -296,3 +298,29 @@ def test_functions_that_run_something_have_no_stand_in(tmp_path, small, function
     path = files.save({"state_dict": dict(small), "epoch": Runs(function, "echo")}, tmp_path / "a.pth")
     with pytest.raises(UserError, match="nothing in it was executed"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize("beside", ["projector.0", "momentum_backbone.conv1"])
+def test_the_cifar_stem_of_solo_learn_pads_twice(tmp_path, beside):
+    network = Architecture("mmcls.ResNet_CIFAR", 18, 4, 4)
+    reference = ResNet(network).eval()
+    reference.conv1.padding = (2, 2)
+    state = files.prefixed(reference.state_dict(), "backbone.")
+    if beside.startswith("momentum"):
+        state |= files.prefixed(files.other(reference.state_dict()), "momentum_backbone.")
+    state |= files.linear("classifier.") | files.linear("projector.0.")
+    content = {"epoch": 1, "pytorch-lightning_version": "2.1", "state_dict": state}
+    torch.save(content, tmp_path / "solo.ckpt")
+    checkpoint = resolve_checkpoint(str(tmp_path / "solo.ckpt"), mean=[0.5] * 3, std=[0.5] * 3)
+    assert checkpoint.architecture == network
+    certificate = checkpoint.load(backbone := ResNet(checkpoint.architecture).eval())
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone(images), reference(images))
+    assert (certificate.complete, certificate.stem_padding) == (True, 2)
+    # What `convert` writes keeps it; another framework's file of the same keys has none of it.
+    convert(resolve(str(tmp_path / "solo.ckpt")), tmp_path / "converted.pth")
+    assert read_checkpoint(tmp_path / "converted.pth").certificate.stem_padding == 2
+    del content["pytorch-lightning_version"]
+    torch.save(content, tmp_path / "plain.pth")
+    assert read_checkpoint(tmp_path / "plain.pth").certificate.stem_padding == 0
