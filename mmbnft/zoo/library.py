@@ -33,8 +33,17 @@ def build_library_network(network: LibraryNetwork) -> nn.Module:
 @lru_cache(maxsize=64)
 def library_layout(network: LibraryNetwork) -> dict[str, TensorSpec]:
     """Names, shapes and dtypes of a network's tensors; raises as `build_library_network`."""
-    with torch.device("meta"):
-        return layout_of(build_library_network(LibraryNetwork(network.library, network.name)))
+    return layout_of(_without_values(network))
+
+
+def _without_values(network: LibraryNetwork) -> nn.Module:
+    """A network without memory for its values, where its library can build such a one."""
+    plain = LibraryNetwork(network.library, network.name)
+    try:
+        with torch.device("meta"):
+            return build_library_network(plain)
+    except NotImplementedError:  # it computes with values while it is built
+        return build_library_network(plain)
 
 
 def _timm(network: LibraryNetwork) -> nn.Module:
@@ -74,8 +83,7 @@ def _torchvision(network: LibraryNetwork) -> nn.Module:
 
 def has_tokens(network: LibraryNetwork) -> bool:
     """Whether a network makes tokens, of which class token and patches can be pooled; raises as the building of it."""
-    with torch.device("meta"):
-        return _holds_tokens(build_library_network(LibraryNetwork(network.library, network.name)))
+    return _holds_tokens(_without_values(network))
 
 
 def _holds_tokens(built: nn.Module) -> bool:

@@ -335,4 +335,6 @@ def _refusal(source: Source, found: Match, known: AnyNetwork | None) -> str:
     # With nothing or next to nothing in place, a partial load would be random weights under a checkpoint's name.
     helps = 2 * len(found.tensors) >= possible and not own.complete
     partial = ", or ask for --allow-partial, which marks every result" if helps else ""
+    if isinstance(known, Architecture | None) and any(" (shape " in name for name in found.missing):
+        partial += "; a network other than a plain ResNet is stated with --network"
     return f"{start} {len(found.tensors)} of {possible} tensors match ({'; '.join(parts)}); get the right file{partial}"

@@ -9,6 +9,9 @@ import torch
 from mmbnft.models.building import build_backbone
 from mmbnft.protocols import find_norm_layers
 from mmbnft.utils.errors import UserError
+from mmbnft.zoo.architecture import LibraryNetwork
+from mmbnft.zoo.library import build_library_network, library_layout
+from mmbnft.zoo.network import layout_of
 
 IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -85,3 +88,8 @@ def test_what_a_library_does_not_have_is_refused(config, message):
 def test_norm_layers_of_a_vision_transformer_are_layer_norms():
     backbone, _ = features(dict(type="TIMMBackbone", model_name="vit_tiny_patch16_224"))
     assert {layer.kind for layer in find_norm_layers(backbone)} == {"layer"}
+
+
+def test_layouts_are_known_of_networks_that_compute_while_they_are_built():
+    network = LibraryNetwork("torchvision", "regnet_y_400mf")
+    assert library_layout(network) == layout_of(build_library_network(network))
