@@ -238,6 +238,12 @@ def test_on_paper_no_table_is_wider_than_the_page(page):
     assert wide == []
 
 
+def test_a_page_of_a_whole_study_stays_small(tmp_path, simulated):
+    """14 checkpoints x 19 tasks x 5 proxies must stay under 1.5 MB; a fraction of its cells takes that of its size."""
+    folder = rank(simulated(tasks=4, repeats=2), out=tmp_path, resamples=100).folder
+    assert (folder / "report.html").stat().st_size < 300_000
+
+
 def contrast(first, second):
     def luminance(colour):
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
