@@ -48,11 +48,10 @@ def test_own_small_checkpoints_go_first(tmp_path):
     assert group("tiny", tmp_path) == ()
 
 
-def test_mim_finds_the_scripts_and_configurations_by_its_rule():
-    # openmim 0.3.9: PACKAGE/.mim/tools/COMMAND.py; PACKAGE/**/CONFIG, following links; PACKAGE/.mim/model-index.yml.
+def test_mim_finds_the_scripts_and_models_by_its_rule():
+    # openmim 0.3.9 looks for PACKAGE/.mim/tools/COMMAND.py and PACKAGE/.mim/model-index.yml.
     yaml = pytest.importorskip("yaml")
     assert (SHIPPED / "tools/benchmark.py").is_file()
-    assert [path.name for path in SHIPPED.glob("configs/*/tiny18.py")] == ["tiny18.py"]
     models = yaml.safe_load((SHIPPED / "model-index.yml").read_text(encoding="utf-8"))["Models"]
     known = json.loads((ROOT / "pretrained_models/tiny/catalogue.json").read_text(encoding="utf-8"))
     assert [(row["Name"], row["Metadata"]["Epochs"]) for row in models] == [(row["id"], row["epochs"]) for row in known]
