@@ -22,6 +22,7 @@ setup(
         "mmbnft.analysis": ["page.html"],
         "mmbnft.ranking": ["checks.md"],
         "mmbnft.ranking.report": ["page.css", "page.html", "page.js"],
+        "mmbnft.select": ["page.html"],
     },
     exclude_package_data={"": ["*.pyc"]},
     classifiers=[

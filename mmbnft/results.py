@@ -20,7 +20,7 @@ RESULTS_VERSION = 3
 # Of a coordinate in the name of a file: six of them, the key and the ending of an unfinished file stay within 255.
 NAME_BYTES = 44
 SCALES = ("percent", "score")
-EVALUATED_ON = ("test", "train", "trainval", "episodes")
+EVALUATED_ON = ("test", "val", "train", "trainval", "episodes")
 _BESIDE = ("artifacts", "folder")
 COLUMNS = (
     "checkpoint", "task", "protocol", "split", "seed", "value", "metric", "scale", "cost_seconds", "cost_shared_seconds"

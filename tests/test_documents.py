@@ -57,6 +57,7 @@ LONG = "python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_d
 MINE = "data/mine/task.json"
 KEPT = Entry(needs="a result with weights", covered="tests/test_evaluation/test_inference.py")
 ANALYSED = Entry(needs="a result with weights", covered="tests/test_analysis/test_study.py")
+RACED = Entry(needs="many whole trainings", covered="tests/test_commands/test_select.py, tests/test_select")
 
 ENTRIES: dict[str, Entry] = {
     # README.md
@@ -94,6 +95,17 @@ ENTRIES: dict[str, Entry] = {
                 "--protocols linear bn finetune",
             ),
             creates=("work_dirs/NAME/report.html",),
+        )
+    ),
+    "python tools/select.py --task data/mine --checkpoints weights/a.pth weights/b.pth weights/c.pth "
+    "--budget 60%": RACED,
+    # docs/select.md
+    "python tools/select.py --task data/NAME --checkpoints moco-v2 swav supervised --budget 30%": RACED,
+    "python tools/select.py --shortest work_dirs/NAME": RACED,
+    "python benchmarks/select_replay.py": Entry(
+        (
+            "python benchmarks/select_replay.py --table data/published/sfda2022_ssl_finetune.csv --repetitions 1 "
+            "--hyperband-every 11",
         )
     ),
     "python tools/results.py list work_dirs/NAME --only task=dtd status=ok": Entry(),

@@ -80,6 +80,25 @@ def run_arm(
     return Outcome(prediction, chosen, arm.chosen_on if entries else None, entries, ties, refit, total)
 
 
+def search_arm(arm: Arm) -> Outcome:
+    """Choose on val and stop there: nothing is refitted, and test is not seen.
+
+    Args:
+        arm: The arm; one with a single candidate fits it on train all the same.
+
+    Raises:
+        DivergedError: Every candidate failed.
+    """
+    entries: list[Entry] = []
+    candidates = arm.candidates()
+    chosen, ties = _choose(arm, candidates, entries, lambda entry: None)
+    best = [entry for entry in entries if entry["trial"] == candidates.index(chosen)][-1]
+    work = Work()
+    for entry in entries:
+        work.add(entry["images"], entry["multiply_adds"])
+    return Outcome(Prediction(best["val"], best["val_loss"]), chosen, arm.chosen_on, entries, ties, {}, work)
+
+
 def _choose(
     arm: Arm, candidates: list[Candidate], entries: list[Entry], finish_trial: Callable[[Entry], None]
 ) -> tuple[Candidate, dict[str, Any] | None]:

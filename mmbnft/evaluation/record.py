@@ -11,7 +11,7 @@ from mmbnft.utils.processes import Processes
 from mmbnft.zoo.certificate import AnyCertificate
 
 
-def coordinates(spec: RunSpec, task: str, metric: str, key: str) -> Coordinates:
+def coordinates(spec: RunSpec, task: str, metric: str, key: str, on_val: bool = False) -> Coordinates:
     """What a run's result is a result of.
 
     Args:
@@ -19,6 +19,7 @@ def coordinates(spec: RunSpec, task: str, metric: str, key: str) -> Coordinates:
         task: Name of its task.
         metric: The task's metric.
         key: The run's content hash.
+        on_val: Whether the run ends with its search on val.
     """
     return Coordinates(
         checkpoint=spec.checkpoint_name,
@@ -30,12 +31,17 @@ def coordinates(spec: RunSpec, task: str, metric: str, key: str) -> Coordinates:
         key=key,
         metric=spec.protocol if spec.is_score else metric,
         scale="score" if spec.is_score else "percent",
-        evaluated_on=spec.recipe.fit_on if spec.is_score else "test",
+        evaluated_on=spec.recipe.fit_on if spec.is_score else "val" if on_val else "test",
     )
 
 
 def shared_details(
-    spec: RunSpec, task: SplitLedger, certificate: AnyCertificate, network: dict[str, Any], chosen_on: str | None
+    spec: RunSpec,
+    task: SplitLedger,
+    certificate: AnyCertificate,
+    network: dict[str, Any],
+    chosen_on: str | None,
+    on_val: bool = False,
 ) -> dict[str, Any]:
     """What is worth keeping about every run.
 
@@ -45,14 +51,16 @@ def shared_details(
         certificate: The load certificate.
         network: What its network is, see `network_facts`.
         chosen_on: Split that settings were chosen on; None if there was nothing to choose.
+        on_val: Whether the run ends with its search on val, so that nothing was fitted on val.
     """
+    fitted_on = "train" if on_val else spec.recipe.fit_on
     return {
         "config": dataclasses.asdict(spec),
         "versions": compat.versions(),
         "results_version": RESULTS_VERSION,
         "hashes": {"checkpoint": certificate.sha256, "lists": task.hashes},
-        "splits": task.record(spec.recipe.fit_on, chosen_on),
-        "fitted_on": spec.recipe.fit_on,
+        "splits": task.record(fitted_on, chosen_on),
+        "fitted_on": fitted_on,
         "certificate": certificate.to_dict(),
         "network": network,
         "normalisation": _normalisation(spec),

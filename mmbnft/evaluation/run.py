@@ -1,6 +1,7 @@
 """Executes one run: from a spec to its arm, and from what the arm reached to a result."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mmbnft.evaluation.arms.base import Arm
 from mmbnft.evaluation.arms.probed import ProbedArm
 from mmbnft.evaluation.arms.scored import ScoredArm
 from mmbnft.evaluation.arms.trained import TrainedArm, TrainerSettings
-from mmbnft.evaluation.choosing import run_arm
+from mmbnft.evaluation.choosing import Entry, run_arm, search_arm
 from mmbnft.evaluation.cost import Stopwatch
 from mmbnft.evaluation.features import FeatureStore
 from mmbnft.evaluation.network import build_network, frozen_backbone, network_facts
@@ -77,7 +78,14 @@ class RunOptions:
         return DiskCache(self.cache / "features", self.cache_limit) if self.cache is not None else None
 
 
-def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Result:
+def execute(
+    spec: RunSpec,
+    options: RunOptions,
+    task: Task | None = None,
+    *,
+    on_val: bool = False,
+    search: Sequence[Entry] = (),
+) -> Result:
     """Execute one run.
 
     The spec says which arm makes the result: a training-free score takes one pass over the training images, a `probe`
@@ -89,6 +97,8 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
         spec: What to run.
         options: How.
         task: The spec's task, if the caller has it built already.
+        on_val: Whether to end with the search: the value is the best on val, nothing is refitted, test is not seen.
+        search: The search of an earlier run of the same spec on val, which is then not repeated.
 
     Returns:
         The result; equal specs give equal values on one machine.
@@ -99,7 +109,7 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     """
     task = task or build_task(spec.task, spec.split)
     check_run(spec, task)
-    key = spec.key(task)
+    key = spec.key(task, on_val)
     if options.workers is None:
         options = dataclasses.replace(options, workers=loading_workers(task.images("train")))
     trains = spec.arm == "trained"
@@ -110,16 +120,20 @@ def execute(spec: RunSpec, options: RunOptions, task: Task | None = None) -> Res
     watch = Stopwatch(options.device, caches, session.seconds_before)
     arm, certificate, store = _arm(spec, options, ledger, session, images, features)
     network = network_facts(spec.model["backbone"], store.backbone, store.multiply_adds)
-    outcome = run_arm(arm, ledger.close_choosing, session.search, session.finish_trial)
+    if on_val:
+        outcome = search_arm(arm)
+    else:
+        outcome = run_arm(arm, ledger.close_choosing, session.search or search, session.finish_trial)
     cost = watch.cost(outcome.work.images, outcome.work.multiply_adds)
     if images is not None:
         cost["image_cache_bytes"] = images.disk.size_bytes
     chosen_on = outcome.details["chosen_on"]
-    details = shared_details(spec, ledger, certificate, network, chosen_on) | outcome.details | arm.details()
-    adapted = arm.adapted() if options.keep_weights else None
+    details = shared_details(spec, ledger, certificate, network, chosen_on, on_val) | outcome.details | arm.details()
+    adapted = arm.adapted() if options.keep_weights and not on_val else None
     weights = weight_file(spec, adapted, certificate, task.classes, key) if adapted is not None else None
     artifacts = Artifacts(outcome.prediction.scores, weights)
-    return coordinates(spec, task.name, task.metric, key).succeeded(outcome.prediction.value, cost, details, artifacts)
+    coordinated = coordinates(spec, task.name, task.metric, key, on_val)
+    return coordinated.succeeded(outcome.prediction.value, cost, details, artifacts)
 
 
 def _arm(

@@ -93,11 +93,12 @@ class RunSpec:
         """The checkpoint as results name it."""
         return self.checkpoint.name
 
-    def key(self, task: Task) -> str:
+    def key(self, task: Task, on_val: bool = False) -> str:
         """Hex content hash of everything that determines the result.
 
         Args:
             task: The task built from this spec.
+            on_val: Whether the run ends with its search on val.
         """
         recipe = stated(self.recipe, names_of(*ARMS[self.arm]))
         return files.sha256_json(
@@ -114,6 +115,7 @@ class RunSpec:
                 "allow_partial": self.allow_partial,
                 "results_version": RESULTS_VERSION,
             }
+            | ({"evaluated_on": "val"} if on_val else {})
         )
 
     @property

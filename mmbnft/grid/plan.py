@@ -181,12 +181,16 @@ class PlannedRun:
         key: Hex content hash of everything that determines its result.
         task: Name of its task.
         metric: The task's metric.
+        on_val: Whether it ends with its search on val, and test is not seen.
+        search: The search of the same run on val, which is then not repeated.
     """
 
     spec: RunSpec
     key: str
     task: str
     metric: str
+    on_val: bool = False
+    search: tuple[dict[str, Any], ...] = ()
 
     @property
     def checkpoint(self) -> str:
@@ -213,6 +217,7 @@ class PlannedRun:
     def label(self) -> str:
         """Short text for progress and tables."""
         text = f"{self.checkpoint} {self.task} {self.protocol}"
+        text += f" {self.spec.recipe.duration} on val" if self.on_val and self.spec.arm == "trained" else ""
         return text + "".join(f" {name} {n}" for name, n in (("split", self.spec.split), ("seed", self.spec.seed)) if n)
 
     @property
@@ -240,12 +245,14 @@ class PlannedRun:
             val_interval=how.val_interval,
             keep_weights=how.keep_weights,
         )
-        return execute(self.spec, options, warm_task(self.spec.task, self.spec.split))
+        task = warm_task(self.spec.task, self.spec.split)
+        return execute(self.spec, options, task, on_val=self.on_val, search=self.search)
 
     def failed(self, kind: str, reason: str, trace: str = "") -> Result:
         """The record of a run that did not come to an end."""
         details = {"config": self.config} | ({"traceback": trace} if trace else {})
-        return coordinates(self.spec, self.task, self.metric, self.key).failed(kind, reason, details)
+        coordinated = coordinates(self.spec, self.task, self.metric, self.key, self.on_val)
+        return coordinated.failed(kind, reason, details)
 
 
 @dataclass(frozen=True)

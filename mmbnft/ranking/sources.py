@@ -97,6 +97,8 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
 
 def results_source(results: Sequence[Result]) -> Source:
     """The successful runs of `results`; failed ones become findings, never dropped in silence."""
+    # What a selection read on val, after trainings of any length, is no measurement on test.
+    results = [result for result in results if result.evaluated_on != "val"]
     good = [result for result in results if result.status == "ok"]
     table = results_table(good)
     table["cost_images"] = pd.Series([r.cost.get("images") for r in good], dtype=float)

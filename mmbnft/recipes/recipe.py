@@ -74,6 +74,12 @@ class Recipe(Images, Training, Search, Probe):
         """This recipe for another number of epochs or steps."""
         return dataclasses.replace(self, epochs=length) if self.epochs else dataclasses.replace(self, steps=length)
 
+    @property
+    def duration(self) -> str:
+        """Its length in words."""
+        unit = "epoch" if self.epochs else "step"
+        return f"{self.length} {unit}{'' if self.length == 1 else 's'}"
+
     def rounds(self) -> Ladder:
         """The rounds of its search."""
         return self.ladder(self.length)

@@ -14,7 +14,7 @@ the prior has to be flat. Some values of each, with their prior weights, are wei
 seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,12 +88,18 @@ class Belief:
         seen: Finished trainings.
         wanders: Values of the walk's variance at the unit of `lag`.
         seed: Of the samples.
+        failed: Numbers of checkpoints that cannot be trained, and so are never the best.
     """
 
     def __init__(
-        self, prior: Prior, seen: Sequence[Observation], wanders: Sequence[float] = WANDERS, seed: int = 0
+        self,
+        prior: Prior,
+        seen: Sequence[Observation],
+        wanders: Sequence[float] = WANDERS,
+        seed: int = 0,
+        failed: Collection[int] = (),
     ) -> None:
-        self.prior, self.seen, self.seed = prior, list(seen), seed
+        self.prior, self.seen, self.seed, self._failed = prior, list(seen), seed, sorted(failed)
         centre, width = prior.log_scale
         # Every hypothesis, as arrays of length S.
         axes = np.meshgrid(np.exp(centre + width * SCALES), wanders, (1.0, 0.0), indexing="ij")
@@ -173,7 +179,9 @@ class Belief:
     @cached_property
     def mean(self) -> Array:
         """(K,) expected targets in percent; before any training only their differences mean something."""
-        return self.weights @ self.targets[0]
+        mean = self.weights @ self.targets[0]
+        mean[self._failed] = -np.inf
+        return mean
 
     @cached_property
     def samples(self) -> Array:
@@ -188,7 +196,9 @@ class Belief:
         values, vectors = np.linalg.eigh(turn @ covers @ turn)
         roots = vectors * np.sqrt(values.clip(min=0.0))[:, None, :]
         parts = np.split(generator.standard_normal((SAMPLES, count)), ends[:-1])
-        return np.concatenate([mean + part @ root.T for mean, root, part in zip(means, roots, parts, strict=True)])
+        found = np.concatenate([mean + part @ root.T for mean, root, part in zip(means, roots, parts, strict=True)])
+        found[:, self._failed] = -np.inf
+        return found
 
     def verdict(self, regret: float = 0.0) -> Verdict:
         """Which checkpoint to take, and what that may cost.

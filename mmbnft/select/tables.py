@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmbnft.results import read_results, results_table
 from mmbnft.select.past import Table
 from mmbnft.utils.errors import UserError, choices
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "published"
 # Published tables with fine-tuning of several checkpoints on several tasks.
 SHIPPED = ("ericsson2021_ssl_transfer", "sfda2022_ssl_finetune", "doerrich2025_medmnistplus")
+# What published tables call a protocol, where it is the same as one of this project's.
+SAME = {"knn_11": "knn"}
 # Tasks there that repeat another one at a smaller size, or are no classification.
 REPEATED = ("_28px", "_64px", "_128px", "voc_detection_")
 
@@ -54,7 +57,8 @@ def read_table(path: Path, target: str) -> Table:
     needed = ["checkpoint", "task", "protocol", "value"]
     if not set(needed) <= set(rows.columns):
         raise UserError(f"{path} needs the columns {choices(needed)}, it has {choices(rows.columns)}")
-    return table_of(rows[~rows["task"].str.contains("|".join(REPEATED))], target)
+    rows = rows[~rows["task"].str.contains("|".join(REPEATED))]
+    return table_of(rows.assign(protocol=rows["protocol"].replace(SAME)), target)
 
 
 def shipped_tables(names: Iterable[str] = SHIPPED, target: str = "finetune") -> dict[str, Table]:
@@ -64,7 +68,29 @@ def shipped_tables(names: Iterable[str] = SHIPPED, target: str = "finetune") -> 
         names: Stems of files in data/published.
         target: Name of the target.
     """
-    return {name: read_table(path, target) for name in names if (path := PUBLISHED / f"{name}.csv").exists()}
+    paths = {name: PUBLISHED / f"{name}.csv" for name in names}
+    return {name: read_table(path, target) for name, path in paths.items() if path.exists()}
+
+
+def store_tables(folders: Iterable[Path], target: str) -> list[Table]:
+    """A table of each recipe in each folder of results; what was only read on val does not count.
+
+    Args:
+        folders: Folders of grids, or of their results.
+        target: Name of the target; folders without it give nothing.
+
+    Raises:
+        UserError: A folder is missing, or has a damaged result.
+    """
+    found = []
+    for folder in folders:
+        inner = folder / "results"
+        results = [r for r in read_results(inner if inner.is_dir() else folder) if r.evaluated_on != "val"]
+        for recipe in sorted({result.recipe for result in results}):
+            rows = results_table([result for result in results if result.recipe == recipe])
+            if target in set(rows["protocol"]):
+                found.append(table_of(rows, target))
+    return found
 
 
 def related(tables: Iterable[Table], checkpoints: Iterable[str]) -> list[Table]:

@@ -1,0 +1,134 @@
+"""From some checkpoints and a budget to one fine-tuned network.
+
+Example: mmbnft select --task data/NAME --checkpoints A B C --budget 30%
+How short trainings may be before the order is lost, from stored results: mmbnft select --shortest work_dirs/NAME
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmbnft.utils.cores import available_cores
+from mmbnft.utils.errors import UserError
+from mmbnft.utils.overrides import DictAction
+from mmbnft.zoo.options import add_checkpoint_options, stated_options
+
+if TYPE_CHECKING:
+    from mmbnft.select.past import Table
+    from mmbnft.select.runs import RaceRuns
+
+PROXIES = ("knn", "logme", "linear")
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", help="folder of a prepared task, array file, or digits ...")
+    parser.add_argument("--checkpoints", nargs="+", default=[], help="catalogue ids, files, group:NAME")
+    parser.add_argument("--budget", help="2h, 90min, 40runs, or 30%% of fine-tuning all")
+    parser.add_argument("--regret", type=float, default=0.5, help="points that may be lost (default: 0.5)")
+    parser.add_argument("--target", default="finetune", help="protocol to select for (default: finetune)")
+    parser.add_argument("--proxies", nargs="*", default=list(PROXIES), help="cheap scores for all (default: all three)")
+    parser.add_argument("--past", type=Path, nargs="+", help="results of other tasks (default: all in work_dirs)")
+    parser.add_argument("--recipe", default="clean", help="name of a recipe (default: clean)")
+    parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    parser.add_argument("--work-dir", "--work_dir", "--out", type=Path, help="default work_dirs/select_TASK")
+    parser.add_argument("--shortest", type=Path, metavar="FOLDER", help="judge short trainings by stored results")
+    add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
+    where = parser.add_argument_group("where")
+    where.add_argument("--executor", choices=("local", "ray"), default="local", help="local processes or a Ray cluster")
+    where.add_argument("--workers", type=int, default=available_cores(), help="runs at a time (default: cores)")
+    where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
+    where.add_argument("--cpus-per-run", type=float, default=1, help="of a Ray cluster (default: 1)")
+    where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster (default: 0)")
+    where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    return parser.parse_args(argv)
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name in ("task", "checkpoints", "budget"):
+        if not getattr(args, name):
+            raise UserError(f"--{name} is missing; a selection needs --task, --checkpoints and --budget")
+    if not args.regret > 0:
+        raise UserError(f"--regret must be more than 0 points, got {args.regret:g}; 0.5 is usual")
+
+
+def _runs(args: argparse.Namespace) -> "RaceRuns":
+    from mmbnft.grid.request import benchmark_of
+    from mmbnft.select.runs import RaceRuns
+
+    if args.target in args.proxies:
+        raise UserError(f"{args.target!r} is the target and cannot be a proxy too; leave it out of --proxies")
+    protocols = [*args.proxies, args.target]
+    benchmark = benchmark_of(
+        [args.task], args.checkpoints, protocols, args.recipe, args.target, args.cfg_options, stated_options(args)
+    )
+    return RaceRuns.plan(benchmark)
+
+
+def _past(args: argparse.Namespace, runs: "RaceRuns", out: Path) -> "list[Table]":
+    from mmbnft.select.tables import related, shipped_tables, store_tables
+
+    folders = args.past or [
+        folder.parent for folder in sorted(Path("work_dirs").glob("*/results")) if folder.parent != out
+    ]
+    tables = [*store_tables(folders, runs.target), *shipped_tables(target=runs.target).values()]
+    others = [table.without(runs.task) for table in tables]
+    return related([table for table in others if table.tasks], runs.checkpoints)
+
+
+def _given(args: argparse.Namespace, argv: Sequence[str] | None) -> list[str]:
+    """The command without its budget and regret, to be given again with others."""
+    words, kept, skip = list(sys.argv[1:] if argv is None else argv), ["mmbnft", "select"], False
+    for word in words:
+        name = word.partition("=")[0]
+        if skip or name in ("--budget", "--regret"):
+            skip = not skip and "=" not in word
+            continue
+        kept.append(shlex.quote(word))
+    return kept
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Select, or judge how short trainings may be; status 1 if the pick could not be evaluated."""
+    args = parse_args(argv)
+    if args.shortest is not None:
+        return _shortest(args)
+    _check(args)
+    from mmbnft.grid.executors import Executor, LocalExecutor, RayExecutor
+    from mmbnft.grid.store import storing
+    from mmbnft.select.budget import Budget
+    from mmbnft.select.page import content, page, sentences
+    from mmbnft.select.race import Rules
+    from mmbnft.select.selection import Selection
+    from mmbnft.utils import files
+
+    budget = Budget.parse(args.budget)
+    runs = _runs(args)
+    out = args.work_dir or Path("work_dirs") / f"select_{runs.task}"
+    executor: Executor = LocalExecutor(args.workers)
+    if args.executor == "ray":
+        executor = RayExecutor(args.ray_address, args.cpus_per_run, args.gpus_per_run)
+    rules = Rules(regret=args.regret, shares=runs.shares)
+    past = _past(args, runs, out)
+    found = Selection(runs, rules, budget, past, out, executor, args.device, args.workers).run()
+    extended = budget.extended(found.spent, found.further.share if found.further else 0.0, len(runs.checkpoints))
+    told = sentences(found, _given(args, argv), extended, args.regret)
+    with storing(out):
+        files.write_text(out / "selection.html", page(found, told, args.regret))
+        files.write_text(out / "selection.json", content(found, told))
+    for sentence in told:
+        print(sentence)
+    print(f"page: {out / 'selection.html'}")
+    return 0 if found.final is not None and found.final.status == "ok" else 1
+
+
+def _shortest(args: argparse.Namespace) -> int:
+    from mmbnft.select.shortest import shortest_of
+
+    for line in shortest_of(args.shortest, args.target):
+        print(line)
+    return 0
