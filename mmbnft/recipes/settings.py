@@ -164,6 +164,10 @@ class Search:
 
     def check_search(self, owner: str) -> None:
         """Refuse values that no run could use; `owner` is what messages call the recipe."""
+        if not isinstance(self.search, dict):
+            raise UserError(
+                f"search of {owner} must be a dict of lists, such as dict(lr=[0.01, 0.1]), got {self.search!r}"
+            )
         for name, values in self.search.items():
             check = _CHECKS.get(name)
             if check is None or not isinstance(values, list | tuple) or not values or not all(map(check, values)):

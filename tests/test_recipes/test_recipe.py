@@ -27,6 +27,7 @@ def test_trials_are_every_combination(make_recipe):
             dict(search=dict(momentum=[0.9])),
             "for lr, steps, weight_decay, .* got momentum",
         ),
+        (dict(search="{}"), "search of recipe 'test' must be a dict of lists, .* got '{}'"),
         (dict(search=dict(lr=[])), "non-empty lists"),
         (dict(search=dict(lr=[float("nan")])), "lists of numbers"),
         (dict(search=dict(lr=[0.0])), "every lr positive"),
