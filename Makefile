@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint published-cases benchmarks
+.PHONY: help install quickstart test documents lint published-cases benchmarks
 
 help:
 	@echo "make quickstart  rank the shipped checkpoints on embedded tasks (minutes on two cores)"
 	@echo "make test        run the tests"
+	@echo "make documents   run every command of README and docs as written, on miniatures (a quarter of an hour)"
 	@echo "make published-cases  reports on the two published tables in data/published"
 	@echo "make benchmarks  time and memory against named baselines, as tables"
 	@echo "make lint        run ruff and mypy"
@@ -43,6 +44,9 @@ benchmarks: install
 
 test: install
 	$(BIN)/python -m pytest -n $(JOBS)
+
+documents: install
+	ALL_PAGES=1 $(BIN)/python -m pytest tests/test_documents.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas
 import torch
 from PIL import Image
 
@@ -150,6 +151,13 @@ def make_prepared_task(
         start += count
     content = {"name": name, "classes": [f"class{c}" for c in range(classes)], "metric": metric}
     (root / "task.json").write_text(json.dumps(content))
+
+
+def make_parquet(path: Path, pictures: Path) -> None:
+    """A table of encoded pictures and their classes, as the Hub keeps data sets."""
+    files = sorted(pictures.rglob("*.png"))
+    images = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+    pandas.DataFrame({"image": images, "label": [file.parent.name for file in files]}).to_parquet(path)
 
 
 def make_table(path: Path, protocols: tuple[str, ...] = ("linear", "bn", "finetune")) -> None:

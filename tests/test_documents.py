@@ -5,6 +5,7 @@ What a test machine lacks (own pictures, downloaded weights, public data sets) i
 """
 
 import functools
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from document_stand_ins import (
     documents,
     environment,
     make_arrays,
+    make_parquet,
     make_photos,
     make_prepared_task,
     make_results,
@@ -55,9 +57,9 @@ def cluster(covered: str) -> Entry:
 INSTALLATION = Entry(needs="a fresh environment", covered="Makefile, which every CI run installs by")
 LONG = "python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/long --episodes 20 --validation 5"
 MINE = "data/mine/task.json"
-KEPT = Entry(needs="a result with weights", covered="tests/test_evaluation/test_inference.py")
-ANALYSED = Entry(needs="a result with weights", covered="tests/test_analysis/test_study.py")
-RACED = Entry(needs="many whole trainings", covered="tests/test_commands/test_select.py, tests/test_select")
+# Runs with their networks, for what is done with them.
+TRAIN = "python tools/train.py configs/digits/tiny18.py --work-dir work_dirs/NAME --checkpoint tiny-simclr --protocol"
+RUN, OTHER_RUN = (f"work_dirs/NAME/results/*__{protocol}__*.json" for protocol in ("bn", "linear"))
 
 ENTRIES: dict[str, Entry] = {
     # README.md
@@ -79,12 +81,21 @@ ENTRIES: dict[str, Entry] = {
     "python tools/benchmark.py --task data/mine --checkpoints weights/a.pth weights/b.pth weights/c.pth "
     "--protocols linear bn finetune": Entry(creates=("work_dirs/mine/report.html",)),
     # docs/analysis.md
-    "python tools/predict.py RESULT.json photos/ --out photos.csv": KEPT,
-    "python tools/export.py RESULT.json classifier.pth": KEPT,
-    "python tools/export.py RESULT.json classifier.pt": KEPT,
-    "python tools/analyze.py work_dirs/NAME --out analysis": ANALYSED,
-    "python tools/analyze.py RESULT.json RESULT2.json --images data/other --most 500": ANALYSED,
-    "python tools/analyze.py work_dirs/NAME --no-images": ANALYSED,
+    "python tools/predict.py RESULT.json photos/ --out photos.csv": Entry(
+        (f"{TRAIN} bn", f"{TRAIN} linear", f"python tools/predict.py {RUN} photos/ --out photos.csv"),
+        creates=("photos.csv",),
+    ),
+    "python tools/export.py RESULT.json classifier.pth": Entry(
+        (f"python tools/export.py {RUN} classifier.pth",), creates=("classifier.pth",)
+    ),
+    "python tools/export.py RESULT.json classifier.pt": Entry(
+        (f"python tools/export.py {RUN} classifier.pt",), creates=("classifier.pt",)
+    ),
+    "python tools/analyze.py work_dirs/NAME --out analysis": Entry(creates=("analysis/analysis.html",)),
+    "python tools/analyze.py RESULT.json RESULT2.json --images data/other --most 500": Entry(
+        (f"python tools/analyze.py {RUN} {OTHER_RUN} --images data/other --most 500",)
+    ),
+    "python tools/analyze.py work_dirs/NAME --no-images": Entry(),
     "python tools/benchmark.py configs/benchmarks/layers.py --dry-run": Entry(),
     "python tools/benchmark.py configs/benchmarks/ablation.py --dry-run": Entry(),
     # docs/benchmark.md
@@ -98,10 +109,17 @@ ENTRIES: dict[str, Entry] = {
         )
     ),
     "python tools/select.py --task data/mine --checkpoints weights/a.pth weights/b.pth weights/c.pth "
-    "--budget 60%": RACED,
+    "--budget 60%": Entry(creates=("work_dirs/select_mine/selection.html",)),
     # docs/select.md
-    "python tools/select.py --task data/NAME --checkpoints moco-v2 swav supervised --budget 30%": RACED,
-    "python tools/select.py --shortest work_dirs/NAME": RACED,
+    "python tools/select.py --task data/NAME --checkpoints moco-v2 swav supervised --budget 30%": Entry(
+        (
+            "python tools/select.py --task data/NAME --checkpoints weights/a.pth weights/b.pth weights/c.pth "
+            "--budget 30%",
+        )
+    ),
+    "python tools/select.py --shortest work_dirs/NAME": Entry(
+        ("python tools/select.py --shortest work_dirs/select_NAME",), status=(0, 2)
+    ),
     "python benchmarks/select_replay.py": Entry(
         (
             "python benchmarks/select_replay.py --table data/published/sfda2022_ssl_finetune.csv --repetitions 1 "
@@ -157,7 +175,7 @@ ENTRIES: dict[str, Entry] = {
     "python benchmarks/few_shot_speed.py": Entry(("python benchmarks/few_shot_speed.py --quick",)),
     # docs/images.md
     "python tools/train.py CONFIG --cache DIR": Entry(
-        ("python tools/train.py configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr --cache DIR",),
+        ("python tools/train.py configs/own/resnet50.py --protocol bn --checkpoint weights/a.pth --cache DIR",),
         creates=("DIR/images",),
     ),
     "python tools/benchmark.py CONFIG": Entry(("python tools/benchmark.py configs/benchmarks/own.py",)),
@@ -199,12 +217,15 @@ ENTRIES: dict[str, Entry] = {
         ("python tools/prepare_data.py npz --file arrays.npz --name arrays",), creates=("data/arrays/task.json",)
     ),
     "python tools/prepare_data.py parquet --file FILE --name NAME": Entry(
-        needs="a parquet file", covered="tests/test_tasks/test_preparers/test_own/test_hub.py"
+        ("python tools/prepare_data.py parquet --file pictures.parquet --name pictures",),
+        creates=("data/pictures/task.json",),
     ),
 }
 PAGES = [path for path in documents() if commands(path)]
-# The commands of the other pages take minutes each even on miniatures; they are only held to have an entry.
+# The commands of the other pages take minutes even on miniatures: they run where ALL_PAGES is set (`make documents`),
+# and are held to have an entry everywhere.
 QUICK = ("docs/checkpoints.md", "docs/ranking.md", "docs/tasks.md")
+RUN_PAGES = [str(page.relative_to(ROOT)) for page in PAGES] if os.environ.get("ALL_PAGES") else QUICK
 
 
 @pytest.fixture(scope="module")
@@ -215,11 +236,17 @@ def place(tmp_path_factory):
 
 def furnish(folder: Path, page: str) -> Path:
     """What a page takes for granted beside the checkout."""
-    if page == "README.md":
+    if page in ("README.md", "docs/README.md"):
         make_photos(folder / "PHOTOS")
+    if page == "README.md":
         for name in STUDY_TASKS:
             make_prepared_task(folder / "data" / name, name)
         make_prepared_task(folder / "data/voc2007", "voc2007", metric="mean_per_class")
+    elif page == "docs/select.md":
+        make_prepared_task(folder / "data/NAME", "NAME")
+    elif page == "docs/analysis.md":
+        make_photos(folder / "photos")
+        make_prepared_task(folder / "data/other", "other", classes=10)
     elif page == "docs/benchmark.md":
         make_prepared_task(folder / "data/NAME", "NAME")
         for machine in ("machine1", "machine2"):
@@ -242,6 +269,7 @@ def furnish(folder: Path, page: str) -> Path:
         names = sorted(path.relative_to(folder / "DIR") for path in (folder / "DIR").rglob("*.png"))
         (folder / "table.csv").write_text("path,label\n" + "".join(f"{name},{name.parent}\n" for name in names))
         make_arrays(folder / "arrays.npz", each=10)
+        make_parquet(folder / "pictures.parquet", folder / "DIR")
     elif page == "docs/images.md":
         make_prepared_task(folder / "data/mine", "mine")
     elif page == "docs/pretraining.md":
@@ -264,7 +292,7 @@ def test_every_command_has_an_entry(page):
     assert not idle, f"nothing stands for {idle}"
 
 
-@pytest.mark.parametrize("page", QUICK)
+@pytest.mark.parametrize("page", RUN_PAGES)
 def test_every_command_runs_as_written(page, place):
     folder = place(page)
     for command in commands(ROOT / page):

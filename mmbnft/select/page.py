@@ -11,9 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from mmbnft.grid.estimate import duration
-from mmbnft.ranking.report.figures import _STYLE as STYLE
-from mmbnft.ranking.report.figures import INK, PALETTE, Picture
-from mmbnft.ranking.report.figures import _picture as picture
+from mmbnft.ranking.report.figures import INK, PALETTE, STYLE, Picture, picture
 from mmbnft.select.selection import Selected
 
 HEAD = ("checkpoint", "P(best)", "close to the best", "expected on val", "trainings", "longest", "last on val", "left")

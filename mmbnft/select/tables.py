@@ -8,10 +8,11 @@ import pandas as pd
 from mmbnft.results import read_results, results_table
 from mmbnft.select.past import Table
 from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.shipped import SHIPPED
 
-PUBLISHED = Path(__file__).parents[2] / "data" / "published"
+PUBLISHED = SHIPPED / "data" / "published"
 # Published tables with fine-tuning of several checkpoints on several tasks.
-SHIPPED = ("ericsson2021_ssl_transfer", "sfda2022_ssl_finetune", "doerrich2025_medmnistplus")
+USED = ("ericsson2021_ssl_transfer", "sfda2022_ssl_finetune", "doerrich2025_medmnistplus")
 # What published tables call a protocol, where it is the same as one of this project's.
 SAME = {"knn_11": "knn"}
 # Tasks there that repeat another one at a smaller size, or are no classification.
@@ -61,7 +62,7 @@ def read_table(path: Path, target: str) -> Table:
     return table_of(rows.assign(protocol=rows["protocol"].replace(SAME)), target)
 
 
-def shipped_tables(names: Iterable[str] = SHIPPED, target: str = "finetune") -> dict[str, Table]:
+def shipped_tables(names: Iterable[str] = USED, target: str = "finetune") -> dict[str, Table]:
     """The published tables that come with the project; none where it was installed without them.
 
     Args:

@@ -21,7 +21,7 @@ from mmbnft.ranking.table import TaskScores
 
 # Ink of text and axes.
 INK = "#414243"
-_STYLE: Any = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mmbnft",
     "font.family": "sans-serif",
@@ -68,7 +68,7 @@ class Picture:
 
 def pictures(study: Study) -> dict[str, Picture]:
     """Every figure of the report by name: a scatter per task with the target, and heat map, forest and cost."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         found = [
             _scatter(study, task, number)
             for number, task in enumerate(study.scores.tasks)
@@ -76,10 +76,17 @@ def pictures(study: Study) -> dict[str, Picture]:
         ]
         if study.scores.is_judged:
             found += [_heat_map(study), *(_forest(study) or ()), *(_costs(study) or ())]
-    return {picture.name: picture for picture in found}
+    return {drawn.name: drawn for drawn in found}
 
 
-def _picture(name: str, alt: str, figure: Figure) -> Picture:
+def picture(name: str, alt: str, figure: Figure) -> Picture:
+    """A figure as SVG and PNG, the same bytes for the same figure.
+
+    Args:
+        name: Of its files.
+        alt: What it shows, for those who cannot see it.
+        figure: The figure.
+    """
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=130, facecolor="white", metadata={"Software": None})
@@ -98,7 +105,7 @@ def _scatter(study: Study, task: TaskScores, number: int) -> Picture:
         axes.set_xlabel(f"{proxy} (%)" if proxy in study.scores.bounded else proxy)
         axes.set_ylabel(f"{target} (%)" if i % _COLUMNS == 0 else "")
     alt = f"Scatter of each proxy against {target} on {task.name}"
-    return _picture(f"scatter_{number + 1:02d}", alt, figure)
+    return picture(f"scatter_{number + 1:02d}", alt, figure)
 
 
 def _panels(number: int) -> tuple[Figure, list[Axes]]:
@@ -173,7 +180,7 @@ def _heat_map(study: Study) -> Picture:
         text.set_color(INK if math.isnan(value) else "white" if dark else "black")
     axes.set_title(f"target {study.scores.target}", fontsize=9)
     figure.colorbar(image, ax=axes, label="Kendall's tau", shrink=0.8)
-    return _picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure)
+    return picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure)
 
 
 def _forest(study: Study) -> list[Picture] | None:
@@ -198,7 +205,7 @@ def _forest(study: Study) -> list[Picture] | None:
     )
     axes.set_xlabel("difference of Kendall's tau (right: the first is better)")
     alt = "Differences of Kendall's tau between pairs of proxies with 95 % intervals"
-    return [_picture("forest", alt, figure)]
+    return [picture("forest", alt, figure)]
 
 
 def _costs(study: Study) -> list[Picture] | None:
@@ -219,4 +226,4 @@ def _costs(study: Study) -> list[Picture] | None:
         axes.set_xscale("log")
     axes.set_xlabel("seconds of one run")
     axes.set_ylabel("Kendall's tau, mean over tasks")
-    return [_picture("cost", "Seconds of one run against Kendall's tau for each proxy", figure)]
+    return [picture("cost", "Seconds of one run against Kendall's tau for each proxy", figure)]
