@@ -9,6 +9,7 @@ from mmbnft.ranking.controls import CONTROL, OTHER_TASKS, RANDOM
 from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.cost import TRUST
 from mmbnft.ranking.leaderboard import CONSENSUS, SHORTLIST, Leaderboard
+from mmbnft.ranking.past import published_trust
 from mmbnft.ranking.table import ScoreTable
 from mmbnft.utils.wording import counted, duration, joined
 
@@ -120,7 +121,10 @@ def _points(row: pd.Series) -> str:
 
 def _trust(table: ScoreTable, correlations: pd.DataFrame, verdict: str) -> str:
     if not table.is_judged:
-        return f"How far the proxies can be trusted is unknown here: no task has three checkpoints with {table.target}."
+        unknown = (
+            f"How far the proxies can be trusted is unknown here: no task has three checkpoints with {table.target}."
+        )
+        return f"{unknown} {published_trust(table.proxies, table.target)}".strip()
     where = MEAN if len(table.tasks) > 1 else table.tasks[0].name
     rows = correlations[(correlations["task"] == where) & (correlations["statistic"] == TRUST)]
     rows = rows[rows["value"].notna() & (rows["proxy"] != RANDOM)].set_index("proxy")["value"]

@@ -5,18 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmbnft.ranking.past import ALIASES, PUBLISHED, REPEATED
 from mmbnft.results import read_results, results_table
 from mmbnft.select.past import Table
 from mmbnft.utils.errors import UserError, choices
-from mmbnft.utils.shipped import SHIPPED
 
-PUBLISHED = SHIPPED / "data" / "published"
 # Published tables with fine-tuning of several checkpoints on several tasks.
 USED = ("ericsson2021_ssl_transfer", "sfda2022_ssl_finetune", "doerrich2025_medmnistplus")
-# What published tables call a protocol, where it is the same as one of this project's.
-SAME = {"knn_11": "knn"}
-# Tasks there that repeat another one at a smaller size, or are no classification.
-REPEATED = ("_28px", "_64px", "_128px", "voc_detection_")
 
 
 def table_of(rows: pd.DataFrame, target: str) -> Table:
@@ -58,8 +53,8 @@ def read_table(path: Path, target: str) -> Table:
     needed = ["checkpoint", "task", "protocol", "value"]
     if not set(needed) <= set(rows.columns):
         raise UserError(f"{path} needs the columns {choices(needed)}, it has {choices(rows.columns)}")
-    rows = rows[~rows["task"].str.contains("|".join(REPEATED))]
-    return table_of(rows.assign(protocol=rows["protocol"].replace(SAME)), target)
+    rows = rows[~rows["task"].str.contains(REPEATED)]
+    return table_of(rows.assign(protocol=rows["protocol"].replace(ALIASES)), target)
 
 
 def shipped_tables(names: Iterable[str] = USED, target: str = "finetune") -> dict[str, Table]:
