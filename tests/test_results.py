@@ -43,7 +43,7 @@ def test_names_of_any_length_and_script_make_a_file(tmp_path):
         (dict(status="failed", value=None, reason="NaN"), "kind of a result that is failed must be bug, diverged, .*"),
         (dict(kind="bug"), "kind of a result that is ok must be empty, got 'bug'"),
         (dict(scale="fraction"), "scale of a result that is ok must be percent, score, got 'fraction'"),
-        (dict(evaluated_on="val"), "evaluated_on of a result that is ok must be episodes, test, train, trainval"),
+        (dict(evaluated_on="all"), "evaluated_on of a result that is ok must be episodes, test, train, trainval"),
     ],
 )
 def test_what_is_no_result_cannot_be_made(changes, message):

@@ -52,7 +52,7 @@ def test_a_full_disk_stops_in_one_sentence_and_leaves_no_half_file(
 
 
 def test_a_disk_that_is_full_during_a_run_is_no_fault_of_the_run(run, tmp_path, monkeypatch):
-    def execute(*_):
+    def execute(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(grid_plan, "execute", execute)
@@ -66,11 +66,11 @@ def test_exhausted_memory_is_tried_once_more_in_parts_and_recorded(run, tmp_path
     tried = []
     execute = grid_plan.execute
 
-    def tight(spec, options, task):
+    def tight(spec, options, task, **how):
         tried.append(options.accumulation)
         if options.accumulation == 1:
             torch.empty(10**15)
-        return execute(spec, options, task)
+        return execute(spec, options, task, **how)
 
     monkeypatch.setattr(grid_plan, "execute", tight)
     result = attempt(run, WorkSettings(tmp_path))
@@ -81,7 +81,7 @@ def test_exhausted_memory_is_tried_once_more_in_parts_and_recorded(run, tmp_path
 def test_memory_that_never_suffices_fails_after_the_second_try(run, tmp_path, monkeypatch):
     tried = []
 
-    def hungry(spec, options, task):
+    def hungry(spec, options, task, **_):
         tried.append(options.accumulation)
         torch.empty(10**15)
 
@@ -101,7 +101,7 @@ def test_a_bug_and_a_diverged_run_are_recorded(run, make_benchmark, tmp_path, mo
     assert (diverged.status, diverged.value) == ("failed", None)
     assert "lower the learning rate" in diverged.reason
 
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError("a bug\nof two lines")
 
     monkeypatch.setattr(grid_plan, "execute", broken)

@@ -17,11 +17,14 @@ def test_no_named_recipe_says_in_how_many_processes_data_are_loaded(name):
 
 def test_a_grid_worker_loads_in_its_own_process(monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(plan, "execute", lambda spec, options, task: seen.append(options))
+    monkeypatch.setattr(plan, "execute", lambda spec, options, task, **_: seen.append(options))
     monkeypatch.setattr(plan, "warm_task", lambda *_: None)
     spec = type("Spec", (), {"task": {}, "split": 0})
     for how in ({}, {"loaders": 3}):
-        plan.PlannedRun.execute(type("Run", (), {"spec": spec}), Execution(tmp_path, torch.device("cpu"), **how))
+        plan.PlannedRun.execute(
+            type("Run", (), {"spec": spec, "on_val": False, "search": ()}),
+            Execution(tmp_path, torch.device("cpu"), **how),
+        )
     assert [options.workers for options in seen] == [0, 3]
 
 
