@@ -85,6 +85,8 @@ def _headline(table: ScoreTable, board: Leaderboard) -> str:
         return f"Take {tier[0]}"
     if len(tier) <= _NAMED:
         return f"Take {joined(tier, 'or')}: they cannot be told apart"
+    if len(tier) == len(rows):
+        return f"No checkpoint can be told from another; {first} ranks first"
     return f"Take {first}; {len(tier) - 1} others cannot be told from it"
 
 

@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+
+from mmbnft.ranking import rank_sources
+
+
+@pytest.mark.parametrize(
+    ("gap", "headline"),
+    [(0.0, "No checkpoint can be told from another; "), (20.0, "Take m5")],
+)
+def test_the_headline_names_a_pick_only_where_one_can_be_told(tmp_path, gap, headline):
+    random = np.random.default_rng(0)
+    lines = [
+        f"m{n},task{task},{protocol},{40 + gap * (n == 5) + random.normal():.3f}"
+        for n in range(6)
+        for task in range(6)
+        for protocol in ("linear", "finetune")
+    ]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["checkpoint,task,protocol,value", *lines]))
+    answer = rank_sources([path], "finetune", out=tmp_path / "report", resamples=500).study.answer
+    assert answer.headline.startswith(headline)
