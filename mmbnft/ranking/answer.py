@@ -102,7 +102,7 @@ def _regret(table: ScoreTable, board: Leaderboard, selection: pd.DataFrame) -> s
         if OTHER_TASKS in rows.index:
             lost = f"taking the leader loses {_points(rows.loc[OTHER_TASKS])} against that task's best"
             return f"On a task that had no say in it, {lost}; {at_random}."
-        return f"It has the best {table.target} measured here; {at_random} would lose."
+        return f"It has the best {table.target} measured here; a pick at random would lose {_points(rows.loc[RANDOM])}."
     among = "" if known == len(board.rows) else f" Known among the {known} that have {table.target} only."
     if board.by != CONSENSUS and board.by in rows.index:
         return (

@@ -6,6 +6,7 @@ from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.report.figures import Picture
 from mmbnft.ranking.report.section import Section, Shown
 from mmbnft.ranking.study import Study
+from mmbnft.utils.wording import counted
 
 
 def markdown(study: Study, parts: Sequence[Section], pictures: Mapping[str, Picture]) -> str:
@@ -20,8 +21,8 @@ def markdown(study: Study, parts: Sequence[Section], pictures: Mapping[str, Pict
     lines = [
         "# Ranking of checkpoints",
         "",
-        f"{len(scores.checkpoints)} checkpoints, {len(scores.tasks)} tasks, target {scores.target}; "
-        f"{study.resamples:,} resamples, seed {study.seed}.",
+        f"{counted(len(scores.checkpoints), 'checkpoint')}, {counted(len(scores.tasks), 'task')}, "
+        f"target {scores.target}; {study.resamples:,} resamples, seed {study.seed}.",
         "",
     ]
     for part in parts:
