@@ -7,7 +7,7 @@ from typing import Any
 from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid.plan import Benchmark, expand_groups
 from mmbnft.host import Config
-from mmbnft.models.configuration import HEAD
+from mmbnft.models.configuration import CLASSIFICATION
 from mmbnft.utils.errors import UserError
 
 TARGET = "finetune"
@@ -58,7 +58,7 @@ def benchmark_of(
     name = "-".join(Path(text).name.removesuffix(".npz") for text in task)
     grid = {"name": name, "checkpoints": list(names), "tasks": list(task), "protocols": list(protocols),
             "target": target or (TARGET if TARGET in protocols else None), "stated": stated or {}}  # fmt: skip
-    model = {"type": "Classification", "head": dict(HEAD)}  # its backbone is that of each checkpoint
+    model = dict(CLASSIFICATION)  # its backbone is that of each checkpoint
     config = Config({"model": model, "recipe": {"named": recipe}, "benchmark": grid})
     config.merge_from_dict(overrides or {})
     return Benchmark.from_config(config)

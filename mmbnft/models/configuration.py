@@ -9,15 +9,12 @@ from mmbnft.zoo.architecture import AnyNetwork, Architecture, LibraryNetwork, ne
 from mmbnft.zoo.checkpoint import Checkpoint
 
 _WIDTHS = ("base_channels", "stem_channels")
-HEAD = {"type": "BnftLinearHead"}
+# The algorithm around a backbone, as configs/_base_/models has it.
+CLASSIFICATION = {"type": "Classification", "head": {"type": "BnftLinearHead"}}
 
 
-def model_config(network: AnyNetwork) -> dict[str, Any]:
-    """The model of a network, for ResNets as configs/_base_/models has it."""
-    return {"type": "Classification", "backbone": _backbone(network), "head": dict(HEAD)}
-
-
-def _backbone(network: AnyNetwork) -> dict[str, Any]:
+def backbone_config(network: AnyNetwork) -> dict[str, Any]:
+    """The backbone of a network, for ResNets as configs/_base_/models has it."""
     if not isinstance(network, Architecture):
         return network.to_dict()
     # The two classes number their stages from 1 and from 0.
@@ -46,7 +43,7 @@ def model_of(model: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     if backbone is not None and (own is None or _is_of(backbone, own)):
         return model
     assert own is not None
-    return dict(model, backbone=_backbone(own))
+    return dict(model, backbone=backbone_config(own))
 
 
 def _is_of(backbone: Any, own: AnyNetwork) -> bool:
@@ -100,4 +97,4 @@ def _controls(control: Checkpoint, models: list[dict[str, Any]]) -> list[tuple[d
 
 def _whole(model: dict[str, Any]) -> dict[str, Any]:
     """With the usual network where the configuration names none."""
-    return model if "backbone" in model else dict(model, backbone=_backbone(Architecture()))
+    return model if "backbone" in model else dict(model, backbone=backbone_config(Architecture()))

@@ -66,11 +66,6 @@ class Prior:
     log_scale: tuple[float, float]
 
 
-def flat_prior(checkpoints: int) -> Prior:
-    """Nothing is known: all checkpoints alike."""
-    return Prior(np.zeros(checkpoints), np.ones(checkpoints), SCALE_PRIOR)
-
-
 def without_low_outliers(values: Array) -> Array:
     """Values with those far below the median raised to the lowest that is not: how far they lag is of no interest.
 

@@ -6,10 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fake_runs import HereExecutor
-from PIL import Image
 
 from mmbnft import commands
 from mmbnft.results import read_results
@@ -25,23 +23,6 @@ def select():
         return commands.run("select", [*map(str, arguments)])
 
     return run
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A prepared task of a person's own: two classes, six images a list."""
-    root = tmp_path / "mine"
-    (root / "images").mkdir(parents=True)
-    (root / "lists" / "0").mkdir(parents=True)
-    (root / "task.json").write_text(json.dumps(dict(name="mine", classes=["a", "b"], metric="top1")))
-    random = np.random.default_rng(0)
-    for part in ("train", "val", "test"):
-        for number in range(6):
-            pixels = random.integers(0, 255, (32, 32, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(root / "images" / f"{part}{number}.png")
-        lines = [f"{part}{number}.png {number % 2}\n" for number in range(6)]
-        (root / "lists" / "0" / f"{part}.txt").write_text("".join(lines))
-    return root
 
 
 def test_one_command_picks_and_evaluates_the_pick_as_an_ordinary_run_would(

@@ -6,7 +6,7 @@ import torch
 from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.grid.request import benchmark_of
-from mmbnft.models.configuration import model_config
+from mmbnft.models.configuration import CLASSIFICATION, backbone_config
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import IMAGENET, Architecture, ResNet
 from mmbnft.zoo.architecture import LibraryNetwork
@@ -20,7 +20,7 @@ ALL = dict(task=["data/mine"], checkpoints=["tiny-simclr", "random"], protocols=
 )
 def test_the_network_is_that_of_the_shipped_configurations(architecture, base):
     shipped = load_config(f"configs/_base_/models/{base}.py")
-    assert model_config(architecture) == shipped.model.to_dict()
+    assert dict(CLASSIFICATION, backbone=backbone_config(architecture)) == shipped.model.to_dict()
 
 
 def own_file(folder, network):
@@ -33,7 +33,7 @@ def test_each_checkpoint_has_the_network_found_in_it(tmp_path):
     own = own_file(tmp_path, ResNet(Architecture("ResNet", 18, 8, 8)))
     plan = plan_runs(benchmark_of(**ALL | dict(task=["digits"], checkpoints=["tiny-simclr", "random", own])))
     backbones = {run.checkpoint: run.spec.model["backbone"] for run in plan}
-    tiny, wide = (model_config(Architecture("ResNet", 18, width, width))["backbone"] for width in (16, 8))
+    tiny, wide = (backbone_config(Architecture("ResNet", 18, width, width)) for width in (16, 8))
     assert backbones == {
         "tiny-simclr": tiny,
         "own": wide,
@@ -63,7 +63,7 @@ def test_a_configured_backbone_gives_way_to_another_network_only(tmp_path):
     assert all(run.spec.model["backbone"]["zero_init"] for run in plan_runs(Benchmark.from_config(config)))
     config.model.backbone.depth = 50
     backbones = [run.spec.model["backbone"] for run in plan_runs(Benchmark.from_config(config))]
-    assert all(backbone == model_config(Architecture("ResNet", 18, 8, 8))["backbone"] for backbone in backbones)
+    assert all(backbone == backbone_config(Architecture("ResNet", 18, 8, 8)) for backbone in backbones)
 
 
 def test_what_is_asked_for_becomes_a_benchmark():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmbnft.select.past import Past, Table, flat_prior, standardised, without_low_outliers
+from mmbnft.select.past import SCALE_PRIOR, Past, Table, standardised, without_low_outliers
 
 BETWEEN = np.array([[0.7, 0.5], [0.5, 0.7]])
 WITHIN = np.array([[0.3, 0.1], [0.1, 0.3]])
@@ -62,10 +62,10 @@ def test_an_unknown_proxy_is_not_trusted_and_a_stranger_only_by_its_proxies() ->
 
 
 def test_without_a_past_the_prior_is_flat() -> None:
-    found, flat = Past([], ("linear",), "finetune").prior(["a"] * 5, {"linear": np.arange(5.0)}), flat_prior(5)
-    assert found.mean == pytest.approx(flat.mean, abs=1e-9)
-    assert found.variance == pytest.approx(flat.variance)
-    assert found.log_scale == pytest.approx(flat.log_scale)
+    found = Past([], ("linear",), "finetune").prior(["a"] * 5, {"linear": np.arange(5.0)})
+    assert found.mean == pytest.approx(np.zeros(5), abs=1e-9)
+    assert found.variance == pytest.approx(np.ones(5))
+    assert found.log_scale == pytest.approx(SCALE_PRIOR)
 
 
 def test_how_far_a_bad_checkpoint_lags_does_not_matter() -> None:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from flat import flat_prior
 
 from mmbnft.select.belief import Belief, Observation, lag
-from mmbnft.select.past import Prior, flat_prior
+from mmbnft.select.past import Prior
 from mmbnft.select.race import Race, Rules
 
 NOISE = 0.3

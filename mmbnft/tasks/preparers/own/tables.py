@@ -21,7 +21,6 @@ COLUMNS = {
     "split": "split subset set partition",
     "group": "group groups group_id patient patient_id subject subject_id signer signer_id",
 }
-ROLES = {title: role for role, titles in COLUMNS.items() for title in titles.split()}
 DELIMITERS = (",", ";", "\t")
 SEPARATORS = ("|", ";", ",")  # of several labels in one cell, the least ambiguous first
 PRESENT, ABSENT = ("1", "1.0", "true"), ("0", "0.0", "false", "")
