@@ -10,7 +10,7 @@ JOBS ?= 2
 help:
 	@echo "make quickstart  rank the shipped checkpoints on embedded tasks (minutes on two cores)"
 	@echo "make test        run the tests"
-	@echo "make documents   run every command of README and docs as written, on miniatures (a quarter of an hour)"
+	@echo "make documents   run every command of README and docs as written, on miniatures (takes long)"
 	@echo "make published-cases  reports on the two published tables in data/published"
 	@echo "make benchmarks  time and memory against named baselines, as tables"
 	@echo "make lint        run ruff and mypy"

@@ -80,8 +80,8 @@ def test_the_cost_is_the_median_of_the_same_kind_of_run_or_unknown(make_benchmar
 
 
 def test_durations_read_well():
-    assert [duration(s) for s in (59, 119, 120, 7200, 172_800)] == [
-        "59 seconds", "119 seconds", "2.0 minutes", "2.0 hours", "2.0 days"
+    assert [duration(s) for s in (1.3, 59, 119, 120, 7200, 172_800)] == [
+        "1 second", "59 seconds", "119 seconds", "2.0 minutes", "2.0 hours", "2.0 days"
     ]  # fmt: skip
 
 

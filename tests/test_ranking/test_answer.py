@@ -20,3 +20,12 @@ def test_the_headline_names_a_pick_only_where_one_can_be_told(tmp_path, gap, hea
     path.write_text("\n".join(["checkpoint,task,protocol,value", *lines]))
     answer = rank_sources([path], "finetune", out=tmp_path / "report", resamples=500).study.answer
     assert answer.headline.startswith(headline)
+
+
+def test_on_one_task_the_leader_loses_nothing_and_chance_something(tmp_path):
+    lines = [f"m{n},task,{protocol},{40 + 10 * n}" for n in range(4) for protocol in ("linear", "finetune")]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["checkpoint,task,protocol,value", *lines]))
+    regret = rank_sources([path], "finetune", out=tmp_path / "report", resamples=200).study.answer.regret
+    # The mean distance of 40, 50, 60 and 70 from 70.
+    assert regret.startswith("It has the best finetune measured here; a pick at random would lose 15.0 ")
