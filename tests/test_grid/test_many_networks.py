@@ -8,7 +8,7 @@ import torch
 from mmbnft.grid.job import Execution
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.models.building import build_backbone
-from mmbnft.models.configuration import HEAD
+from mmbnft.models.configuration import CLASSIFICATION
 from mmbnft.ranking.ranking_report import rank_results
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.zoo import IMAGENET
@@ -31,8 +31,7 @@ def results(tmp_path_factory):
         torch.save({"arch": network, "epoch": 1, "meta": meta, "state_dict": backbone.state_dict()}, path)
         checkpoints.append(str(path))
     recipe = Recipe("test", epochs=1, batch_size=24, optimizer=dict(type="SGD", lr=0.01, momentum=0.9))
-    model = dict(type="Classification", head=dict(HEAD))
-    benchmark = Benchmark("networks", model, recipe, tuple(checkpoints), (TASK,), ("knn", "bn"), target="bn")
+    benchmark = Benchmark("networks", CLASSIFICATION, recipe, tuple(checkpoints), (TASK,), ("knn", "bn"), target="bn")
     how = Execution(folder, torch.device("cpu"))
     return [run.execute(how) for run in plan_runs(benchmark)]
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec
-from mmbnft.models.configuration import model_config
+from mmbnft.models.configuration import CLASSIFICATION, model_of
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.zoo import resolve_checkpoint
 from mmbnft.zoo.conversion import verify
@@ -77,7 +77,7 @@ def test_protocols_run_on_published_weights(protocol, tmp_path):
     checkpoint = resolve_checkpoint("efficientnet-lite0")
     task = dict(type="drawn", family="shapes", train_size=24, val_size=12, test_size=12)
     recipe = Recipe("test", epochs=1, batch_size=12, optimizer=dict(type="SGD", lr=0.01, momentum=0.9))
-    result = execute(RunSpec(model_config(checkpoint.architecture), task, protocol, recipe, checkpoint),
+    result = execute(RunSpec(model_of(CLASSIFICATION, checkpoint), task, protocol, recipe, checkpoint),
                      RunOptions(tmp_path, save_state=False))  # fmt: skip
     assert result.status == "ok"
     assert result.details["certificate"]["matched"] == timm_tensors()
