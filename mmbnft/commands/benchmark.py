@@ -93,7 +93,7 @@ def _executor(args: argparse.Namespace) -> "Executor":
     return LocalExecutor(args.workers)
 
 
-def _show(benchmark: "Benchmark", store: "ResultStore", part: "Part") -> None:
+def _show(benchmark: "Benchmark", store: "ResultStore", part: "Part", retry_failed: bool) -> None:
     """Print the plan as far as data and weights are there, and what keeps the rest from it."""
     from mmbnft.grid.grid import estimate_plan, open_jobs
     from mmbnft.grid.plan import plan_ready
@@ -102,7 +102,7 @@ def _show(benchmark: "Benchmark", store: "ResultStore", part: "Part") -> None:
     for item in unready:
         print(f"not ready: {item.runs} runs: {item.reason}")
     if runs:
-        plan = open_jobs(runs, store, part)
+        plan = open_jobs(runs, store, part, retry_failed)
         print(plan.text)
         print(f"cost: {estimate_plan(plan, store).text}")
 
@@ -114,19 +114,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.grid.selection import Selection, Shard
     from mmbnft.grid.store import ResultStore
     from mmbnft.grid.tracking import log_grid
+    from mmbnft.grid.worker import WorkSettings
     from mmbnft.hooks.wandb_hook import resolve_mode
 
     resolve_mode(args.wandb)  # before hours of runs, not after
     benchmark = _benchmark(args)
     out = args.work_dir or Path("work_dirs") / (args.config.stem if args.config else benchmark.name)
-    part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
+    part = Part(Selection.parse(args.only), Shard.parse(args.shard))
     if args.dry_run:
-        _show(benchmark, ResultStore(out / "results"), part)
+        _show(benchmark, ResultStore(out / "results"), part, args.retry_failed)
         return 0
-    outcome = run_benchmark(
-        benchmark, out, _executor(args), part=part, device=args.device, loaders=args.loaders,
-        keep_weights=args.keep_weights, val_interval=args.val_interval,
-    )  # fmt: skip
+    settings = WorkSettings(out, args.device, args.retry_failed, args.loaders, args.keep_weights, args.val_interval)
+    outcome = run_benchmark(benchmark, _executor(args), settings, part)
     for sentence in judge(benchmark, outcome, out):
         say(sentence)
     if logged := log_grid(benchmark.name, outcome.results, out, args.wandb, args.wandb_project):

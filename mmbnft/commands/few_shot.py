@@ -73,18 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.grid.grid import Part, estimate_plan, open_jobs
     from mmbnft.grid.selection import Selection, Shard
     from mmbnft.grid.store import ResultStore
+    from mmbnft.grid.worker import WorkSettings
 
     config = load_config(args.config, {**args.cfg_options, **overrides(args)})
     benchmark = FewShotBenchmark.from_config(config)
     out = args.work_dir or Path("work_dirs") / args.config.stem
-    part = Part(Selection.parse(args.only), Shard.parse(args.shard), args.retry_failed)
+    part = Part(Selection.parse(args.only), Shard.parse(args.shard))
     if args.dry_run:
         store = ResultStore(out / "results")
-        plan = open_jobs(plan_episodes(benchmark, args.manifests or out / "manifests"), store, part)
+        jobs = plan_episodes(benchmark, args.manifests or out / "manifests")
+        plan = open_jobs(jobs, store, part, args.retry_failed)
         print(f"{plan.text}\ncost: {estimate_plan(plan, store).text}")
         return 0
     executor = LocalExecutor(args.workers) if args.executor == "local" else RayExecutor(None)
-    outcome = run_few_shot(benchmark, out, executor, part=part, manifests=args.manifests, device=args.device)
+    settings = WorkSettings(out, args.device, args.retry_failed)
+    outcome = run_few_shot(benchmark, executor, settings, part, args.manifests)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     write_report(outcome.results, out / "few_shot.md")

@@ -45,6 +45,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Load the configuration, run, print a summary."""
     args = parse_args(argv)
+    from mmbnft.evaluation.run import RunOptions
     from mmbnft.evaluation.run_spec import load_config, spec_from_config
     from mmbnft.evaluation.single import run_single
     from mmbnft.evaluation.tracking import Tracking
@@ -61,20 +62,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     work_dir = args.work_dir or Path(
         config.get("work_dir") or Path("work_dirs") / args.config.parent.name / args.config.stem
     )
-    result, path = run_single(
-        spec_from_config(config),
+    how = RunOptions(
         work_dir,
-        tracking=Tracking.from_config(tracking),
-        restart=args.restart,
-        launcher=args.launcher,
-        device=args.device,
-        cache=args.cache,
-        workers=args.workers,
-        cache_limit=int(args.cache_limit * 2**30),
+        resume=not args.restart,
         save_memory=args.save_memory,
+        cache=args.cache,
+        cache_limit=int(args.cache_limit * 2**30),
+        workers=args.workers,
         val_interval=args.val_interval,
         keep_weights=args.keep_weights == "all",
     )
+    spec = spec_from_config(config)
+    result, path = run_single(spec, how, Tracking.from_config(tracking), args.launcher, args.device)
     if Processes.current().is_main:
         if remark := result.details["config"]["recipe"]["remark"]:
             print(f"recipe {result.recipe}: {remark}")

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from mmbnft.evaluation.run import CACHE_LIMIT, RunOptions, execute
+from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import discard_state
 from mmbnft.evaluation.tracking import Tracking, closing_figures
@@ -15,35 +15,16 @@ from mmbnft.utils import files
 
 
 def run_single(
-    spec: RunSpec,
-    work_dir: Path,
-    *,
-    tracking: Tracking,
-    restart: bool = False,
-    launcher: str = "none",
-    device: str = "auto",
-    cache: Path | None = None,
-    workers: int | None = None,
-    cache_limit: int = CACHE_LIMIT,
-    save_memory: bool = False,
-    val_interval: int = 0,
-    keep_weights: bool = True,
+    spec: RunSpec, options: RunOptions, tracking: Tracking, launcher: str = "none", device: str = "auto"
 ) -> tuple[Result, Path]:
-    """Execute a run with progress and tracking, and write its result to `work_dir/results`.
+    """Execute a run with progress and tracking, and write its result to `results` in the work dir.
 
     Args:
         spec: What to run.
-        work_dir: For results, state and logs.
+        options: How, but for the device; progress and tracking are added to its hooks.
         tracking: W&B and TensorBoard settings.
-        restart: Whether to start anew where `work_dir` has the state of this very run, unfinished.
         launcher: `none`, `pytorch` (torchrun) or `slurm` (srun).
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        cache: See `RunOptions`.
-        workers: Data-loading processes; None for as many as the data are worth.
-        cache_limit: See `RunOptions`.
-        save_memory: See `RunOptions`.
-        val_interval: See `RunOptions`.
-        keep_weights: Whether to write the weights of the network to `work_dir/weights`.
 
     Returns:
         The result and the path of its file, on every process.
@@ -52,26 +33,14 @@ def run_single(
         UserError: Something handed over is wrong.
     """
     processes, place = open_group(launcher, device)
+    work_dir = options.work_dir
     with processes.together():
         if processes.is_main:
             files.check_writable(work_dir)
             _log_to(work_dir / "train.log")
-    protocol = spec.protocol if isinstance(spec.protocol, str) else spec.protocol.name
-    hooks = tracking.hooks(work_dir, dataclasses.asdict(spec), (spec.checkpoint_name, protocol, f"s{spec.seed}"))
+    hooks = tracking.hooks(work_dir, dataclasses.asdict(spec), (spec.checkpoint_name, spec.protocol, f"s{spec.seed}"))
     progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
-    options = RunOptions(
-        work_dir,
-        place,
-        not restart,
-        True,
-        (*hooks, progress),
-        cache=cache,
-        workers=workers,
-        cache_limit=cache_limit,
-        save_memory=save_memory,
-        val_interval=val_interval,
-        keep_weights=keep_weights,
-    )
+    options = dataclasses.replace(options, device=place, hooks=(*options.hooks, *hooks, progress))
     try:
         with leaving_together(processes):
             result = execute(spec, options)

@@ -23,12 +23,13 @@ from mmbnft.fewshot import (
 from mmbnft.fewshot.optimisation import check_for_episodes
 from mmbnft.grid.executors import Executor
 from mmbnft.grid.grid import Outcome, Part, check_environment, run_jobs
-from mmbnft.grid.job import Execution
+from mmbnft.grid.job import Execution, PlannedJob
 from mmbnft.grid.plan import read_grid, warm_task
+from mmbnft.grid.worker import WorkSettings
 from mmbnft.host import Config
 from mmbnft.models.configuration import with_models
 from mmbnft.recipes.recipe import Recipe
-from mmbnft.results import Result
+from mmbnft.results import Coordinates, Result
 from mmbnft.tasks import ImageCache, Task, build_task
 from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo import resolve_checkpoints
@@ -102,42 +103,25 @@ class FewShotBenchmark:
 
 
 @dataclass(frozen=True)
-class EpisodeJob:
-    """One method on one checkpoint and the episodes of one task, as a `Job`.
+class EpisodeJob(PlannedJob[FewShotSpec]):
+    """One method on one checkpoint and the episodes of one task.
 
     Attributes:
-        spec: What to run.
-        key: Hex content hash of everything that determines its result.
-        task: Name of its task.
         task_config: Configuration of the task.
         split: Number of the official split.
         settings: What determines the episodes.
         manifest: File of the episodes.
     """
 
-    spec: FewShotSpec
-    key: str
-    task: str
     task_config: dict[str, Any]
     split: int
     settings: EpisodeSettings
     manifest: Path
 
     @property
-    def checkpoint(self) -> str:
-        """The checkpoint as results name it."""
-        return self.spec.checkpoint_name
-
-    @property
     def protocol(self) -> str:
         """Method, way and shot, as in `fewshot-bn-5way-1shot`."""
         return self.spec.protocol_name(self.settings)
-
-    @property
-    def names(self) -> dict[str, str]:
-        """What its result is called."""
-        recipe = self.spec.recipe.name
-        return {"checkpoint": self.checkpoint, "task": self.task, "protocol": self.protocol, "recipe": recipe}
 
     @property
     def label(self) -> str:
@@ -171,11 +155,10 @@ class EpisodeJob:
         result = execute_episodes(self.spec, task, manifest, subject, self.key, shares=how.accumulation)
         return dataclasses.replace(result, details={**result.details, "config": self.config})
 
-    def failed(self, kind: str, reason: str, trace: str = "") -> Result:
-        """The record of a job that did not come to an end."""
-        details = {"config": self.config} | ({"traceback": trace} if trace else {})
-        where = self.spec.coordinates(self.task, self.split, self.settings, self.key)
-        return where.failed(kind, reason, details)
+    @property
+    def coordinates(self) -> Coordinates:
+        """What its result is a result of."""
+        return self.spec.coordinates(self.task, self.split, self.settings, self.key)
 
 
 class _Latest:
@@ -256,12 +239,10 @@ def plan_episodes(benchmark: FewShotBenchmark, manifests: Path) -> list[EpisodeJ
 
 def run_few_shot(
     benchmark: FewShotBenchmark,
-    out: Path,
     executor: Executor,
-    *,
+    settings: WorkSettings,
     part: Part | None = None,
     manifests: Path | None = None,
-    device: str = "auto",
 ) -> Outcome:
     """Run a few-shot benchmark to its end; a second call continues, as `run_benchmark` does.
 
@@ -269,16 +250,15 @@ def run_few_shot(
 
     Args:
         benchmark: The grid.
-        out: Folder of the benchmark.
         executor: Where jobs are executed.
+        settings: How.
         part: Which jobs; all by default.
-        manifests: Folder of the episodes; `out/manifests` by default.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        manifests: Folder of the episodes; `manifests` in the work dir by default.
 
     Raises:
         MachineError: The machine lacks what every job needs, such as the device or room on the disk.
         UserError: A task, its episodes or a checkpoint is wrong; nothing has run yet then.
     """
-    check_environment(out, executor, device)
-    jobs = plan_episodes(benchmark, manifests or out / "manifests")
-    return run_jobs(benchmark.name, jobs, out, executor, part=part, device=device)
+    check_environment(executor, settings)
+    jobs = plan_episodes(benchmark, manifests or settings.work_dir / "manifests")
+    return run_jobs(benchmark.name, jobs, executor, settings, part)

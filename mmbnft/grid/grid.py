@@ -12,7 +12,7 @@ from mmbnft.grid.plan import Benchmark, plan_runs, warm_task
 from mmbnft.grid.progress import GridProgress
 from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import PLAN, ResultStore, StorageError, storing
-from mmbnft.grid.worker import BEST, WorkSettings, is_done
+from mmbnft.grid.worker import WorkSettings, is_done
 from mmbnft.ranking import rank_results
 from mmbnft.results import Result, results_table
 from mmbnft.utils import files
@@ -28,12 +28,10 @@ class Part:
     Attributes:
         only: By coordinates.
         shard: By share, of what the coordinates leave.
-        retry_failed: Whether failed runs count as missing, whatever the kind of their failure.
     """
 
     only: Selection = field(default_factory=Selection)
     shard: Shard = field(default_factory=Shard)
-    retry_failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,20 +100,21 @@ class Outcome:
         ]
 
 
-def open_jobs(jobs: Sequence[Job], store: ResultStore, part: Part) -> OpenPlan:
+def open_jobs(jobs: Sequence[Job], store: ResultStore, part: Part, retry_failed: bool = False) -> OpenPlan:
     """Hold planned jobs against a store.
 
     Args:
         jobs: The plan.
         store: Where results are.
         part: Which jobs are meant.
+        retry_failed: Whether failed jobs count as missing, whatever the kind of their failure.
 
     Raises:
         UserError: The part names what the plan does not have.
     """
     meant = part.shard.of(part.only.of(jobs))
     have = {result.key: result for result in store.select({job.key: job.names for job in meant})}
-    done = {key for key, result in have.items() if is_done(result, part.retry_failed)}
+    done = {key for key, result in have.items() if is_done(result, retry_failed)}
     left = tuple(job for job in meant if job.key not in done)
     return OpenPlan(tuple(jobs), tuple(meant), left, frozenset(have) - done)
 
@@ -125,67 +124,41 @@ def estimate_plan(plan: OpenPlan, store: ResultStore) -> Estimate:
     return estimate(plan.left, store.results())
 
 
-def check_environment(out: Path, executor: Executor, device: str) -> None:
+def check_environment(executor: Executor, settings: WorkSettings) -> None:
     """Make sure, before a plan is made, that the machine has what every job needs.
 
     Args:
-        out: Folder of the plan's results; made if needed.
         executor: Where jobs will be executed.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        settings: How; the work dir is made if needed.
 
     Raises:
         MachineError: The folder cannot be written, the disk is full, or the device is not there.
     """
-    check_room(out)
-    executor.check_device(device)
+    check_room(settings.work_dir)
+    executor.check_device(settings.device)
 
 
 def run_benchmark(
-    benchmark: Benchmark,
-    out: Path,
-    executor: Executor,
-    *,
-    part: Part | None = None,
-    device: str = "cpu",
-    loaders: int = 0,
-    keep_weights: str = BEST,
-    val_interval: int = 0,
+    benchmark: Benchmark, executor: Executor, settings: WorkSettings, part: Part | None = None
 ) -> Outcome:
     """Run a benchmark to its end; a second call continues, tries again what the machine spoilt, or extends.
 
     Args:
         benchmark: The grid.
-        out: Folder of the benchmark; several benchmarks may share it at the same time.
         executor: Where runs are executed.
+        settings: How. Several benchmarks may share its work dir at the same time.
         part: Which runs; all by default.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        loaders: Data-loading processes of each run.
-        keep_weights: Of which runs weights are kept: `none`, the `best` of each task, or `all`.
-        val_interval: Epochs between two evaluations on val for curves; 0 for none.
 
     Raises:
         MachineError: The machine lacks what every run needs, such as the device or room on the disk.
         UserError: The plan is wrong.
     """
-    check_environment(out, executor, device)
-    jobs = plan_runs(benchmark, warm_task)
-    return run_jobs(
-        benchmark.name, jobs, out, executor, part=part, device=device, loaders=loaders, keep_weights=keep_weights,
-        val_interval=val_interval,
-    )  # fmt: skip
+    check_environment(executor, settings)
+    return run_jobs(benchmark.name, plan_runs(benchmark, warm_task), executor, settings, part)
 
 
 def run_jobs(
-    name: str,
-    jobs: Sequence[Job],
-    out: Path,
-    executor: Executor,
-    *,
-    part: Part | None = None,
-    device: str = "cpu",
-    loaders: int = 0,
-    keep_weights: str = BEST,
-    val_interval: int = 0,
+    name: str, jobs: Sequence[Job], executor: Executor, settings: WorkSettings, part: Part | None = None
 ) -> Outcome:
     """Execute what is missing of a plan, after `check_environment`.
 
@@ -195,26 +168,22 @@ def run_jobs(
     Args:
         name: Of the plan, for the progress bar.
         jobs: The plan.
-        out: Folder of the plan's results; several processes may share it at the same time.
         executor: Where jobs are executed.
+        settings: How. Several processes may share its work dir at the same time.
         part: Which jobs; all by default.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        loaders: Data-loading processes of each run.
-        keep_weights: Of which runs weights are kept: `none`, the `best` of each task, or `all`.
-        val_interval: Epochs between two evaluations on val for curves; 0 for none.
 
     Raises:
         MachineError: The machine lacks what every job needs, such as the device or room on the disk.
         UserError: The part names what the plan does not have.
     """
-    executor.check_device(device, jobs)
-    part, store = part or Part(), ResultStore(out / "results")
+    executor.check_device(settings.device, jobs)
+    out = settings.work_dir
+    store = ResultStore(out / "results")
     names = {job.key: job.names for job in jobs}
     store.adopt(names)
-    plan = open_jobs(jobs, store, part)
+    plan = open_jobs(jobs, store, part or Part(), settings.retry_failed)
     with storing(out):
         files.write_json(out / PLAN, {"name": name, "runs": len(jobs)})
-    settings = WorkSettings(out, device, part.retry_failed, loaders, keep_weights, val_interval)
     with GridProgress(name, plan) as progress:
         executor.execute(plan.left, store, settings, progress.finished)
     results = tuple(store.select(names))

@@ -1,12 +1,14 @@
 """What the grid knows of the work it plans: a job, and how it is to be executed."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
-from mmbnft.results import Result
+from mmbnft.recipes.recipe import Recipe
+from mmbnft.results import Coordinates, Result
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,66 @@ class Job(Protocol):
             reason: One sentence.
             trace: Traceback of an unexpected error.
         """
+
+
+class Spec(Protocol):
+    """What a planned job runs."""
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The checkpoint as results name it."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its settings."""
+
+
+S = TypeVar("S", bound=Spec)
+
+
+@dataclass(frozen=True)
+class PlannedJob(ABC, Generic[S]):
+    """What every `Job` of a plan has.
+
+    Attributes:
+        spec: What to run.
+        key: Hex content hash of everything that determines its result.
+        task: Name of its task.
+    """
+
+    spec: S
+    key: str
+    task: str
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """Name of its protocol."""
+
+    @property
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Everything it is made of."""
+
+    @property
+    @abstractmethod
+    def coordinates(self) -> Coordinates:
+        """What its result is a result of."""
+
+    @property
+    def checkpoint(self) -> str:
+        """The checkpoint as results name it."""
+        return self.spec.checkpoint_name
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What its result is called."""
+        recipe = self.spec.recipe.name
+        return {"checkpoint": self.checkpoint, "task": self.task, "protocol": self.protocol, "recipe": recipe}
+
+    def failed(self, kind: str, reason: str, trace: str = "") -> Result:
+        """The record of a job that did not come to an end."""
+        return self.coordinates.failed(kind, reason, {"config": self.config} | ({"traceback": trace} if trace else {}))
 
 
 # Settings in which jobs may differ that cost the same.

@@ -13,13 +13,13 @@ from mmbnft.evaluation.record import coordinates
 from mmbnft.evaluation.requirements import check_run
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec, adapted_by, named_protocol
-from mmbnft.grid.job import Execution
+from mmbnft.grid.job import Execution, PlannedJob
 from mmbnft.host import Config
 from mmbnft.models.configuration import with_models
 from mmbnft.protocols import Protocol, name_of
 from mmbnft.recipes import resolve_recipe
 from mmbnft.recipes.recipe import Recipe
-from mmbnft.results import Result
+from mmbnft.results import Coordinates, Result
 from mmbnft.tasks import Task, build_task, refuse_shared_images, task_types
 from mmbnft.utils.errors import UserError, choices, meant
 from mmbnft.zoo import Checkpoint, group, resolve_checkpoints
@@ -173,40 +173,23 @@ def warm_task(config: dict[str, Any], split: int) -> Task:
 
 
 @dataclass(frozen=True)
-class PlannedRun:
-    """One run of a plan, as a `Job`.
+class PlannedRun(PlannedJob[RunSpec]):
+    """One run of a plan.
 
     Attributes:
-        spec: What to run.
-        key: Hex content hash of everything that determines its result.
-        task: Name of its task.
         metric: The task's metric.
         on_val: Whether it ends with its search on val, and test is not seen.
         search: The search of the same run on val, which is then not repeated.
     """
 
-    spec: RunSpec
-    key: str
-    task: str
     metric: str
     on_val: bool = False
     search: tuple[dict[str, Any], ...] = ()
 
     @property
-    def checkpoint(self) -> str:
-        """The checkpoint as results name it."""
-        return self.spec.checkpoint_name
-
-    @property
     def protocol(self) -> str:
         """Name of its protocol."""
         return self.spec.protocol
-
-    @property
-    def names(self) -> dict[str, str]:
-        """What its result is called."""
-        recipe = self.spec.recipe.name
-        return {"checkpoint": self.checkpoint, "task": self.task, "protocol": self.protocol, "recipe": recipe}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -248,11 +231,10 @@ class PlannedRun:
         task = warm_task(self.spec.task, self.spec.split)
         return execute(self.spec, options, task, on_val=self.on_val, search=self.search)
 
-    def failed(self, kind: str, reason: str, trace: str = "") -> Result:
-        """The record of a run that did not come to an end."""
-        details = {"config": self.config} | ({"traceback": trace} if trace else {})
-        coordinated = coordinates(self.spec, self.task, self.metric, self.key, self.on_val)
-        return coordinated.failed(kind, reason, details)
+    @property
+    def coordinates(self) -> Coordinates:
+        """What its result is a result of."""
+        return coordinates(self.spec, self.task, self.metric, self.key, self.on_val)
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class Selection:
             MachineError: The machine lacks what every run needs.
             UserError: No checkpoint could be trained.
         """
-        check_environment(self.out, self.executor, self.device)
+        check_environment(self.executor, WorkSettings(self.out, self.device))
         found = Selected(self.runs)
         proxies = [run for runs in self.runs.proxies.values() for run in runs]
         self._execute(proxies)

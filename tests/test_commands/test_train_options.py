@@ -13,8 +13,8 @@ class Reached(Exception):
 def test_execution_is_said_on_the_command_line(monkeypatch):
     seen = []
 
-    def run_single(*_arguments, **execution):
-        seen.append(execution)
+    def run_single(_spec, options, *_arguments):
+        seen.append(options)
         raise Reached
 
     monkeypatch.setattr(single, "run_single", run_single)
@@ -23,4 +23,8 @@ def test_execution_is_said_on_the_command_line(monkeypatch):
         with pytest.raises(Reached):
             train.main([*command, *options])
     names = ("save_memory", "val_interval", "cache_limit", "workers")
-    assert [tuple(one[name] for name in names) for one in seen] == [(False, 0, 20 * 2**30, None), (True, 2, 2**29, 3)]
+    found = [tuple(getattr(one, name) for name in names) for one in seen]
+    assert found == [
+        (False, 0, 20 * 2**30, None),
+        (True, 2, 2**29, 3),
+    ]

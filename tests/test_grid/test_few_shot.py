@@ -13,7 +13,7 @@ from mmbnft.grid.grid import Part, open_jobs
 from mmbnft.grid.plan import task_config
 from mmbnft.grid.selection import Selection
 from mmbnft.grid.store import ResultStore
-from mmbnft.grid.worker import work
+from mmbnft.grid.worker import WorkSettings, work
 from mmbnft.ranking import rank_sources
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.tasks import images
@@ -34,8 +34,8 @@ class _Inline:
             finished(job, work(job, store, settings))
 
 
-def run_few_shot(benchmark, out, retry_failed=False, **options):
-    return episode_jobs.run_few_shot(benchmark, out, _Inline(), part=Part(retry_failed=retry_failed), **options)
+def run_few_shot(benchmark, out, retry_failed=False, device="auto", **options):
+    return episode_jobs.run_few_shot(benchmark, _Inline(), WorkSettings(out, device, retry_failed), **options)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_features_are_computed_once_for_all_methods(make, tmp_path, monkeypatch)
 def test_a_part_of_the_plan_is_chosen_by_coordinates(make, tmp_path):
     benchmark, store = make(shots=(1,)), ResultStore(tmp_path / "results")
     part = Part(Selection.parse(["protocol=fewshot-linear-3way-1shot", "checkpoint=random"]))
-    outcome = episode_jobs.run_few_shot(benchmark, tmp_path, _Inline(), part=part, device="cpu")
+    outcome = episode_jobs.run_few_shot(benchmark, _Inline(), WorkSettings(tmp_path), part)
     (result,) = outcome.results
     assert (result.checkpoint, result.protocol) == ("random", "fewshot-linear-3way-1shot")
     plan = open_jobs(plan_episodes(benchmark, tmp_path / "manifests"), store, Part())

@@ -21,16 +21,16 @@ from mmbnft.utils.errors import UserError
 
 
 def test_a_benchmark_runs_exports_and_does_nothing_twice(make_benchmark, tmp_path):
-    out = tmp_path / "out"
-    first = run_benchmark(make_benchmark(), out, LocalExecutor(2))
+    out = WorkSettings(tmp_path / "out")
+    first = run_benchmark(make_benchmark(), LocalExecutor(2), out)
     assert (first.executed, first.skipped, first.failures) == (6, 0, ())
-    table = pd.read_csv(out / "results.csv")
+    table = pd.read_csv(out.work_dir / "results.csv")
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 6
     assert table["cost_seconds"].gt(0).all()
-    again = run_benchmark(make_benchmark(), out, LocalExecutor(2))
+    again = run_benchmark(make_benchmark(), LocalExecutor(2), out)
     assert (again.executed, again.skipped) == (0, 6)
-    more = run_benchmark(make_benchmark(protocols=("linear", "bn", "finetune")), out, LocalExecutor(2))
+    more = run_benchmark(make_benchmark(protocols=("linear", "bn", "finetune")), LocalExecutor(2), out)
     assert (more.executed, more.skipped) == (3, 6)
 
 
@@ -46,7 +46,7 @@ def test_a_failing_run_is_recorded_and_the_others_go_on(make_benchmark, tmp_path
     assert results[1].reason
     assert "\n" not in results[1].reason
     assert len(open_jobs(plan_runs(benchmark), store, Part()).left) == len(plan.jobs) - 2
-    assert len(open_jobs(plan_runs(benchmark), store, Part(retry_failed=True)).left) == len(plan.jobs) - 1
+    assert len(open_jobs(plan_runs(benchmark), store, Part(), retry_failed=True).left) == len(plan.jobs) - 1
 
 
 def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):

@@ -53,7 +53,7 @@ def test_a_part_of_a_plan_is_opened(make_benchmark, tmp_path):
     plan = open_jobs(plan_runs(make_benchmark()), store, Part(only))
     assert plan.left == ()
     assert plan.text.splitlines()[-1] == "2 runs: 2 done, 0 new, 0 tried again"
-    again = open_jobs(plan_runs(make_benchmark()), store, Part(only, retry_failed=True))
+    again = open_jobs(plan_runs(make_benchmark()), store, Part(only), retry_failed=True)
     assert [run.checkpoint for run in again.left] == ["random"]
     assert again.text.splitlines()[1].startswith("again  ")
     with pytest.raises(UserError, match="there is no checkpoint modell; there are: model0, model1, random"):

@@ -5,6 +5,7 @@ import pytest
 from mmbnft.grid.executors import LocalExecutor
 from mmbnft.grid.grid import run_benchmark
 from mmbnft.grid.plan import plan_runs
+from mmbnft.grid.worker import WorkSettings
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.utils.errors import UserError
 
@@ -21,7 +22,7 @@ def make_grid(make_benchmark, weights, folder):
 
 
 def test_all_workers_share_one_cache_beside_the_results(make_grid, tmp_path):
-    outcome = run_benchmark(make_grid(), tmp_path / "out", LocalExecutor(2))
+    outcome = run_benchmark(make_grid(), LocalExecutor(2), WorkSettings(tmp_path / "out"))
     assert [result.reason for result in outcome.results] == [""] * 2
     entries = list((tmp_path / "out" / "cache" / "images").iterdir())
     sizes = sorted(count * (3 * 32 * 32 + 16) for count in PARTS.values())

@@ -147,11 +147,11 @@ def test_the_state_of_a_run_stays_until_its_result_is_written(make_spec, tmp_pat
     def fail(*_):
         raise OSError("killed while writing")
 
-    spec, tracking = make_spec("bn", epochs=3), Tracking(wandb="off")
+    spec, tracking, how = make_spec("bn", epochs=3), Tracking(wandb="off"), RunOptions(tmp_path, resume=True)
     with monkeypatch.context() as patch:
         patch.setattr(single, "write_result", fail)
         with pytest.raises(OSError, match="killed"):
-            run_single(spec, tmp_path, tracking=tracking, device="cpu")
+            run_single(spec, how, tracking)
     (state,) = tmp_path.glob("resume-*.pth")
     assert torch.load(state, weights_only=True)["position"]["epoch"] == 2
     steps = []
@@ -162,7 +162,7 @@ def test_the_state_of_a_run_stays_until_its_result_is_written(make_spec, tmp_pat
         return real(spec, options)
 
     monkeypatch.setattr(single, "execute", watched)
-    result, path = run_single(spec, tmp_path, tracking=tracking, device="cpu")
+    result, path = run_single(spec, how, tracking)
     assert steps == [True]
     assert Path(path).exists()
     assert len(result.details["curve"]) == 3

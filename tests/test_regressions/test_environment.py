@@ -34,7 +34,7 @@ def execute(tmp_path, jobs):
 )
 def test_a_device_that_is_not_there_is_no_result(device, recipe, sentence, tmp_path):
     with pytest.raises(MachineError, match=sentence):
-        run_benchmark(asked(**recipe), tmp_path / "out", LocalExecutor(1), device=device)
+        run_benchmark(asked(**recipe), LocalExecutor(1), WorkSettings(tmp_path / "out", device))
     store = ResultStore(tmp_path / "out" / "results")
     assert store.results() == []
 
@@ -46,7 +46,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_planning(tmp_path, monk
     monkeypatch.setattr(grid, "plan_runs", plan)
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="cannot write"):
-        run_benchmark(asked(), tmp_path / "file" / "out", LocalExecutor(1))
+        run_benchmark(asked(), LocalExecutor(1), WorkSettings(tmp_path / "file" / "out"))
 
 
 def test_a_cluster_that_gives_no_gpu_is_found_before_planning():
