@@ -31,7 +31,7 @@ def starts(out: Path) -> dict[str, list[str]]:
         "train.py, imports": ["-c", run],
         "benchmark.py, imports": ["-c", "import mmbnft.grid.grid, mmbnft.grid.request"],
         "worker, imports": ["-c", "import mmbnft.grid.worker"],
-        "few_shot.py, imports": ["-c", "import mmbnft.grid.few_shot"],
+        "few_shot.py, imports": ["-c", "import mmbnft.grid.episode_jobs"],
         "plugin": ["-c", "import mmbnft.plugin"],
     }
 

@@ -18,7 +18,7 @@ import pandas
 import torch
 from PIL import Image
 
-from mmbnft.pretraining.weights import write_checkpoint
+from mmbnft.pretraining.small_files import write_checkpoint
 from mmbnft.results import Coordinates, write_result
 from mmbnft.utils.files import sha256_json
 from mmbnft.zoo import Architecture

@@ -26,7 +26,7 @@ import test_voc2007
 import torch
 
 from mmbnft.evaluation.description import describe_run
-from mmbnft.evaluation.network import build_network, image_dataset
+from mmbnft.evaluation.loaded_network import build_network, image_dataset
 from mmbnft.evaluation.run_spec import load_config, spec_from_config
 from mmbnft.grid.plan import Benchmark
 from mmbnft.recipes import named_recipe

@@ -58,7 +58,7 @@ def test_ranking_needs_no_torch():
 
 
 # What an episode run needs of the host is the building of networks and the reading of images.
-EPISODE_RUNS = {"mmbnft.fewshot.arm", "mmbnft.fewshot.run", "mmbnft.fewshot.episode_images"}
+EPISODE_RUNS = {"mmbnft.fewshot.arm", "mmbnft.fewshot.episode_run", "mmbnft.fewshot.episode_images"}
 
 
 def test_rooms_that_must_outlive_the_host_do_not_load_it():

@@ -9,8 +9,8 @@ import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from mmbnft.analysis.findings import Run
 from mmbnft.analysis.predictions import calibration, confusion
-from mmbnft.analysis.study import Run
 
 # Okabe & Ito's colours keep apart under every common colour blindness.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6068")

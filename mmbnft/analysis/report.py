@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 
 from mmbnft.analysis.figures import figures
-from mmbnft.analysis.study import (
+from mmbnft.analysis.findings import (
     Run,
     curve_table,
     gain_table,

@@ -19,8 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
     parser.add_argument("--out", type=Path, default=Path("analysis"), help="folder for the page (default: analysis)")
     args = parser.parse_args(argv)
+    from mmbnft.analysis.findings import analyse, run_table
     from mmbnft.analysis.report import sentences, write_analysis
-    from mmbnft.analysis.study import analyse, run_table
     from mmbnft.grid.listing import open_results
     from mmbnft.grid.plan import task_config
     from mmbnft.results import read_result

@@ -18,7 +18,7 @@ from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 if TYPE_CHECKING:
     from mmbnft.grid.executors import Executor
-    from mmbnft.grid.grid import Part
+    from mmbnft.grid.filters import Part
     from mmbnft.grid.plan import Benchmark
     from mmbnft.grid.store import ResultStore
 
@@ -110,8 +110,8 @@ def _show(benchmark: "Benchmark", store: "ResultStore", part: "Part", retry_fail
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what is missing, then write the ranking; status 1 if a run failed."""
     args = parse_args(argv)
-    from mmbnft.grid.grid import Part, judge, run_benchmark
-    from mmbnft.grid.selection import Selection, Shard
+    from mmbnft.grid.filters import Part, Selection, Shard
+    from mmbnft.grid.grid import judge, run_benchmark
     from mmbnft.grid.store import ResultStore
     from mmbnft.grid.tracking import log_grid
     from mmbnft.grid.worker import WorkSettings

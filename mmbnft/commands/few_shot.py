@@ -70,8 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.evaluation.run_spec import load_config
     from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, run_few_shot
     from mmbnft.grid.executors import LocalExecutor, RayExecutor
-    from mmbnft.grid.grid import Part, estimate_plan, open_jobs
-    from mmbnft.grid.selection import Selection, Shard
+    from mmbnft.grid.filters import Part, Selection, Shard
+    from mmbnft.grid.grid import estimate_plan, open_jobs
     from mmbnft.grid.store import ResultStore
     from mmbnft.grid.worker import WorkSettings
 

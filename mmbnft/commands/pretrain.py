@@ -29,15 +29,15 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     arguments = parse_arguments(argv)
-    from mmbnft.pretraining import session
+    from mmbnft.pretraining import recipe_series
 
     if arguments.evaluate:
-        print(session.evaluate(find_shipped(arguments.out), arguments.task, arguments.splits, arguments.inits))
+        print(recipe_series.evaluate(find_shipped(arguments.out), arguments.task, arguments.splits, arguments.inits))
         return 0
     configs = sorted(find_shipped("configs/pretrain").glob("*.py")) if arguments.all else arguments.config
     if arguments.data is None:
         raise UserError("--data is missing; give an .npz file of pictures or the Caltech-101 folder")
-    session.pretrain(
+    recipe_series.pretrain(
         configs,
         arguments.data,
         out=arguments.out,

@@ -49,9 +49,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command says; status 1 if `failures` or `stale` found something."""
     args = parse_args(argv)
+    from mmbnft.grid.filters import Selection
     from mmbnft.grid.listing import format_results, open_results, whole_table
     from mmbnft.grid.merging import merge_stores
-    from mmbnft.grid.selection import Selection
 
     if args.command == "serve":
         return _serve(args.store, args.port)

@@ -1,6 +1,6 @@
 """What a run would train, in words and numbers, before anything is trained."""
 
-from mmbnft.evaluation.network import built
+from mmbnft.evaluation.loaded_network import built
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.models.building import build_backbone
 from mmbnft.protocols import describe, format_table

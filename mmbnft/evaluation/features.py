@@ -9,7 +9,7 @@ from torch import nn
 
 from mmbnft.evaluation.cost import forward_multiply_adds
 from mmbnft.evaluation.folding import folded
-from mmbnft.evaluation.network import image_dataset
+from mmbnft.evaluation.loaded_network import image_dataset
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.models import pooled_features
 from mmbnft.tasks import ImageCache, Images, ListedImages, SplitLedger, TaskDataset, collect

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mmbnft.evaluation.network import input_steps
+from mmbnft.evaluation.loaded_network import input_steps
 from mmbnft.evaluation.weights import Restored
 from mmbnft.tasks.dataset import build_pipeline
 from mmbnft.tasks.decoding import decode_rgb

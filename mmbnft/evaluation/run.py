@@ -15,7 +15,7 @@ from mmbnft.evaluation.arms.trained import TrainedArm, TrainerSettings
 from mmbnft.evaluation.choosing import Entry, run_arm, search_arm
 from mmbnft.evaluation.cost import Stopwatch
 from mmbnft.evaluation.features import FeatureStore
-from mmbnft.evaluation.network import build_network, frozen_backbone, network_facts
+from mmbnft.evaluation.loaded_network import build_network, frozen_backbone, network_facts
 from mmbnft.evaluation.record import coordinates, shared_details
 from mmbnft.evaluation.requirements import check_run
 from mmbnft.evaluation.run_spec import RunSpec

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import mmbnft.models.linear_head  # noqa: F401  (registers)
 from mmbnft.artifacts import weights_path
-from mmbnft.evaluation.network import built, load_checkpoint
+from mmbnft.evaluation.loaded_network import built, load_checkpoint
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.host import build_algorithm
 from mmbnft.models.building import scoped

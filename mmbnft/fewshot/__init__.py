@@ -6,6 +6,10 @@ from mmbnft.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mmbnft.fewshot.arm import Subject as Subject
+    from mmbnft.fewshot.episode_run import FewShotSpec as FewShotSpec
+    from mmbnft.fewshot.episode_run import episode_facts as episode_facts
+    from mmbnft.fewshot.episode_run import execute_episodes as execute_episodes
+    from mmbnft.fewshot.episode_run import prepare_subject as prepare_subject
     from mmbnft.fewshot.episode_settings import EpisodeSettings as EpisodeSettings
     from mmbnft.fewshot.intervals import mean_accuracy as mean_accuracy
     from mmbnft.fewshot.intervals import paired_difference as paired_difference
@@ -15,16 +19,12 @@ if TYPE_CHECKING:
     from mmbnft.fewshot.manifest import write_manifest as write_manifest
     from mmbnft.fewshot.methods import ON_FEATURES as ON_FEATURES
     from mmbnft.fewshot.methods import Method as Method
-    from mmbnft.fewshot.run import FewShotSpec as FewShotSpec
-    from mmbnft.fewshot.run import episode_facts as episode_facts
-    from mmbnft.fewshot.run import execute_episodes as execute_episodes
-    from mmbnft.fewshot.run import prepare_subject as prepare_subject
 
 _HOMES = {
     "arm": ("Subject",),
     "manifest": ("Manifest", "open_manifest", "read_manifest", "write_manifest"),
     "methods": ("ON_FEATURES", "Method"),
-    "run": ("FewShotSpec", "episode_facts", "execute_episodes", "prepare_subject"),
+    "episode_run": ("FewShotSpec", "episode_facts", "execute_episodes", "prepare_subject"),
     "episode_settings": ("EpisodeSettings",),
     "intervals": ("mean_accuracy", "paired_difference"),
 }

@@ -22,7 +22,8 @@ from mmbnft.fewshot import (
 )
 from mmbnft.fewshot.optimisation import check_for_episodes
 from mmbnft.grid.executors import Executor
-from mmbnft.grid.grid import Outcome, Part, check_environment, run_jobs
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import Outcome, check_environment, run_jobs
 from mmbnft.grid.job import Execution, PlannedJob
 from mmbnft.grid.plan import read_grid, warm_task
 from mmbnft.grid.worker import WorkSettings

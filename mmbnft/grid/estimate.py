@@ -11,6 +11,9 @@ from mmbnft.results import Result
 from mmbnft.utils.files import sha256_json
 from mmbnft.utils.wording import duration
 
+# Kinds of run that are named, where nothing is known of more.
+SHOWN_KINDS = 4
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -36,8 +39,10 @@ class Estimate:
                 "of the same kind"
             )
         if self.unknown:
-            kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(self.unknown.items()))
-            parts.append(f"no estimate yet for {sum(self.unknown.values())} runs: {kinds}")
+            kinds = [f"{kind} ({count})" for kind, count in sorted(self.unknown.items())]
+            if len(kinds) > SHOWN_KINDS:
+                kinds[SHOWN_KINDS:] = [f"and {len(kinds) - SHOWN_KINDS} kinds more"]
+            parts.append(f"no estimate yet for {sum(self.unknown.values())} runs: {', '.join(kinds)}")
         return "; ".join(parts) or "nothing left to do"
 
 

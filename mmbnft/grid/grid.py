@@ -1,16 +1,16 @@
 """Runs a benchmark: plan, skip what is done, execute the rest, export, judge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmbnft.grid.environment import check_room
 from mmbnft.grid.estimate import Estimate, estimate
 from mmbnft.grid.executors import Executor
+from mmbnft.grid.filters import Part
 from mmbnft.grid.job import Job
 from mmbnft.grid.plan import Benchmark, plan_runs, warm_task
 from mmbnft.grid.progress import GridProgress
-from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import PLAN, ResultStore, StorageError, storing
 from mmbnft.grid.worker import WorkSettings, is_done
 from mmbnft.ranking import rank_results
@@ -19,19 +19,6 @@ from mmbnft.utils import files
 from mmbnft.utils.command import this_command
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.wording import counted
-
-
-@dataclass(frozen=True)
-class Part:
-    """Which runs of a plan are meant.
-
-    Attributes:
-        only: By coordinates.
-        shard: By share, of what the coordinates leave.
-    """
-
-    only: Selection = field(default_factory=Selection)
-    shard: Shard = field(default_factory=Shard)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,6 @@ Importing this package registers the data source, the transforms and the hook th
 configs/pretrain name.
 """
 
-from mmbnft.pretraining import hooks, sources, transforms
+from mmbnft.pretraining import augmentations, data_source, hooks
 
-__all__ = ["hooks", "sources", "transforms"]
+__all__ = ["augmentations", "data_source", "hooks"]

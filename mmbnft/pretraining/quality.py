@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from mmbnft import compat
 from mmbnft.host import build_backbone
-from mmbnft.pretraining.images import check_images, pixels_sha256, read_arrays
+from mmbnft.pretraining.photographs import check_images, pixels_sha256, read_arrays
 from mmbnft.utils.errors import UserError
 
 NEIGHBOURS = 10

@@ -9,7 +9,7 @@ from mmbnft.protocols.phase_plan import PhasePlan, plan_phase
 from mmbnft.protocols.presets import PRESETS, get_protocol, name_of
 from mmbnft.protocols.protocol import Phase, Protocol
 from mmbnft.protocols.stages import Stages, find_stages
-from mmbnft.protocols.table import Row, describe, format_table
+from mmbnft.protocols.trainable_table import Row, describe, format_table
 
 __all__ = [
     "PRESETS",

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from mmbnft.grid.executors import Executor
-from mmbnft.grid.grid import Part, check_environment, open_jobs
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import check_environment, open_jobs
 from mmbnft.grid.job import Job
 from mmbnft.grid.plan import PlannedRun
 from mmbnft.grid.progress import outcome

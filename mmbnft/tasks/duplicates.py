@@ -19,7 +19,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from mmbnft.tasks.images import Images, ListedImages
-from mmbnft.tasks.progress import in_threads
+from mmbnft.tasks.progress_bars import in_threads
 from mmbnft.tasks.task import SPLITS, Task, list_task
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from mmbnft.tasks.progress import in_threads
+from mmbnft.tasks.progress_bars import in_threads
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 

@@ -11,7 +11,7 @@ import numpy as np
 from mmbnft.tasks.annotation import read_list
 from mmbnft.tasks.images import Images, JoinedImages, ListedImages
 from mmbnft.tasks.metrics import check_metric, check_split
-from mmbnft.tasks.names import check_task_name
+from mmbnft.tasks.task_names import check_task_name
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmbnft import commands
-from mmbnft.pretraining.weights import backbone_of
+from mmbnft.pretraining.small_files import backbone_of
 from mmbnft.utils.files import sha256_file
 
 ROOT = Path(__file__).parents[2]

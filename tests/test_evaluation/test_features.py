@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmselfsup.models.builder import build_backbone
 
-from mmbnft.evaluation import network as network_module
+from mmbnft.evaluation import loaded_network as network_module
 from mmbnft.evaluation import run as run_module
 from mmbnft.evaluation.folding import folded
 from mmbnft.evaluation.run import execute

@@ -9,7 +9,7 @@ from PIL import Image
 from mmbnft.commands import export as export_command
 from mmbnft.commands import predict as predict_command
 from mmbnft.evaluation.inference import export
-from mmbnft.evaluation.network import image_dataset
+from mmbnft.evaluation.loaded_network import image_dataset
 from mmbnft.evaluation.weights import restore
 from mmbnft.tasks import build_task, predict
 from mmbnft.utils.errors import UserError

@@ -5,7 +5,7 @@ from kept_runs import NORMALISATION
 from mmcv.runner import load_checkpoint
 
 from mmbnft.artifacts import weights_path
-from mmbnft.evaluation.network import image_dataset
+from mmbnft.evaluation.loaded_network import image_dataset
 from mmbnft.evaluation.weights import restore, spec_of
 from mmbnft.host import build_algorithm
 from mmbnft.tasks import build_task, compute_metric, predict

@@ -13,7 +13,8 @@ from stub_jobs import StubJob
 from mmbnft.grid import claims, worker
 from mmbnft.grid.claims import Claims
 from mmbnft.grid.executors.base import JobQueue
-from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import open_jobs
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work

@@ -11,7 +11,8 @@ import torch
 
 from mmbnft.grid import plan as grid_plan
 from mmbnft.grid import worker
-from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import open_jobs
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore, StorageError
 from mmbnft.grid.worker import WorkSettings, attempt, work

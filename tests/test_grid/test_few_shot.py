@@ -9,9 +9,9 @@ from mmbnft.grid import episode_jobs
 from mmbnft.grid.environment import check_device
 from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
 from mmbnft.grid.estimate import estimate
-from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.filters import Part, Selection
+from mmbnft.grid.grid import open_jobs
 from mmbnft.grid.plan import task_config
-from mmbnft.grid.selection import Selection
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work
 from mmbnft.ranking import rank_sources

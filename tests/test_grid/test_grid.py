@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from mmbnft.grid.executors import LocalExecutor
-from mmbnft.grid.grid import Part, open_jobs, run_benchmark
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import open_jobs, run_benchmark
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from mmbnft.grid import worker
-from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import open_jobs
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
+from mmbnft.grid.filters import Selection
 from mmbnft.grid.listing import format_results, open_results, stale_reasons, whole_table
-from mmbnft.grid.selection import Selection
 from mmbnft.results import search_summary, write_result
 from mmbnft.utils.errors import UserError
 

@@ -8,9 +8,9 @@ import pytest
 
 from mmbnft.grid import grid
 from mmbnft.grid.estimate import estimate
-from mmbnft.grid.grid import Outcome, Part, judge, open_jobs
+from mmbnft.grid.filters import Part, Selection, Shard
+from mmbnft.grid.grid import Outcome, judge, open_jobs
 from mmbnft.grid.plan import plan_runs
-from mmbnft.grid.selection import Selection, Shard
 from mmbnft.grid.store import ResultStore, StorageError
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
@@ -77,6 +77,13 @@ def test_the_cost_is_the_median_of_the_same_kind_of_run_or_unknown(make_benchmar
     assert estimate(other, done).judged == 0
     assert estimate(runs, [finished(linear[0], 1.0, status="failed", value=None, reason="x", kind="bug")]).judged == 0
     assert estimate([], done).text == "nothing left to do"
+
+
+def test_an_unknown_cost_names_a_few_kinds_only(make_benchmark):
+    runs = plan_runs(make_benchmark(protocols=("knn", "linear", "bn", "bn_stats", "bn_frozen_stats", "finetune")))
+    text = estimate(runs, []).text
+    assert text.startswith("no estimate yet for 18 runs: bn on shapes (3), ")
+    assert text.endswith("finetune on shapes (3), and 2 kinds more")
 
 
 def test_durations_read_well():

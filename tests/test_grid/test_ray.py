@@ -11,7 +11,8 @@ from stub_jobs import StubJob
 
 from mmbnft.grid.executors import RayExecutor
 from mmbnft.grid.executors import ray as ray_executor
-from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import open_jobs
 from mmbnft.grid.plan import plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings

@@ -1,7 +1,7 @@
 import pytest
 from pretraining_samples import draw
 
-from mmbnft.pretraining.images import ImageSet, pixels_sha256
+from mmbnft.pretraining.photographs import ImageSet, pixels_sha256
 
 
 @pytest.fixture(scope="session")

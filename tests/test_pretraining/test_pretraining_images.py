@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.pretraining.images import pixels_sha256, read_images
+from mmbnft.pretraining.photographs import pixels_sha256, read_images
 from mmbnft.utils.errors import UserError
 
 

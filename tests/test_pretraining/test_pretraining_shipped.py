@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmbnft.pretraining.recipes import read_recipe
-from mmbnft.pretraining.weights import SIZE_LIMIT, backbone_of
+from mmbnft.pretraining.small_files import SIZE_LIMIT, backbone_of
 from mmbnft.utils.files import sha256_file
 
 FOLDER = Path("pretrained_models/tiny")

@@ -5,7 +5,7 @@ from mmselfsup.datasets.builder import PIPELINES
 from PIL import Image
 from torchvision.transforms import functional as reference
 
-from mmbnft.pretraining.transforms import BnftColourJitter, BnftRandomCrop, BnftToTensor, _rotate_hue, _saturate
+from mmbnft.pretraining.augmentations import BnftColourJitter, BnftRandomCrop, BnftToTensor, _rotate_hue, _saturate
 from mmbnft.utils.errors import UserError
 
 

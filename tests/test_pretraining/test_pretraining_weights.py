@@ -3,7 +3,7 @@ import torch
 from pretraining_samples import small
 
 from mmbnft.pretraining.quality import random_backbone
-from mmbnft.pretraining.weights import SIZE_LIMIT, backbone_of, half_precision, read_checkpoint, write_checkpoint
+from mmbnft.pretraining.small_files import SIZE_LIMIT, backbone_of, half_precision, read_checkpoint, write_checkpoint
 from mmbnft.utils.errors import UserError
 
 ARCHITECTURE = small("simsiam").architecture

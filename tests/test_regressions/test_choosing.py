@@ -10,7 +10,7 @@ import torch
 from mmbnft.evaluation import single
 from mmbnft.evaluation.arms.base import Arm, Prediction
 from mmbnft.evaluation.choosing import run_arm
-from mmbnft.evaluation.network import image_dataset
+from mmbnft.evaluation.loaded_network import image_dataset
 from mmbnft.evaluation.requirements import check_run
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec

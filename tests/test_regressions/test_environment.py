@@ -6,7 +6,8 @@ from stub_jobs import StubJob
 
 from mmbnft.grid import grid
 from mmbnft.grid.executors import LocalExecutor, RayExecutor, local
-from mmbnft.grid.grid import Part, open_jobs, run_benchmark
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import open_jobs, run_benchmark
 from mmbnft.grid.request import benchmark_of
 from mmbnft.grid.store import ResultStore
 from mmbnft.grid.worker import WorkSettings, work

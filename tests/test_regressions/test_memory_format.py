@@ -8,7 +8,7 @@ import torch
 from mmselfsup.models.builder import build_backbone
 from torch import nn
 
-from mmbnft.evaluation.network import built
+from mmbnft.evaluation.loaded_network import built
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.memory_format import memory_format
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mmbnft.evaluation.run_spec import RANDOM
-from mmbnft.grid.grid import Part, open_jobs
+from mmbnft.grid.filters import Part
+from mmbnft.grid.grid import open_jobs
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.grid.store import ResultStore
 from mmbnft.recipes.recipe import Recipe

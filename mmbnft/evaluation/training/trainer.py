@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from mmbnft.compat import no_epoch_pause
-from mmbnft.evaluation.network import Network
+from mmbnft.evaluation.loaded_network import Network
 from mmbnft.evaluation.training.accumulation import AccumulatedStepHook, BatchInParts
 from mmbnft.evaluation.training.distributed import SharedBatches, global_batch_statistics
 from mmbnft.evaluation.training.epochs import EpochHook, Position, SeedHook

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
-from mmbnft.tasks.progress import progress
+from mmbnft.tasks.progress_bars import progress
 from mmbnft.utils.errors import UserError
 
 # What the readers raise for a truncated or damaged archive, besides OSError; RuntimeError is zipfile's for a password.

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mmbnft.tasks.preparers.base import Entry
-from mmbnft.tasks.progress import progress
+from mmbnft.tasks.progress_bars import progress
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from mmbnft.tasks.annotation import write_list
+from mmbnft.tasks.preparers.archive_download import fetch_archive
 from mmbnft.tasks.preparers.archives import unpack
 from mmbnft.tasks.preparers.base import Entry, Preparer, Reading, numbers
-from mmbnft.tasks.preparers.checks import DamagedImagesError, check_images, check_reading
-from mmbnft.tasks.preparers.download import fetch_archive
 from mmbnft.tasks.preparers.facts import Archive, Facts
 from mmbnft.tasks.preparers.state import State, stamp
+from mmbnft.tasks.preparers.verification import DamagedImagesError, check_images, check_reading
 from mmbnft.utils import files
 from mmbnft.utils.download import md5_file
 from mmbnft.utils.errors import UserError, choices

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mmbnft.tasks.preparers.checks import class_balance
 from mmbnft.tasks.preparers.preparation import Prepared
+from mmbnft.tasks.preparers.verification import class_balance
 from mmbnft.utils import files
 
 PAIRS_SHOWN = 5

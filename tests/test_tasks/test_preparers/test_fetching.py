@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from mmbnft.tasks.preparers.download import fetch_archive
+from mmbnft.tasks.preparers.archive_download import fetch_archive
 from mmbnft.tasks.preparers.facts import Archive
 from mmbnft.utils.errors import UserError
 

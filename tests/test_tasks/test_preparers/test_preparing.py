@@ -6,9 +6,9 @@ from test_dtd import TestDtd as _Dtd
 from test_plant_disease import CLASSES, kaggle
 
 from mmbnft.tasks.preparers import Counts, Entry, Lists, Reading, build_preparer, prepare
-from mmbnft.tasks.preparers.checks import check_reading
 from mmbnft.tasks.preparers.dtd import Dtd
 from mmbnft.tasks.preparers.plant_disease import PlantDisease
+from mmbnft.tasks.preparers.verification import check_reading
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import read_json, write_json
 
@@ -123,7 +123,7 @@ def test_interrupted_decoding_continues(tmp_path, monkeypatch):
         return ""
 
     with monkeypatch.context() as patch:
-        patch.setattr("mmbnft.tasks.preparers.checks._failure", interrupt)
+        patch.setattr("mmbnft.tasks.preparers.verification._failure", interrupt)
         patch.setattr("os.cpu_count", lambda: 1)
         with pytest.raises(KeyboardInterrupt):
             _Dtd().prepare(tmp_path, [archive])

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmbnft.tasks.preparers.own.folders import is_hidden
 from mmbnft.tasks.preparers.own.found import SPLIT_NAMES, Found, Sample, order_classes, split_of
@@ -88,6 +88,13 @@ def _json_object(text: str, where: str) -> dict[str, Any]:
     return row
 
 
+class _Row(NamedTuple):
+    number: int
+    cells: list[Any]
+    split: str
+    picture: bytes | Path
+
+
 def read_parquet(path: Path, separator: str | None, label: str | None) -> Found:
     """Read a parquet file, or all below a folder, that hold images as bytes (or name them) and labels.
 
@@ -101,49 +108,48 @@ def read_parquet(path: Path, separator: str | None, label: str | None) -> Found:
     files = [file for file in files if file == path or not any(map(is_hidden, file.relative_to(path).parts))]
     if not files:
         raise UserError(f"{path} holds no .parquet file; give the file or the folder that holds them")
-    samples: list[Sample] = []
-    titles: list[str] = []
-    rows: list[tuple[int, list[Any]]] = []
-    contents: list[tuple[str, bytes | Path]] = []
-    for file in files:
-        content = _read_parquet(file)
-        features = _features(content)
-        titles = titles or list(content.column_names)
+    contents = [_read_parquet(file) for file in files]
+    titles = list(contents[0].column_names)
+    rows: list[_Row] = []
+    for file, content in zip(files, contents, strict=True):
         if content.column_names != titles:
             own, first = ", ".join(content.column_names), ", ".join(titles)
             raise UserError(f"{file} has the columns {own}, and {files[0]} has {first}; give files of one layout")
-        image = _image_column(content, features, file)
-        role = _label_column(titles, features, label)
-        names = {title: found for title, feature in features.items() if (found := _class_names(feature))}
+        features = _features(content)
+        image, role = _image_column(content, features, file), _label_column(titles, features, label)
         split = _split_of_parts(file.relative_to(path.parent if path.is_file() else path).parts)
-        for number, row in enumerate(content.to_pylist(), 1):
-            where = f"{file}, row {number}"
-            contents.append((split, _content(row.pop(image), file, where)))
-            cells = {
-                title: _cell({title: _named(value, names.get(title), where)}, title) for title, value in row.items()
-            }
-            rows.append((number, [cells.get(title, "") for title in titles]))
+        rows += _rows_of_images(content, features, image, split, file)
     columns = find_roles([title if title != image else "" for title in titles], role)
     columns.pop("path", None)
-    kept = [k for k, (_, cells) in enumerate(rows) if "label" not in columns or cells[columns["label"]] != ""]
-    remarks = [
-        f"{path}: {image} holds the images"
-        + (f", {titles[columns['label']]} is the label" if "label" in columns else "")
-    ]
+    told = f", {titles[columns['label']]} is the label" if "label" in columns else ""
+    remarks = [f"{path}: {image} holds the images{told}"]
+    kept = [(k, row) for k, row in enumerate(rows) if "label" not in columns or row.cells[columns["label"]] != ""]
     if len(kept) < len(rows):
         remarks.append(f"left out, without a label: {len(rows) - len(kept):,} rows")
-    table = Table(path, titles, columns | {"path": titles.index(image)}, [rows[k] for k in kept])
-    labels, multi_label, told = labels_of_table(table, separator)
-    for k, own_labels in zip(kept, labels, strict=True):
-        split, picture = contents[k]
-        line, values = rows[k]
-        if "split" in columns:
-            split = split_of(values[columns["split"]], f"{path}, row {line}")
-        suffix = picture.suffix if isinstance(picture, Path) else _suffix(picture)
-        group = values[columns["group"]] if "group" in columns else ""
-        samples.append(Sample(f"{split or 'all'}/{k:07d}{suffix}", picture, own_labels, split, group))
+    cells = [(row.number, row.cells) for _, row in kept]
+    table = Table(path, titles, columns | {"path": titles.index(image)}, cells)
+    labels, multi_label, remarks_on_labels = labels_of_table(table, separator)
+    samples = tuple(_sample(k, row, own, columns, path) for (k, row), own in zip(kept, labels, strict=True))
     classes = order_classes((name for sample in samples for name in sample.labels), str(path))
-    return Found(tuple(samples), classes, multi_label, (*remarks, *told, *negative_classes(classes)))
+    return Found(samples, classes, multi_label, (*remarks, *remarks_on_labels, *negative_classes(classes)))
+
+
+def _rows_of_images(content: Any, features: dict[str, Any], image: str, split: str, file: Path) -> Iterator[_Row]:
+    """The rows of one file, with class names in the place of numbers where the file has them."""
+    names = {title: found for title, feature in features.items() if (found := _class_names(feature))}
+    for number, row in enumerate(content.to_pylist(), 1):
+        where = f"{file}, row {number}"
+        picture = _content(row.pop(image), file, where)
+        cells = {title: _cell({title: _named(value, names.get(title), where)}, title) for title, value in row.items()}
+        yield _Row(number, [cells.get(title, "") for title in content.column_names], split, picture)
+
+
+def _sample(number: int, row: _Row, labels: tuple[str, ...], columns: dict[str, int], path: Path) -> Sample:
+    """A row as a sample; a column of splits decides over the file's name."""
+    split = split_of(row.cells[columns["split"]], f"{path}, row {row.number}") if "split" in columns else row.split
+    group = row.cells[columns["group"]] if "group" in columns else ""
+    suffix = row.picture.suffix if isinstance(row.picture, Path) else _suffix(row.picture)
+    return Sample(f"{split or 'all'}/{number:07d}{suffix}", row.picture, labels, split, group)
 
 
 def _read_parquet(path: Path) -> Any:

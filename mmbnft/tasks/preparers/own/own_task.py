@@ -14,9 +14,8 @@ from mmbnft.tasks.ledger import refuse_shared_images
 from mmbnft.tasks.metrics import check_metric, check_split
 from mmbnft.tasks.preparers.archives import link_or_copy, write_file
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading, numbers
-from mmbnft.tasks.preparers.checks import DamagedImagesError, check_images
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
-from mmbnft.tasks.preparers.own.arrays import read_arrays_file
+from mmbnft.tasks.preparers.own.array_files import read_arrays_file
 from mmbnft.tasks.preparers.own.data import OwnData
 from mmbnft.tasks.preparers.own.division import divide
 from mmbnft.tasks.preparers.own.folders import SUFFIXES, is_hidden, read_folders
@@ -27,6 +26,7 @@ from mmbnft.tasks.preparers.own.naming import Naming
 from mmbnft.tasks.preparers.own.tables import read_table
 from mmbnft.tasks.preparers.preparation import Prepared, finish
 from mmbnft.tasks.preparers.state import State
+from mmbnft.tasks.preparers.verification import DamagedImagesError, check_images
 from mmbnft.tasks.task import list_task
 from mmbnft.utils.errors import UserError
 

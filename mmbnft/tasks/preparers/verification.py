@@ -8,7 +8,7 @@ from mmbnft.tasks.decoding import decode_rgb
 from mmbnft.tasks.preparers.base import Entry, Lists, Reading, numbers
 from mmbnft.tasks.preparers.facts import Counts, Facts
 from mmbnft.tasks.preparers.state import State
-from mmbnft.tasks.progress import in_threads
+from mmbnft.tasks.progress_bars import in_threads
 from mmbnft.utils.errors import UserError, choices
 
 SAVE_EVERY = 5000  # images between two savings of what was decoded

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
-from mmbnft.analysis import study as study_module
-from mmbnft.analysis.networks import as_before, layer_shifts, outputs, sample_test_images, statistics_check
+from mmbnft.analysis import findings as study_module
+from mmbnft.analysis.findings import Run, analyse, gain_table, prediction_table, run_table, speed_table
+from mmbnft.analysis.kept_networks import as_before, layer_shifts, outputs, sample_test_images, statistics_check
 from mmbnft.analysis.report import sentences
-from mmbnft.analysis.study import Run, analyse, gain_table, prediction_table, run_table, speed_table
 from mmbnft.artifacts import Artifacts, Predictions
 from mmbnft.commands import analyze
 from mmbnft.evaluation.weights import restore

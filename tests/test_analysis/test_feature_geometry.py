@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import entropy
 from sklearn.decomposition import PCA
 
-from mmbnft.analysis import geometry
+from mmbnft.analysis import feature_geometry as geometry
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from mmbnft import compat
 from mmbnft.evaluation.choosing import run_arm
 from mmbnft.evaluation.cost import Stopwatch, forward_multiply_adds
-from mmbnft.evaluation.network import load_checkpoint, network_facts
+from mmbnft.evaluation.loaded_network import load_checkpoint, network_facts
 from mmbnft.evaluation.run_spec import checkpoint_facts, image_libraries
 from mmbnft.fewshot.arm import EpisodesArm, Subject
 from mmbnft.fewshot.episode_images import EpisodeImages

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmbnft.evaluation import run as run_module
-from mmbnft.evaluation.network import build_network, image_dataset
+from mmbnft.evaluation.loaded_network import build_network, image_dataset
 from mmbnft.evaluation.run import execute
 from mmbnft.tasks import ArrayImages, Task, build_task
 from mmbnft.utils.errors import UserError

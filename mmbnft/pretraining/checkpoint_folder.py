@@ -7,10 +7,10 @@ from typing import Any
 
 from mmbnft import compat
 from mmbnft.pretraining import quality
-from mmbnft.pretraining.images import ImageSet
+from mmbnft.pretraining.photographs import ImageSet
 from mmbnft.pretraining.recipes import Recipe
-from mmbnft.pretraining.trainer import Trained
-from mmbnft.pretraining.weights import backbone_of, write_checkpoint
+from mmbnft.pretraining.small_files import backbone_of, write_checkpoint
+from mmbnft.pretraining.training import Trained
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mmbnft.analysis.dynamics import FEWEST, epochs_to, rank_correlation
-from mmbnft.analysis.geometry import Array, neighbour_map, principal_map
-from mmbnft.analysis.networks import (
+from mmbnft.analysis.feature_geometry import Array, neighbour_map, principal_map
+from mmbnft.analysis.kept_networks import (
     LAST,
     as_before,
     feature_table,

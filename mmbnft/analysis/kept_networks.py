@@ -11,9 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmbnft.analysis.geometry import Array, effective_rank, fisher_ratio, linear_cka, norms, silhouette, sparsity
+from mmbnft.analysis.feature_geometry import (
+    Array,
+    effective_rank,
+    fisher_ratio,
+    linear_cka,
+    norms,
+    silhouette,
+    sparsity,
+)
 from mmbnft.analysis.shift import dead_channels, movement, symmetric_kl
-from mmbnft.evaluation.network import image_dataset
+from mmbnft.evaluation.loaded_network import image_dataset
 from mmbnft.evaluation.weights import Restored
 from mmbnft.models import pooled_features
 from mmbnft.protocols.norms import find_norm_layers

@@ -4,9 +4,9 @@ import torch
 from pretraining_samples import small
 
 from mmbnft.pretraining import hooks
-from mmbnft.pretraining.images import ImageSet, pixels_sha256
+from mmbnft.pretraining.photographs import ImageSet, pixels_sha256
 from mmbnft.pretraining.quality import random_backbone
-from mmbnft.pretraining.trainer import pretrain
+from mmbnft.pretraining.training import pretrain
 from mmbnft.utils.errors import UserError
 
 

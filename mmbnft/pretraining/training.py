@@ -22,7 +22,7 @@ from mmbnft.host import (
     build_optimizer,
 )
 from mmbnft.pretraining.hooks import EpochSeedHook, LossCurveHook, ProgressHook, StateHook, seed_everything
-from mmbnft.pretraining.images import ImageSet
+from mmbnft.pretraining.photographs import ImageSet
 from mmbnft.pretraining.recipes import Recipe, filled
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError

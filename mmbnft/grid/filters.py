@@ -114,3 +114,16 @@ class Shard:
         """This share of the runs, in their order; who gets which depends on the keys alone."""
         mine = {run.key for run in sorted(runs, key=lambda run: run.key)[self.index - 1 :: self.count]}
         return [run for run in runs if run.key in mine]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which runs of a plan are meant.
+
+    Attributes:
+        only: By coordinates.
+        shard: By share, of what the coordinates leave.
+    """
+
+    only: Selection = field(default_factory=Selection)
+    shard: Shard = field(default_factory=Shard)

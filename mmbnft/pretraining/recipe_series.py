@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mmbnft.pretraining import catalogue
-from mmbnft.pretraining.images import read_images
+from mmbnft.pretraining import checkpoint_folder
+from mmbnft.pretraining.photographs import read_images
 from mmbnft.pretraining.quality import read_labelled
 from mmbnft.pretraining.recipes import read_recipe
-from mmbnft.pretraining.trainer import pretrain as train
+from mmbnft.pretraining.training import pretrain as train
 from mmbnft.utils.errors import UserError
 
 
@@ -29,7 +29,7 @@ def pretrain(
     Args:
         configs: Configuration files.
         data: Array file or Caltech-101 folder.
-        out: Folder of checkpoints, records and catalogue.
+        out: Folder of checkpoints, records and checkpoint_folder.
         work_dir: Folder in which every recipe keeps its state while it is unfinished.
         epochs: Replaces the epochs of the configurations.
         workers: Processes that load pictures.
@@ -47,12 +47,12 @@ def pretrain(
     console = Console(stderr=True)
     for recipe in recipes:
         images = sets[recipe.picture_size]
-        if resume and catalogue.is_finished(out, recipe, images):
+        if resume and checkpoint_folder.is_finished(out, recipe, images):
             console.print(f"{recipe.id}: finished before")
             continue
         with _progress(console, recipe.id) as report:
             trained = train(recipe, images, work_dir / recipe.id, workers, resume, report)
-        path = catalogue.store(out, recipe, images, trained, workers)
+        path = checkpoint_folder.store(out, recipe, images, trained, workers)
         console.print(f"{recipe.id}: loss {trained.losses[-1]:.3f}, {trained.wall_seconds:.0f} s, {path.name}")
 
 
@@ -66,10 +66,10 @@ def evaluate(folder: Path, tasks: Sequence[Path], splits: int, inits: int) -> st
         raise UserError("--evaluate needs --task FILE.npz with the arrays `images` and `labels`")
     if splits < 1 or inits < 1:
         raise UserError(f"--splits and --inits must be at least 1, got {splits} and {inits}")
-    catalogue.records(folder)  # refuse an empty folder before the progress bar starts
+    checkpoint_folder.records(folder)  # refuse an empty folder before the progress bar starts
     read = [read_labelled(path) for path in tasks]
     with _progress(Console(stderr=True), "networks") as report:
-        return catalogue.markdown(catalogue.evaluate(folder, read, splits, inits, report))
+        return checkpoint_folder.markdown(checkpoint_folder.evaluate(folder, read, splits, inits, report))
 
 
 @contextmanager
