@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction, Work
-from mmbnft.evaluation.halving import Ladder, Turn
 from mmbnft.protocols import AuditError
+from mmbnft.recipes.halving import Ladder, Turn
 from mmbnft.utils.errors import DivergedError
 
 Entry = dict[str, Any]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from mmbnft.evaluation.arms.base import Arm, Prediction
-from mmbnft.evaluation.halving import Turn
 from mmbnft.fewshot.adapters import episodes_at_once, make_adapter
 from mmbnft.fewshot.batching import chunks
 from mmbnft.fewshot.episode_images import EpisodeImages
@@ -18,6 +17,7 @@ from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import ON_FEATURES, Method, Support
 from mmbnft.fewshot.optimisation import Optimisation, Trial
 from mmbnft.fewshot.sampling import Episodes
+from mmbnft.recipes.halving import Turn
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.zoo.certificate import AnyCertificate

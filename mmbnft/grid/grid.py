@@ -13,7 +13,6 @@ from mmbnft.grid.plan import Benchmark, plan_runs, warm_task
 from mmbnft.grid.progress import GridProgress
 from mmbnft.grid.store import PLAN, ResultStore, StorageError, storing
 from mmbnft.grid.worker import WorkSettings, is_done
-from mmbnft.ranking import rank_results
 from mmbnft.results import Result, results_table
 from mmbnft.utils import files
 from mmbnft.utils.command import this_command
@@ -198,6 +197,8 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
             "no report, because no protocol was named as the target to predict; results.csv has every value, and "
             "mmbnft rank can join published targets"
         ]
+    from mmbnft.ranking import rank_results  # its libraries would double the start of every grid
+
     try:
         with storing(out):
             report = rank_results(outcome.results, benchmark.target, out, made=this_command())

@@ -5,7 +5,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from mmbnft.evaluation.halving import Ladder
+from mmbnft.recipes.halving import Ladder
 from mmbnft.recipes.settings import Images, Probe, Search, Training
 from mmbnft.utils.errors import UserError, choices, meant
 

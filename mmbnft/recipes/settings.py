@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmbnft.evaluation.halving import Ladder
+from mmbnft.recipes.halving import Ladder
 from mmbnft.utils.errors import UserError, choices
 
 FIT_ON = ("train", "trainval")

@@ -6,7 +6,6 @@ import statistics
 
 import pytest
 
-from mmbnft.grid import grid
 from mmbnft.grid.estimate import estimate
 from mmbnft.grid.filters import Part, Selection, Shard
 from mmbnft.grid.grid import Outcome, judge, open_jobs
@@ -105,6 +104,6 @@ def test_a_report_that_does_not_fit_on_the_disk_is_an_error(make_benchmark, make
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(grid, "rank_results", full)
+    monkeypatch.setattr("mmbnft.ranking.rank_results", full)
     with pytest.raises(StorageError, match="No space left on device"):
         judge(make_benchmark(), Outcome((), 0, 0), tmp_path)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mmbnft.artifacts import Predictions
-from mmbnft.evaluation.halving import Ladder, Turn
 from mmbnft.evaluation.weights import Adapted
+from mmbnft.recipes.halving import Ladder, Turn
 from mmbnft.tasks import compute_metric
 
 Candidate = dict[str, Any]

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction
 from mmbnft.evaluation.features import FeatureStore
-from mmbnft.evaluation.halving import Turn
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.solvers.logistic import NEVER, Solution, solve_grid
 from mmbnft.evaluation.weights import BACKBONE, Adapted
+from mmbnft.recipes.halving import Turn
 from mmbnft.tasks import SplitLedger
 from mmbnft.utils.errors import UserError
 

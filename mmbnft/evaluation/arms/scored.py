@@ -4,9 +4,9 @@ from typing import Any
 
 from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction
 from mmbnft.evaluation.features import FeatureStore
-from mmbnft.evaluation.halving import Turn
 from mmbnft.evaluation.proxies import SCORES
 from mmbnft.evaluation.run_spec import RunSpec
+from mmbnft.recipes.halving import Turn
 
 
 class ScoredArm(Arm):

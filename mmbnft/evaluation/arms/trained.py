@@ -11,13 +11,13 @@ import torch
 from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction
 from mmbnft.evaluation.cost import step_multiply_adds
 from mmbnft.evaluation.features import EVAL_BATCH, FeatureStore
-from mmbnft.evaluation.halving import Ladder, Turn
 from mmbnft.evaluation.loaded_network import Network, image_dataset
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import Session
 from mmbnft.evaluation.training.trainer import Trainer
 from mmbnft.evaluation.weights import BACKBONE, Adapted
 from mmbnft.host import Hook
+from mmbnft.recipes.halving import Ladder, Turn
 from mmbnft.tasks import ImageCache, SplitLedger, TaskDataset, predict
 
 

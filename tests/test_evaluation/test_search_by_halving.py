@@ -1,8 +1,8 @@
 import pytest
 
 from mmbnft.evaluation.arms.trained import TrainedArm
-from mmbnft.evaluation.halving import Ladder, Rung, Turn
 from mmbnft.evaluation.run import execute
+from mmbnft.recipes.halving import Ladder, Rung, Turn
 from mmbnft.utils.errors import UserError
 
 
