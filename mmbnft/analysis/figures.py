@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from mmbnft.analysis.findings import Run
 from mmbnft.analysis.predictions import calibration, confusion
+from mmbnft.evaluation.training.movement import EDGES
 
 # Okabe & Ito's colours keep apart under every common colour blindness.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6068")
@@ -31,6 +32,7 @@ def figures(runs: Sequence[Run]) -> dict[str, str]:
         "maps": _maps([run for run in runs if run.maps and _one_class(run.labels)]),
         "curves": _curves([run for run in runs if run.result.details.get("curve")][:MOST_RUNS]),
         "movement": _movement([run for run in runs if _moves(run)][:4]),
+        "sizes": _sizes([run for run in runs if any(entry.get("sizes") for entry in _curve(run))][:4]),
         "predictions": _predictions([run for run in runs if _has_classes(run)][:4]),
     }
     return {name: svg for name, svg in drawn.items() if svg is not None}
@@ -42,7 +44,11 @@ def _moved(run: Run) -> bool:
 
 
 def _moves(run: Run) -> bool:
-    return any(len(entry.get("moved", ())) > 1 for entry in run.result.details.get("curve") or ())
+    return any(len(entry.get("moved", ())) > 1 for entry in _curve(run))
+
+
+def _curve(run: Run) -> list[dict[str, Any]]:
+    return run.result.details.get("curve") or []
 
 
 def _one_class(labels: np.ndarray | None) -> bool:
@@ -157,6 +163,29 @@ def _movement(runs: Sequence[Run]) -> str | None:
         axes.set_xlabel("epoch, over all phases")
         axes.set_title(run.name, fontsize=8)
         figure.colorbar(image, ax=axes, label="log10 of relative change" if run is runs[-1] else "")
+    return _finish(figure, [])
+
+
+def _sizes(runs: Sequence[Run]) -> str | None:
+    """Histograms of changes: one column for each run, one row for each part, epochs from left to right."""
+    if not runs:
+        return None
+    parts = list(dict.fromkeys(part for run in runs for entry in _curve(run) for part in entry.get("sizes", {})))
+    figure, panels = _panels(len(parts), len(runs), 2.6, 0.9)
+    nothing = [0] * (len(EDGES) + 1)
+    for column, run in zip(panels.T, runs, strict=True):
+        for axes, part in zip(column, parts, strict=True):
+            counts = np.array([entry.get("sizes", {}).get(part, nothing) for entry in _curve(run)], float)
+            shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            axes.imshow(
+                shares.T, origin="lower", aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest"
+            )
+            axes.set_yticks([0.5, len(EDGES) - 0.5], [f"{EDGES[0]:g}", f"{EDGES[-1]:g}"], fontsize=6)
+            axes.set_xticks([])
+            if axes in panels[:, 0]:
+                axes.set_ylabel(part, fontsize=7)
+        column[0].set_title(run.name, fontsize=8)
+        column[-1].set_xlabel("epoch, over all phases")
     return _finish(figure, [])
 
 

@@ -21,6 +21,7 @@ from mmbnft.analysis.kept_networks import (
 )
 from mmbnft.analysis.predictions import calibration_error, known_metrics, log_loss, resampled_interval
 from mmbnft.artifacts import kept
+from mmbnft.evaluation.training.movement import EDGES
 from mmbnft.evaluation.weights import restore
 from mmbnft.results import Result
 from mmbnft.tasks import Task, build_task, compute_metric
@@ -36,6 +37,7 @@ BASELINE = "linear"
 # Batch and running statistics disagree if the value changes by this many points and McNemar's test is sure of it.
 POINTS, SURE = 1.0, 1.96
 EVAL_BATCH = 64
+LEAST_CHANGE = 1e-8  # relative, for the logarithm of a part that stood still
 MOST_MAPS = 4  # runs whose features are mapped; t-SNE takes longer than all else
 # Of an accuracy; other metrics take a hundred times as long to compute.
 RESAMPLES, RESAMPLES_OF_OTHERS = 1000, 200
@@ -231,6 +233,52 @@ def movement_table(runs: Sequence[Run]) -> pd.DataFrame:
             {"phase": entry["phase"], "part": part, "change": change} for part, change in entry.get("moved", {}).items()
         ],
     )
+
+
+def size_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row for each epoch and part: the share of its parameters in each bin of changes, see `Movement.sizes`."""
+    edges = [f"{edge:g}" for edge in EDGES]
+    columns = [f"below {edges[0]}", *map("{} to {}".format, edges, edges[1:]), f"from {edges[-1]}"]
+    return _epochs(
+        runs,
+        lambda entry: [
+            {"phase": entry["phase"], "part": part}
+            | dict(zip(columns, np.divide(counts, max(sum(counts), 1)).tolist(), strict=True))
+            for part, counts in entry.get("sizes", {}).items()
+        ],
+    )
+
+
+def steadiness_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row for each part that trains of each (checkpoint, task, protocol): how steadily it moves.
+
+    `over_epochs` is the standard deviation over epochs of the logarithm (base 10) of its relative change in an epoch,
+    `over_seeds` that over runs that differ in their seed alone, mean over epochs; empty for a single one.
+    """
+    changes: dict[tuple[str, ...], list[list[float]]] = {}
+    for run in runs:
+        result = run.result
+        moved = [entry["moved"] for entry in result.details.get("curve") or [] if "moved" in entry]
+        for part in dict.fromkeys(part for entry in moved for part in entry):
+            series = [entry.get(part, np.nan) for entry in moved]
+            key = (result.checkpoint, result.task, result.protocol, str(result.split), part)
+            changes.setdefault(key, []).append(np.log10(np.maximum(series, LEAST_CHANGE)).tolist())
+    rows = []
+    for (checkpoint, task, protocol, _, part), series in changes.items():
+        values = np.array([one[: min(map(len, series))] for one in series])
+        rows.append({
+            "checkpoint": checkpoint, "task": task, "protocol": protocol, "part": part, "runs": len(values),
+            "median_change": float(10 ** np.nanmedian(values)),
+            "over_epochs": _spread(values, axis=1), "over_seeds": _spread(values, axis=0),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _spread(values: Array, axis: int) -> float | None:
+    """Mean of the standard deviations along an axis, of those that have two values or more."""
+    known = np.moveaxis(values, axis, 0)
+    known = known[:, np.isfinite(known).sum(axis=0) > 1]
+    return float(np.nanstd(known, axis=0, ddof=1).mean()) if known.size else None
 
 
 def _epochs(runs: Sequence[Run], rows: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> pd.DataFrame:

@@ -18,8 +18,10 @@ from mmbnft.analysis.findings import (
     movement_table,
     prediction_table,
     run_table,
+    size_table,
     speed_table,
     stage_table,
+    steadiness_table,
 )
 from mmbnft.utils import files
 
@@ -78,6 +80,10 @@ TEXTS = {
     "curves": "Training loss, and val where it was evaluated (--val-interval 1 with recipe.fit_on=train).",
     "movement": "Relative change of the parameters of each part within each epoch (length of the change over length "
     "before), over all phases: what trains first and what follows.",
+    "sizes": "Share of the parameters of each part by the size of their change within an epoch, as a multiple of the "
+    "root mean square of their tensor before.",
+    "steadiness": "How steadily a part moves: standard deviation of log10 of its relative change, over the epochs of a "
+    "run and over runs that differ in their seed alone.",
     "speed": "Epochs until val first reached a share of the best value that any of these runs of the task reached; "
     "empty where it never did.",
 }
@@ -95,6 +101,8 @@ def parts(runs: Sequence[Run]) -> list[Part]:
         ("maps", "Maps of the features", pd.DataFrame(), "maps", False),
         ("curves", "Learning curves", curve_table(runs), "curves", True),
         ("movement", "Which parts move when", movement_table(runs), "movement", True),
+        ("sizes", "How large the changes of parameters are", size_table(runs), "sizes", True),
+        ("steadiness", "How steadily parts move", steadiness_table(runs), "", True),
         ("speed", "Epochs to an accuracy on val", speed_table(runs), "", False),
     ]
     return [Part(name, title, TEXTS[name], rows, figure, folded) for name, title, rows, figure, folded in every]

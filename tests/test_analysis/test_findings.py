@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from mmbnft.analysis import findings as study_module
-from mmbnft.analysis.findings import Run, analyse, gain_table, prediction_table, run_table, speed_table
+from mmbnft.analysis.findings import (
+    Run,
+    analyse,
+    gain_table,
+    prediction_table,
+    run_table,
+    size_table,
+    speed_table,
+    steadiness_table,
+)
 from mmbnft.analysis.kept_networks import as_before, layer_shifts, outputs, sample_test_images, statistics_check
 from mmbnft.analysis.report import sentences
 from mmbnft.artifacts import Artifacts, Predictions
@@ -133,12 +142,32 @@ def test_the_command_writes_one_page_and_a_table_for_each_section(kept_run, tmp_
     assert set(runs[0].maps) == {"PCA, before", "PCA, after", "t-SNE, before", "t-SNE, after"}
     assert analyze.main([str(tmp_path), "--most", "30", "--out", str(tmp_path / "page")]) == 0
     page = (tmp_path / "page" / "analysis.html").read_text()
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 7
     assert "http" not in page.replace("http://www.w3.org", "")
     features = pd.read_csv(tmp_path / "page" / "features.csv").set_index(["run", "stage"])
     assert features.loc[("tiny linear", "pooled"), "cka"] == pytest.approx(1)
     assert features.loc[("tiny bn", "pooled"), "cka"] < 1
     assert {path.stem for path in (tmp_path / "page").glob("*.csv")} == {
-        "runs", "predictions", "layers", "features", "curves", "movement"
+        "runs", "predictions", "layers", "features", "curves", "movement", "sizes", "steadiness"
     }  # fmt: skip
     assert f"page: {tmp_path / 'page' / 'analysis.html'}" in capsys.readouterr().out
+
+
+def test_changes_are_shares_of_parameters_and_steadiness_compares_seeds():
+    def run(seed, *changes):
+        curve = [
+            {"phase": 0, "moved": {"head": change}, "sizes": {"head": [1, 0, 0, 0, 3, 0, 0]}} for change in changes
+        ]
+        return Run(f"c bn seed {seed}", Result("c", "t", "bn", "r", 0, seed, "a" * 64, "ok", 0.0, "top1",
+                                               details={"curve": curve}))  # fmt: skip
+
+    runs = [run(0, 0.1, 0.001), run(1, 0.1, 0.1)]
+    table = size_table(runs)
+    assert table["below 1e-05"].tolist() == [0.25] * 4
+    assert table["0.01 to 0.1"].tolist() == [0.75] * 4
+    (row,) = steadiness_table(runs).to_dict("records")
+    assert (row["runs"], row["part"]) == (2, "head")
+    assert row["median_change"] == pytest.approx(0.1)
+    # Logarithms -1, -3 and -1, -1: over epochs sqrt(2) and 0, over seeds 0 and sqrt(2).
+    assert row["over_epochs"] == row["over_seeds"] == pytest.approx(2**0.5 / 2)
+    assert steadiness_table(runs[:1])["over_seeds"].isna().all()

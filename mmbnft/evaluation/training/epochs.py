@@ -120,6 +120,7 @@ class EpochHook(Hook):
             "lr": runner.current_lr()[0],
             "seconds": time.perf_counter() - self._started,
             "moved": self._movement.changes(),
+            "sizes": self._movement.sizes(),
         }
         if self.score is not None and self.val_interval and (runner.epoch + 1) % self.val_interval == 0:
             entry["val"] = self.score()

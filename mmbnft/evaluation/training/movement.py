@@ -11,6 +11,8 @@ from mmbnft.protocols.stages import find_stages
 from mmbnft.utils.errors import UserError
 
 HEAD, BACKBONE = "head", "backbone"
+# Between the bins of `sizes`: a parameter's change over the root mean square of its tensor before.
+EDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 class Movement:
@@ -43,6 +45,21 @@ class Movement:
             total[0] += length
             total[1] += change
         return {part: math.sqrt(change / length) for part, (length, change) in sums.items() if length}
+
+    @torch.no_grad()
+    def sizes(self) -> dict[str, list[int]]:
+        """How many parameters of each part changed by how much since the beginning, in the bins between `EDGES`.
+
+        Tensors that were 0 then, such as biases of norm layers before their first step, are left out.
+        """
+        found: dict[str, torch.Tensor] = {}
+        for part, before, after in zip(self._parts, self._before, self._trained, strict=True):
+            size = before.square().mean().sqrt()
+            if size:
+                bins = torch.bucketize((after - before).abs() / size, torch.tensor(EDGES, device=size.device))
+                counts = torch.bincount(bins.flatten(), minlength=len(EDGES) + 1)
+                found[part] = found.get(part, 0) + counts
+        return {part: counts.tolist() for part, counts in found.items()}
 
 
 def _parts(model: nn.Module, names: dict[str, nn.Parameter]) -> dict[str, str]:

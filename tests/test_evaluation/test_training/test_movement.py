@@ -27,6 +27,22 @@ def test_each_part_that_trains_is_measured_by_itself():
     assert changes["stage 1 norm"] == changes["stem"] == 0
 
 
+def test_parameters_are_counted_by_the_size_of_their_change():
+    head = dict(type="BnftLinearHead", in_channels=32, num_classes=3)
+    model = build_algorithm({**MODEL, "head": head, "backbone": dict(type="ProtocolBackbone", backbone=BACKBONE,
+                                                                     protocol="bn")})  # fmt: skip
+    model.head.init_weights()
+    movement = Movement(model)
+    with torch.no_grad():
+        model.backbone.bn1.weight[0] += 2e-3  # weights are 1, so are their root mean squares
+        model.backbone.bn1.weight[1] -= 0.5
+        model.backbone.bn1.bias += 1  # was 0, and has no size to be compared with
+    sizes = movement.sizes()
+    channels = model.backbone.bn1.weight.numel()
+    assert sizes["stem norm"] == [channels - 2, 0, 0, 1, 0, 1, 0]
+    assert sum(sizes["head"]) == model.head.fc_cls.weight.numel() == sizes["head"][0]
+
+
 def test_what_is_frozen_has_no_part():
     head = dict(type="BnftLinearHead", in_channels=32, num_classes=3)
     model = build_algorithm({**MODEL, "head": head, "backbone": dict(type="ProtocolBackbone", backbone=BACKBONE,
