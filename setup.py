@@ -62,6 +62,7 @@ setup(
     # mmcv is missing above: its source does not build by a plain `pip install` (`mmbnft install-host` builds it), and
     # mmcv-full has the same import name.
     extras_require={
+        "mlflow": ["mlflow-skinny>=3"],
         "parquet": ["pyarrow>=15"],
         "ray": ["ray>=2.30"],
         "dev": ["pytest>=8", "pytest-xdist>=3.5", "selenium>=4.20", "ruff>=0.9", "mypy>=1.14"],

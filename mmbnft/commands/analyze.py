@@ -3,15 +3,16 @@
 Example: mmbnft analyze work_dirs/mine --out analysis/
 """
 
-import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmbnft.commands._options import command_parser
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, analyse, write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result files, or folders of a grid")
     parser.add_argument("--images", metavar="TASK", help="task whose test images to use (default: each result's own)")
     parser.add_argument("--no-images", action="store_true", help="look at weights, curves and predictions only")

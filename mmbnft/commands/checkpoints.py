@@ -1,4 +1,11 @@
-"""List, download, convert and verify checkpoints."""
+"""List, download, convert and verify checkpoints.
+
+Examples:
+mmbnft checkpoints verify weights/a.pth
+mmbnft checkpoints convert moco-v2 moco-v2.pth
+
+mmbnft checkpoints COMMAND --help shows the options of a command.
+"""
 
 import argparse
 import json
@@ -7,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmbnft.commands._options import command_parser, sub_parser
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, GROUPS, entries, get_entry, group, is_here
 from mmbnft.zoo.options import add_checkpoint_options
@@ -103,29 +111,29 @@ def report(certificate: "Certificate", *, as_json: bool) -> int:
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument("--root", type=Path, default=DEFAULT_ROOT, help="folder of checkpoints")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("list", help="one line for each known checkpoint")
-    command.add_argument("--group", choices=GROUPS)
+    command = sub_parser(commands, "list", "one line for each known checkpoint")
+    command.add_argument("--group", choices=GROUPS, help="only these")
     command.add_argument("--catalogue", default="", metavar="FILE", help="of your own files")
     command.set_defaults(run=list_entries)
-    command = commands.add_parser("show", help="one entry in full")
-    command.add_argument("id")
+    command = sub_parser(commands, "show", "one entry in full")
+    command.add_argument("id", help="catalogue id")
     command.add_argument("--catalogue", default="", metavar="FILE", help="of your own files")
     command.set_defaults(run=show_entry)
-    command = commands.add_parser("fetch", help="download, resume, record and check")
-    command.add_argument("id", nargs="+")
+    command = sub_parser(commands, "fetch", "download, resume, record and check")
+    command.add_argument("id", nargs="+", help="catalogue ids")
     command.add_argument("--catalogue", default="", metavar="FILE", help="of your own files")
     command.set_defaults(run=fetch_entries)
-    command = commands.add_parser("convert", help="write a file in the one layout")
+    command = sub_parser(commands, "convert", "write a file in the one layout")
     command.add_argument("file", help="path, catalogue id, or timm:, torchvision:, hf:, pip: and a name")
-    command.add_argument("out", type=Path)
+    command.add_argument("out", type=Path, help="file to write; never overwritten")
     command.set_defaults(run=convert_file)
     add_checkpoint_options(command)
-    command = commands.add_parser("verify", help="print a file's certificate; exit status 0 only for a full match")
+    command = sub_parser(commands, "verify", "print a file's certificate; exit status 0 only for a full match")
     command.add_argument("file", help="path, catalogue id, or timm:, torchvision:, hf:, pip: and a name")
-    command.add_argument("--json", action="store_true")
+    command.add_argument("--json", action="store_true", help="print JSON, also of a refusal")
     command.set_defaults(run=verify_file)
     add_checkpoint_options(command)
     return parser.parse_args(argv)

@@ -1,18 +1,20 @@
-"""Show what a protocol trains of a configuration's backbone, layer by layer."""
+"""Show what a protocol trains of a configuration's backbone, layer by layer.
 
-import argparse
+Example: mmbnft describe configs/pets/resnet50.py --protocol bn_paper
+"""
+
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmbnft.utils.overrides import DictAction
+from mmbnft.commands._options import PROTOCOLS, add_overrides, command_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print one table for each phase."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument("config", type=Path, help="configuration file")
-    parser.add_argument("--protocol", help="protocol, e.g. bn_paper")
-    parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    parser.add_argument("--protocol", metavar="NAME", help=PROTOCOLS)
+    add_overrides(parser)
     args = parser.parse_args(argv)
     from mmbnft.evaluation.description import describe_run
     from mmbnft.evaluation.run_spec import load_config, spec_from_config

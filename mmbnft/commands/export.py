@@ -3,14 +3,15 @@
 Example: mmbnft export work_dirs/mine/results/RESULT.json classifier.pt
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
+
+from mmbnft.commands._options import command_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, write the file, say what its inputs are."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("result", type=Path, help="file of a result whose weights were kept")
     parser.add_argument("file", type=Path, help=".pth (state dict in MMSelfSup's layout), .pt (TorchScript) or .onnx")
     parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")

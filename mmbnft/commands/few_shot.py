@@ -1,47 +1,58 @@
-"""Adapt checkpoints to many small problems and compare methods."""
+"""Adapt checkpoints to many small problems and compare methods.
+
+Example: mmbnft few-shot configs/few_shot/quickstart.py --k-shot 1 5
+"""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmbnft.utils.cores import available_cores
+from mmbnft.commands._options import (
+    add_overrides,
+    add_part_options,
+    add_place_options,
+    add_tracking_options,
+    command_parser,
+    executor_of,
+    part_of,
+    trackers_of,
+)
 from mmbnft.utils.errors import UserError
-from mmbnft.utils.overrides import DictAction
 from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument("config", type=Path, nargs="?", help="few-shot configuration")
-    parser.add_argument("--work-dir", "--work_dir", type=Path, help="default work_dirs/CONFIG")
-    parser.add_argument("--n-way", type=int, help="classes of an episode")
-    parser.add_argument("--k-shot", type=int, nargs="+", help="support images of a class, one setting for each number")
-    parser.add_argument("--queries", type=int, help="query images of a class")
-    parser.add_argument("--episodes", type=int, help="test episodes")
-    parser.add_argument("--validation", type=int, help="validation episodes, to choose on")
-    parser.add_argument("--seed", type=int, help="seed of the episodes")
-    parser.add_argument("--checkpoints", nargs="+", help="catalogue ids, weight files, random, group:NAME")
-    add_checkpoint_options(parser)
-    parser.add_argument("--methods", nargs="+", help="nearest_mean, logistic, linear, bn, bn_paper, finetune ...")
-    parser.add_argument("--task", nargs="+", help="prepared folders, array files (FILE.npz), or digits, glyphs ...")
-    parser.add_argument("--manifests", type=Path, help="folder of episodes to share between benchmarks")
-    part = parser.add_argument_group("which runs")
-    part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
-    part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
-    part.add_argument(
-        "--retry-failed", action="store_true", help="run all failed runs again, not only those that the machine spoilt"
-    )
-    part.add_argument(
-        "--dry-run", action="store_true", help="draw missing episodes, print the plan, what is done and the cost"
-    )
-    where = parser.add_argument_group("where")
-    where.add_argument("--executor", choices=("local", "ray"), default="local", help="local processes or a Ray cluster")
-    where.add_argument("--workers", type=int, default=available_cores(), help="local processes (default: cores)")
-    where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_overrides(parser)
+    parser.add_argument("--work-dir", "--work_dir", type=Path, metavar="DIR", help="default: work_dirs/CONFIG")
     parser.add_argument("--table", type=Path, nargs="+", metavar="RESULTS", help="only print tables of results folders")
-    parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
+    own = parser.add_argument_group("in the place of the configuration's settings")
+    own.add_argument("--n-way", type=int, metavar="N", help="classes of an episode")
+    own.add_argument(
+        "--k-shot", type=int, nargs="+", metavar="K", help="support images of a class, one setting for each number"
+    )
+    own.add_argument("--queries", type=int, metavar="Q", help="query images of a class")
+    own.add_argument("--episodes", type=int, metavar="N", help="test episodes")
+    own.add_argument("--validation", type=int, metavar="N", help="validation episodes, to choose on")
+    own.add_argument("--seed", type=int, help="seed of the episodes")
+    own.add_argument("--checkpoints", nargs="+", metavar="NAME", help="ids, files, timm:NAME ..., group:NAME, random")
+    own.add_argument(
+        "--methods", nargs="+", metavar="NAME", help="nearest_mean, logistic, linear, bn, bn_paper, finetune ..."
+    )
+    own.add_argument("--task", nargs="+", help="prepared folders, array files (FILE.npz), or digits, glyphs ...")
+    own.add_argument(
+        "--manifests",
+        type=Path,
+        metavar="DIR",
+        help="folder of episodes to share between benchmarks (default: manifests in the work dir)",
+    )
+    add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
+    add_part_options(parser)
+    add_tracking_options(parser)
+    add_place_options(parser)
     return parser.parse_args(argv)
 
 
@@ -69,8 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError("no configuration given; name one of configs/few_shot, or results with --table")
     from mmbnft.evaluation.run_spec import load_config
     from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes, run_few_shot
-    from mmbnft.grid.executors import LocalExecutor, RayExecutor
-    from mmbnft.grid.filters import Part, Selection, Shard
     from mmbnft.grid.grid import estimate_plan, open_jobs
     from mmbnft.grid.store import ResultStore
     from mmbnft.grid.worker import WorkSettings
@@ -78,20 +87,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_config(args.config, {**args.cfg_options, **overrides(args)})
     benchmark = FewShotBenchmark.from_config(config)
     out = args.work_dir or Path("work_dirs") / args.config.stem
-    part = Part(Selection.parse(args.only), Shard.parse(args.shard))
+    part, trackers = part_of(args), trackers_of(args)
     if args.dry_run:
         store = ResultStore(out / "results")
         jobs = plan_episodes(benchmark, args.manifests or out / "manifests")
         plan = open_jobs(jobs, store, part, args.retry_failed)
         print(f"{plan.text}\ncost: {estimate_plan(plan, store).text}")
         return 0
-    executor = LocalExecutor(args.workers) if args.executor == "local" else RayExecutor(None)
     settings = WorkSettings(out, args.device, args.retry_failed)
-    outcome = run_few_shot(benchmark, executor, settings, part, args.manifests)
+    outcome = run_few_shot(benchmark, executor_of(args), settings, part, args.manifests)
     for failure in outcome.failures:
         print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
     write_report(outcome.results, out / "few_shot.md")
     print(summary(outcome.results))
+    for sentence in trackers.tell(out.name, outcome.results, out):
+        print(sentence)
     print(f"\n{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
     print(f"tables with intervals and comparisons: {out / 'few_shot.md'}")
     return 1 if outcome.failures else 0

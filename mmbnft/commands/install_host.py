@@ -2,22 +2,24 @@
 
 mmcv 1.7.2 comes as source only. Its setup imports pkg_resources, which setuptools dropped in version 81, and fails on
 Python 3.13; this command gives it the setuptools and the Python that it expects. It calls pip of this environment.
+
+Example: mmbnft install-host
 """
 
-import argparse
 import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from mmbnft.commands._options import command_parser
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.shipped import SHIPPED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Install them; the status is that of pip."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.parse_args(argv)
     if importlib.util.find_spec("pip") is None:
         raise UserError(f"{sys.executable} has no pip; install pip into its environment, then run this again")

@@ -3,19 +3,20 @@
 Example: mmbnft predict work_dirs/mine/results/RESULT.json photos/ --out photos.csv
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
+
+from mmbnft.commands._options import DEVICES, command_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, compute, write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("result", type=Path, help="file of a result whose weights were kept")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGES", help="pictures, or folders of them")
-    parser.add_argument("--out", type=Path, default=Path("predictions.csv"), help="default: predictions.csv")
+    parser.add_argument("--out", type=Path, default=Path("predictions.csv"), help="file to write")
     parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="auto", help=DEVICES)
     args = parser.parse_args(argv)
     import pandas as pd
 

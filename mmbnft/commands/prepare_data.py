@@ -1,9 +1,17 @@
-"""Prepare a public data set, or your own images, as a task that every other command can use."""
+"""Prepare a public data set, or your own images, as a task that every other command can use.
+
+Examples:
+mmbnft prepare-data folder --images PHOTOS --name mine
+mmbnft prepare-data dtd --download
+
+mmbnft prepare-data NAME --help shows the options of one.
+"""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmbnft.commands._options import command_parser, sub_parser
 from mmbnft.tasks.preparers import PREPARERS, OwnData, build_preparer, prepare, prepare_own
 from mmbnft.tasks.preparers.summary import balance_lines, leakage_lines, summary_lines
 
@@ -14,15 +22,15 @@ OWN = {"folder": "your own images in folders, or named by lists", "csv": "your o
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """One sub-command a data set, and `folder`, `csv`, `npz` and `parquet` for your own images."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="NAME")
     for name, preparer in sorted(PREPARERS.items()):
-        command = commands.add_parser(name, help=preparer.facts.title)
+        command = sub_parser(commands, name, preparer.facts.title)
         command.add_argument("--archive", nargs="+", type=Path, default=[], metavar="PATH", help="archives or folders")
         command.add_argument("--download", action="store_true", help="fetch what is published without a form")
         _add_common(command)
     for name, title in OWN.items():
-        own = commands.add_parser(name, help=title)
+        own = sub_parser(commands, name, title)
         _add_source(own, name)
         _add_own(own)
         _add_common(own)

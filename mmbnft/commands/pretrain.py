@@ -1,22 +1,26 @@
-"""Pre-train the small checkpoints, or measure them on held-out tasks."""
+"""Pre-train the small checkpoints, or measure them on held-out tasks.
+
+Example: mmbnft pretrain configs/pretrain/simclr.py --data pictures.npz
+"""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmbnft.commands._options import command_parser
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.shipped import find_shipped
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument("config", nargs="*", type=Path, help="configuration files of configs/pretrain")
     parser.add_argument("--all", action="store_true", help="every configuration of configs/pretrain")
     parser.add_argument("--out", type=Path, default=Path("pretrained_models/tiny"), help="folder of the checkpoints")
     parser.add_argument("--data", type=Path, help="pictures: FILE.npz, or the Caltech-101 folder 101_ObjectCategories")
     parser.add_argument("--epochs", type=int, help="replaces the epochs of the configuration")
-    parser.add_argument("--workers", type=int, default=0, help="processes that load pictures (default: none)")
+    parser.add_argument("--workers", type=int, default=0, help="processes that load pictures")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/pretrain"), help="folder of unfinished states")
     parser.add_argument("--resume", action="store_true", help="continue unfinished runs, skip finished ones")
     parser.add_argument("--evaluate", action="store_true", help="measure the checkpoints of --out instead of training")

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmbnft.commands._options import command_parser
 from mmbnft.utils.command import say, this_command
 from mmbnft.utils.shipped import find_shipped
 
@@ -23,13 +24,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument(
         "sources", nargs="+", type=find_shipped, metavar="SOURCE", help="folder of a grid or of results, or CSV file"
     )
     parser.add_argument("--target", help="protocol to be predicted (default: finetune, if the sources have it)")
     parser.add_argument("--proxies", nargs="+", metavar="NAME", help="protocols that predict (default: all others)")
     parser.add_argument("--target-from", type=find_shipped, metavar="FILE", help="CSV file with published targets")
+    parser.add_argument(
+        "--past",
+        nargs="+",
+        type=Path,
+        default=Path("work_dirs"),
+        metavar="FOLDER",
+        help="results that judge the proxies where SOURCE has no target (default: all in work_dirs, if any)",
+    )
     parser.add_argument("--wide", metavar="PROTOCOL", help="CSV files have one column per task, values of PROTOCOL")
     parser.add_argument("--out", type=Path, default=Path("ranking"), help="folder for the report (default: ranking)")
     parser.add_argument(

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmbnft.commands._options import add_overrides, command_parser, sub_parser
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
-from mmbnft.utils.overrides import DictAction
 
 if TYPE_CHECKING:
     from mmbnft.results import Result
@@ -24,25 +24,25 @@ FILTERS = ("checkpoint", "task", "protocol", "recipe", "status")
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     store = argparse.ArgumentParser(add_help=False)
     store.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
     store.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help=f"NAME: {', '.join(FILTERS)}")
-    commands.add_parser("list", parents=[store], help="one line for each result")
-    export = commands.add_parser("export", parents=[store], help="everything about each result as CSV")
+    sub_parser(commands, "list", "one line for each result", parents=[store])
+    export = sub_parser(commands, "export", "everything about each result as CSV", parents=[store])
     export.add_argument("--csv", type=Path, required=True, help="file to write")
-    commands.add_parser("failures", parents=[store], help="failed results with their reasons")
-    stale = commands.add_parser("stale", parents=[store], help="results that a plan or this code no longer has")
+    sub_parser(commands, "failures", "failed results with their reasons", parents=[store])
+    stale = sub_parser(commands, "stale", "results that a plan or this code no longer has", parents=[store])
     stale.add_argument("--config", type=Path, help="configuration of the benchmark, or of the few-shot benchmark")
-    stale.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="K=V")
-    commands.add_parser("remove", parents=[store], help="remove those that --only names, with predictions and weights")
-    serve = commands.add_parser("serve", help="show a grid while it runs in a browser of this machine; reads only")
+    add_overrides(stale)
+    sub_parser(commands, "remove", "remove those that --only names, with predictions and weights", parents=[store])
+    serve = sub_parser(commands, "serve", "show a grid while it runs in a browser of this machine; reads only")
     serve.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
-    serve.add_argument("--port", type=int, default=8600, help="on 127.0.0.1 (default: 8600)")
-    merge = commands.add_parser("merge", help="copy results of several stores into one")
-    merge.add_argument("sources", nargs="+", type=Path, metavar="STORE")
-    merge.add_argument("into", type=Path, metavar="INTO")
+    serve.add_argument("--port", type=int, default=8600, help="on 127.0.0.1")
+    merge = sub_parser(commands, "merge", "copy results of several stores into one")
+    merge.add_argument("sources", nargs="+", type=Path, metavar="STORE", help="folders of benchmarks, or of results")
+    merge.add_argument("into", type=Path, metavar="INTO", help="folder of a benchmark; made if needed")
     return parser.parse_args(argv)
 
 

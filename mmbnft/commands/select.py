@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmbnft.utils.cores import available_cores
+from mmbnft.commands._options import RECIPES, add_overrides, add_place_options, command_parser, executor_of
 from mmbnft.utils.errors import UserError
-from mmbnft.utils.overrides import DictAction
 from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 if TYPE_CHECKING:
@@ -25,26 +24,32 @@ PROXIES = ("knn", "logme", "linear")
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--task", help="folder of a prepared task, array file, or digits ...")
-    parser.add_argument("--checkpoints", nargs="+", default=[], help="catalogue ids, files, group:NAME")
+    parser.add_argument(
+        "--checkpoints", nargs="+", default=[], metavar="NAME", help="ids, files, timm:NAME, group:NAME"
+    )
     parser.add_argument("--budget", help="2h, 90min, 40runs, or 30%% of fine-tuning all")
-    parser.add_argument("--regret", type=float, default=0.5, help="points that may be lost (default: 0.5)")
-    parser.add_argument("--target", default="finetune", help="protocol to select for (default: finetune)")
-    parser.add_argument("--proxies", nargs="*", default=list(PROXIES), help="cheap scores for all (default: all three)")
-    parser.add_argument("--past", type=Path, nargs="+", help="results of other tasks (default: all in work_dirs)")
-    parser.add_argument("--recipe", default="clean", help="name of a recipe (default: clean)")
-    parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V")
-    parser.add_argument("--work-dir", "--work_dir", "--out", type=Path, help="default work_dirs/select_TASK")
+    parser.add_argument("--regret", type=float, default=0.5, metavar="POINTS", help="what may be lost")
+    parser.add_argument("--target", default="finetune", metavar="NAME", help="protocol to select for")
+    parser.add_argument(
+        "--proxies",
+        nargs="*",
+        default=list(PROXIES),
+        metavar="NAME",
+        help="cheap scores and protocols for all (default: knn logme linear)",
+    )
+    parser.add_argument(
+        "--past", type=Path, nargs="+", metavar="FOLDER", help="results of other tasks (default: all in work_dirs)"
+    )
+    parser.add_argument("--recipe", default="clean", metavar="NAME", help=RECIPES)
+    add_overrides(parser)
+    parser.add_argument(
+        "--work-dir", "--work_dir", "--out", type=Path, metavar="DIR", help="default: work_dirs/select_TASK"
+    )
     parser.add_argument("--shortest", type=Path, metavar="FOLDER", help="judge short trainings by stored results")
     add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
-    where = parser.add_argument_group("where")
-    where.add_argument("--executor", choices=("local", "ray"), default="local", help="local processes or a Ray cluster")
-    where.add_argument("--workers", type=int, default=available_cores(), help="runs at a time (default: cores)")
-    where.add_argument("--ray-address", help="cluster to use (default: one on this machine)")
-    where.add_argument("--cpus-per-run", type=float, default=1, help="of a Ray cluster (default: 1)")
-    where.add_argument("--gpus-per-run", type=float, default=0, help="of a Ray cluster (default: 0)")
-    where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add_place_options(parser)
     return parser.parse_args(argv)
 
 
@@ -98,7 +103,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.shortest is not None:
         return _shortest(args)
     _check(args)
-    from mmbnft.grid.executors import Executor, LocalExecutor, RayExecutor
     from mmbnft.grid.store import storing
     from mmbnft.select.budget import Budget
     from mmbnft.select.page import content, page, sentences
@@ -109,12 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     budget = Budget.parse(args.budget)
     runs = _runs(args)
     out = args.work_dir or Path("work_dirs") / f"select_{runs.task}"
-    executor: Executor = LocalExecutor(args.workers)
-    if args.executor == "ray":
-        executor = RayExecutor(args.ray_address, args.cpus_per_run, args.gpus_per_run)
     rules = Rules(regret=args.regret, shares=runs.shares)
     past = _past(args, runs, out)
-    found = Selection(runs, rules, budget, past, out, executor, args.device, args.workers).run()
+    found = Selection(runs, rules, budget, past, out, executor_of(args), args.device, args.workers).run()
     extended = budget.extended(found.spent, found.further.share if found.further else 0.0, len(runs.checkpoints))
     told = sentences(found, _given(args, argv), extended, args.regret)
     with storing(out):

@@ -1,43 +1,72 @@
-"""Adapt one checkpoint to one task by one protocol and evaluate it once on test."""
+"""Adapt one checkpoint to one task by one protocol and evaluate it once on test.
+
+Example: mmbnft train configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr
+"""
 
 import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmbnft.utils.overrides import DictAction
+from mmbnft.commands._options import DEVICES, PROTOCOLS, RECIPES, SCORES, add_overrides, command_parser
 from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; the published code's spellings work too."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument("config", type=Path, help="configuration file")
+    add_overrides(parser)
     parser.add_argument(
-        "--work-dir", "--work_dir", type=Path, help="for results and state; default work_dirs/FOLDER/CONFIG"
+        "--work-dir",
+        "--work_dir",
+        type=Path,
+        metavar="DIR",
+        help="for results and state (default: work_dirs/FOLDER/CONFIG)",
     )
-    parser.add_argument("--cfg-options", "--cfg_options", nargs="+", action=DictAction, default={}, metavar="K=V",
-                        help="override settings, e.g. recipe.epochs=5 load_from=FILE")  # fmt: skip
-    parser.add_argument("--checkpoint", help="catalogue id, weight file, or 'random'")
-    add_checkpoint_options(parser)
-    parser.add_argument("--protocol", help="protocol, e.g. linear, bn, finetune, or score, e.g. knn")
-    parser.add_argument("--recipe", help="named recipe in the place of the file's, e.g. clean, vpulab, ericsson")
-    parser.add_argument("--split", type=int, help="number of the official split")
-    parser.add_argument("--seed", type=int, help="seed of head, order and augmentation")
-    parser.add_argument("--restart", action="store_true", help="start anew what the work dir has unfinished")
-    parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)  # what happens anyway
-    parser.add_argument("--cache", type=Path, help="folder that keeps decoded images for this and other runs")
-    parser.add_argument("--workers", type=int, help="data-loading processes (default: as many as the data are worth)")
-    parser.add_argument("--cache-limit", type=float, default=20.0, metavar="GIB", help="of the cache (default: 20)")
-    parser.add_argument("--save-memory", action="store_true", help="keep fewer activations, for a little time")
-    parser.add_argument("--val-interval", type=int, default=0, metavar="N", help="evaluate on val every N epochs too")
-    parser.add_argument("--keep-weights", choices=["none", "all"], default="all", help="default: all")
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--wandb", choices=["auto", "online", "offline", "off"], help="default: offline")
-    parser.add_argument("--wandb-project", "--wandb_project")
-    parser.add_argument("--wandb-run-name", "--wandb_run_name")
-    parser.add_argument("--tensorboard", action="store_true", default=None, help="write TensorBoard files")
+    what = parser.add_argument_group("what to run, in the place of the configuration's")
+    what.add_argument("--checkpoint", metavar="NAME", help="id, file, timm:NAME ..., or 'random'")
+    what.add_argument("--protocol", metavar="NAME", help=f"{PROTOCOLS}, or a score: {SCORES}")
+    what.add_argument("--recipe", metavar="NAME", help=RECIPES)
+    what.add_argument("--split", type=int, metavar="N", help="number of the official split, or seed of a drawn one")
+    what.add_argument("--seed", type=int, help="seed of head, order and augmentation")
+    add_checkpoint_options(parser.add_argument_group("what a weight file named by a path is"))
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--restart", action="store_true", help="start anew what the work dir has unfinished (default: continue)"
+    )
+    how.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)  # what happens anyway
+    how.add_argument("--device", default="auto", help=DEVICES)
+    how.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm"],
+        default="none",
+        help="several processes: started by torchrun (pytorch) or srun (slurm)",
+    )
+    how.add_argument(
+        "--workers", type=int, metavar="N", help="data-loading processes (default: as many as the data are worth)"
+    )
+    how.add_argument("--cache", type=Path, metavar="DIR", help="keeps decoded images for this and other runs")
+    how.add_argument("--cache-limit", type=float, default=20.0, metavar="GIB", help="of the cache")
+    how.add_argument("--save-memory", action="store_true", help="keep fewer activations, for a little time")
+    how.add_argument("--val-interval", type=int, default=0, metavar="N", help="evaluate on val every N epochs too")
+    how.add_argument("--keep-weights", choices=["none", "all"], default="all", help="the adapted network, in weights/")
+    track = parser.add_argument_group(
+        "tracking", "MLflow is told of the finished run where the variable MLFLOW_TRACKING_URI is set."
+    )
+    track.add_argument(
+        "--wandb",
+        choices=["auto", "online", "offline", "off"],
+        help="Weights & Biases (default: auto, which is offline unless WANDB_MODE says otherwise)",
+    )
+    track.add_argument("--wandb-project", "--wandb_project", metavar="NAME", help="W&B project (default: mmbnft)")
+    track.add_argument("--wandb-run-name", "--wandb_run_name", metavar="NAME", help="default: checkpoint/protocol/seed")
+    track.add_argument(
+        "--tensorboard",
+        action="store_true",
+        default=None,
+        help="curves of every training and the hparams table in WORK_DIR/tensorboard",
+    )
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
@@ -56,8 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = ("checkpoint", "protocol", "split", "seed")
     config.merge_from_dict({name: value for name in names if (value := getattr(args, name)) is not None})
     config.merge_from_dict({f"stated.{name}": value for name, value in stated_options(args).items()})
-    options = {"wandb": args.wandb, "project": args.wandb_project, "name": args.wandb_run_name,
-               "tensorboard": args.tensorboard}  # fmt: skip
+    options = {
+        "wandb": args.wandb,
+        "project": args.wandb_project,
+        "name": args.wandb_run_name,
+        "tensorboard": args.tensorboard,
+    }
     tracking = dict(config.get("tracking", {})) | {k: v for k, v in options.items() if v is not None}
     work_dir = args.work_dir or Path(
         config.get("work_dir") or Path("work_dirs") / args.config.parent.name / args.config.stem

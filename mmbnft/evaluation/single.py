@@ -7,6 +7,7 @@ from pathlib import Path
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import discard_state
+from mmbnft.evaluation.trackers import attempt, to_mlflow, to_tensorboard
 from mmbnft.evaluation.tracking import Tracking, closing_figures
 from mmbnft.evaluation.training.distributed import leaving_together, open_group
 from mmbnft.hooks import BnftWandbHook, ProgressHook
@@ -22,7 +23,7 @@ def run_single(
     Args:
         spec: What to run.
         options: How, but for the device; progress and tracking are added to its hooks.
-        tracking: W&B and TensorBoard settings.
+        tracking: W&B and TensorBoard settings; MLflow is told too where its variable is set.
         launcher: `none`, `pytorch` (torchrun) or `slurm` (srun).
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
@@ -54,6 +55,9 @@ def run_single(
         _close_wandb(hooks, {})
     if processes.is_main:
         discard_state(work_dir, result.key)
+        if tracking.tensorboard:
+            attempt("TensorBoard", lambda: to_tensorboard([result], work_dir / "tensorboard"))
+        attempt("MLflow", lambda: to_mlflow([result], tracking.project))
     return result, path
 
 

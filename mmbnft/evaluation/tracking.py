@@ -1,4 +1,4 @@
-"""Where a run's scalars go besides its result: Weights & Biases, TensorBoard."""
+"""Where a run's scalars go while it trains: Weights & Biases, TensorBoard."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmbnft.hooks import BnftWandbHook
-from mmbnft.host import Hook, TensorboardLoggerHook
+from mmbnft.hooks import BnftTensorboardHook, BnftWandbHook
+from mmbnft.host import Hook
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError, choices, meant
 
@@ -21,7 +21,7 @@ class Tracking:
         project: W&B project.
         name: W&B run name; checkpoint, protocol and seed if None.
         group: W&B's group of runs, e.g. the name of a study.
-        tensorboard: Whether to write TensorBoard files too.
+        tensorboard: Whether to write TensorBoard files too, and at the end the run's row of the hparams table.
         interval: Steps between two entries.
     """
 
@@ -72,7 +72,7 @@ class Tracking:
             )
         ]
         if self.tensorboard:
-            hooks.append(TensorboardLoggerHook(log_dir=str(work_dir / "tensorboard"), interval=self.interval))
+            hooks.append(BnftTensorboardHook(str(work_dir / "tensorboard"), self.interval))
         return tuple(hooks)
 
 

@@ -201,7 +201,7 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
 
     try:
         with storing(out):
-            report = rank_results(outcome.results, benchmark.target, out, made=this_command())
+            report = rank_results(outcome.results, benchmark.target, out, made=this_command(), past=out.parent)
     except StorageError:
         raise
     except UserError as error:  # results that cannot be judged, or not yet, are results all the same

@@ -5,9 +5,11 @@ from mmbnft.hooks.finite_loss_hook import FiniteLossHook
 from mmbnft.hooks.progress_hook import ProgressHook, progress_bar, report
 from mmbnft.hooks.protocol_hook import ProtocolHook, bare_model
 from mmbnft.hooks.result_hook import ResultHook
+from mmbnft.hooks.tensorboard_hook import BnftTensorboardHook
 from mmbnft.hooks.wandb_hook import BnftWandbHook
 
 __all__ = [
+    "BnftTensorboardHook",
     "BnftWandbHook",
     "FiniteLossHook",
     "ProgressHook",

@@ -41,6 +41,11 @@ def resolve_mode(mode: str) -> str:
     return found
 
 
+def tag(text: str) -> str:
+    """A text as a tag of W&B, which allows so many characters."""
+    return text[:_TAG]
+
+
 def _has_account() -> bool:
     """Whether `wandb login` left a key: in the environment or in the netrc file. Asks nobody and no network."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
@@ -92,14 +97,15 @@ class BnftWandbHook(LoggerHook):
         super().__init__(interval=interval, ignore_last=False)
         self.project, self.name, self.mode = project, name, resolve_mode(mode)
         self.folder, self.config, self.finish = folder, config, finish
-        self.group, self.tags = group, tuple(tag[:_TAG] for tag in tags)
+        self.group, self.tags = group, tuple(map(tag, tags))
         self._run: Any = None
-        self._steps_before = 0
+        self._steps_before, self._trainings = 0, 0
 
     @master_only
     def before_run(self, runner: Any) -> None:
         """Open the W&B run, once."""
         super().before_run(runner)
+        self._trainings += 1
         if self.mode == "off" or self._run is not None:
             return
         folder = Path(self.folder or runner.work_dir)
@@ -139,9 +145,9 @@ class BnftWandbHook(LoggerHook):
     @master_only
     def log(self, runner: Any) -> None:
         """Send what the log buffer holds."""
-        tags = self.get_loggable_tags(runner)
+        tags = self.get_loggable_tags(runner) | {"training": self._trainings}
         run, step = self._run, self._steps_before + self.get_iter(runner)
-        if run is not None and tags and not self._attempt("log", lambda: run.log(tags, step=step)):
+        if run is not None and len(tags) > 1 and not self._attempt("log", lambda: run.log(tags, step=step)):
             self._run, self.mode = None, "off"
 
     @master_only

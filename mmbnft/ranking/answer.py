@@ -9,7 +9,7 @@ from mmbnft.ranking.controls import CONTROL, OTHER_TASKS, RANDOM
 from mmbnft.ranking.correlations import MEAN
 from mmbnft.ranking.cost import TRUST
 from mmbnft.ranking.leaderboard import CONSENSUS, SHORTLIST, Leaderboard
-from mmbnft.ranking.past import published_trust
+from mmbnft.ranking.past import trust_sentence
 from mmbnft.ranking.table import ScoreTable
 from mmbnft.utils.wording import counted, duration, joined
 
@@ -43,6 +43,7 @@ def answer(
     selection: pd.DataFrame,
     costs: pd.DataFrame,
     verdict: str,
+    past: pd.DataFrame,
 ) -> Answer:
     """Put what was found into the words of `Answer`.
 
@@ -53,12 +54,13 @@ def answer(
         selection: Every regret.
         costs: Rows of `mmbnft.ranking.cost.cost_table`.
         verdict: The verdict over all tasks, or on the only one.
+        past: Rows of `mmbnft.ranking.past.past_trust`.
     """
     return Answer(
         _headline(table, board),
         board.sentence,
         _regret(table, board, selection),
-        _trust(table, correlations, verdict),
+        _trust(table, correlations, verdict, past),
         _cost(table, board, costs),
     )
 
@@ -121,12 +123,12 @@ def _points(row: pd.Series) -> str:
     return f"{value:.1f}{span} points"
 
 
-def _trust(table: ScoreTable, correlations: pd.DataFrame, verdict: str) -> str:
+def _trust(table: ScoreTable, correlations: pd.DataFrame, verdict: str, past: pd.DataFrame) -> str:
     if not table.is_judged:
         unknown = (
             f"How far the proxies can be trusted is unknown here: no task has three checkpoints with {table.target}."
         )
-        return f"{unknown} {published_trust(table.proxies, table.target)}".strip()
+        return f"{unknown} {trust_sentence(past, table.target)}".strip()
     where = MEAN if len(table.tasks) > 1 else table.tasks[0].name
     rows = correlations[(correlations["task"] == where) & (correlations["statistic"] == TRUST)]
     rows = rows[rows["value"].notna() & (rows["proxy"] != RANDOM)].set_index("proxy")["value"]

@@ -1,11 +1,15 @@
-"""What published tables say of a proxy, for a report that has no target of its own to judge it by."""
+"""What past tables, published and own, say of a proxy: for a report that has no target of its own to judge it by."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.statistics import kendall
+from mmbnft.results import read_results, results_table
+from mmbnft.utils.errors import UserError
 from mmbnft.utils.shipped import SHIPPED
 from mmbnft.utils.wording import counted, joined
 
@@ -19,44 +23,92 @@ FEWEST = 8
 _NAMED = 4
 
 
-def published_taus(target: str) -> pd.DataFrame:
-    """Kendall's tau of each published proxy with the target, task by task.
+def published_tables() -> dict[str, pd.DataFrame]:
+    """The published tables, long, by name; none where the package was installed without them."""
+    tables = {path.stem: pd.read_csv(path).replace({"protocol": ALIASES}) for path in sorted(PUBLISHED.glob("*.csv"))}
+    return {name: table[~table["task"].str.contains(REPEATED)] for name, table in tables.items()}
+
+
+def stored_tables(folders: Iterable[Path]) -> dict[str, pd.DataFrame]:
+    """Tables of folders of results, long, one for each recipe in each; what was only read on val does not count.
 
     Args:
+        folders: Folders of grids, or of their results.
+
+    Returns:
+        Tables by name: that of the folder, with the recipe where there are several.
+
+    Raises:
+        UserError: A folder is missing, or has a damaged result.
+    """
+    found = {}
+    for folder in folders:
+        inner = folder / "results"
+        results = [r for r in read_results(inner if inner.is_dir() else folder) if r.evaluated_on != "val"]
+        recipes = sorted({result.recipe for result in results})
+        for recipe in recipes:
+            name = str(folder) if len(recipes) == 1 else f"{folder}, recipe {recipe}"
+            found[name] = results_table([result for result in results if result.recipe == recipe])
+    return found
+
+
+def own_tables(root: Path) -> dict[str, pd.DataFrame]:
+    """`stored_tables` of every folder of results in a folder such as work_dirs; what cannot be read has no say."""
+    found: dict[str, pd.DataFrame] = {}
+    for folder in sorted(root.glob("*/results")):
+        with contextlib.suppress(UserError):
+            found |= stored_tables([folder.parent])
+    return found
+
+
+def past_taus(tables: Mapping[str, pd.DataFrame], target: str) -> pd.DataFrame:
+    """Kendall's tau of each proxy with the target in past tables, task by task.
+
+    Args:
+        tables: Long tables by name: columns `checkpoint`, `task`, `protocol`, `value`.
         target: Name of the target.
 
     Returns:
         Columns `table`, `proxy`, `task`, `checkpoints` (how many have both) and `tau`; tasks with fewer than `FEWEST`
-        are left out. No rows where the package was installed without the tables.
+        are left out.
     """
     rows = []
-    for path in sorted(PUBLISHED.glob("*.csv")):
-        table = pd.read_csv(path).replace({"protocol": ALIASES})
-        table = table[~table["task"].str.contains(REPEATED)]
+    for title, table in tables.items():
         for task, part in table.groupby("task"):
             values = part.pivot_table(index="checkpoint", columns="protocol", values="value", aggfunc="mean")
             for proxy in values.columns.drop(target, errors="ignore") if target in values else ():
                 both = values[[proxy, target]].dropna().to_numpy(float)
                 if len(both) >= FEWEST:
-                    rows.append((path.stem, proxy, task, len(both), float(kendall(both[:, 0], both[:, 1]))))
+                    rows.append((title, proxy, task, len(both), float(kendall(both[:, 0], both[:, 1]))))
     found = pd.DataFrame(rows, columns=["table", "proxy", "task", "checkpoints", "tau"])
     return found[np.isfinite(found["tau"].astype(float))]
 
 
-def published_trust(proxies: Iterable[str], target: str) -> str:
-    """One sentence on how far published tables trust the proxies of a report; empty where none knows any.
+def past_trust(proxies: Sequence[str], taus: pd.DataFrame) -> pd.DataFrame:
+    """How far past tables trust the proxies of a report: one row for each of them in each table that knows it.
 
     Args:
         proxies: Names of the proxies.
+        taus: Rows of `past_taus`.
+
+    Returns:
+        Columns `proxy`, `table`, `tau` (mean over tasks), `low` and `high` (of single tasks), `tasks`.
+    """
+    known = taus[taus["proxy"].isin(proxies)].groupby(["proxy", "table"], sort=False)["tau"]
+    rows = known.agg(tau="mean", low="min", high="max", tasks="count").reset_index()
+    return rows.sort_values("proxy", key=lambda column: column.map(list(proxies).index), kind="stable")
+
+
+def trust_sentence(trust: pd.DataFrame, target: str) -> str:
+    """`past_trust` in a sentence; empty where no table knows any of the proxies.
+
+    Args:
+        trust: Rows of `past_trust`.
         target: Name of the target.
     """
-    taus = published_taus(target)
-    said = []
-    for proxy in proxies:
-        for name, part in taus[taus["proxy"] == proxy].groupby("table"):
-            low, high = part["tau"].min(), part["tau"].max()
-            single = f", {low:.2f} to {high:.2f} on single ones" if len(part) > 1 else ""
-            said.append(f"{proxy} {part['tau'].mean():.2f} ({name}, mean of {counted(len(part), 'task')}{single})")
-    if not said:
-        return ""
-    return f"In published tables, of other tasks, Kendall's tau with {target} is {joined(said, most=_NAMED)}."
+    said = [
+        f"{row.proxy} {row.tau:.2f} ({row.table}, mean of {counted(row.tasks, 'task')}"
+        f"{f', {row.low:.2f} to {row.high:.2f} on single ones' if row.tasks > 1 else ''})"
+        for row in trust.itertuples()
+    ]
+    return f"In past tables Kendall's tau with {target} is {joined(said, most=_NAMED)}." if said else ""

@@ -13,6 +13,7 @@ from mmbnft.ranking.checks import Finding, reported
 from mmbnft.ranking.controls import Facts
 from mmbnft.ranking.cost import MARGIN
 from mmbnft.ranking.names import joined_names
+from mmbnft.ranking.past import own_tables, published_tables, stored_tables
 from mmbnft.ranking.report import write_report
 from mmbnft.ranking.runs import Run, runs_of_table
 from mmbnft.ranking.scales import AUTO
@@ -63,6 +64,7 @@ def rank(
     findings: Sequence[Finding] = (),
     runs: Sequence[Run] | None = None,
     made: Mapping[str, str] | None = None,
+    past: Path | Sequence[Path] = (),
 ) -> RankingReport:
     """Judge every proxy of a long table and write the report.
 
@@ -82,6 +84,8 @@ def rank(
         findings: Further checks that fired, to be reported.
         runs: The runs behind the values; the rows of the table if None.
         made: How and when the report is made, e.g. `command` and `when`, for the page.
+        past: Folders of past results, or one folder that holds such, which with the published tables say how far the
+            proxies can be trusted where this table has no target to judge them by.
 
     Returns:
         The tables, and the folder that holds them as CSV, HTML, Markdown and JSON.
@@ -95,11 +99,19 @@ def rank(
         raise UserError(f"margin must lie between 0 and 1 of Kendall's tau, got {margin:g}; {MARGIN} is the default")
     reported([], ignore)
     scores = score_table(table, target, proxies, metric_scale, lower_is_better)
-    found = study(scores, facts or Facts(), seed, resamples, provenance or {}, findings, margin=margin, ignore=ignore)
+    tables = {} if scores.is_judged else _past(past)
+    found = study(
+        scores, facts or Facts(), seed, resamples, provenance or {}, findings,
+        margin=margin, ignore=ignore, past=tables,
+    )  # fmt: skip
     behind = tuple(sorted(runs_of_table(table) if runs is None else runs, key=lambda run: run[:4]))
     found = dataclasses.replace(found, runs=behind, made=dict(made or {}))
     write_report(found, Path(out))
     return RankingReport(Path(out), found)
+
+
+def _past(where: Path | Sequence[Path]) -> dict[str, pd.DataFrame]:
+    return published_tables() | (own_tables(where) if isinstance(where, Path) else stored_tables(where))
 
 
 def rank_results(
@@ -109,6 +121,7 @@ def rank_results(
     *,
     resamples: int = 10_000,
     made: Mapping[str, str] | None = None,
+    past: Path | Sequence[Path] = (),
 ) -> RankingReport:
     """`rank` for results at hand, with what they and the catalogue tell beyond the values.
 
@@ -118,13 +131,15 @@ def rank_results(
         out: Folder for the outputs.
         resamples: Number of bootstrap resamples.
         made: As in `rank`.
+        past: As in `rank`.
 
     Raises:
         UserError: The results cannot be ranked; the sentence says why.
     """
     source = results_source(results)
     present = target if target in set(source.table["protocol"]) else None
-    return rank(source.table, present, out=out, resamples=resamples, made=made, **_known(source, catalogue_facts()))
+    known = _known(source, catalogue_facts())
+    return rank(source.table, present, out=out, resamples=resamples, made=made, past=past, **known)
 
 
 def _known(source: Source, facts: Facts) -> dict[str, Any]:
@@ -162,7 +177,8 @@ def rank_sources(
         target_from: CSV file with published values of the target for checkpoints and tasks of the sources.
         wide: Protocol of CSV files with one column per task.
         out: Folder for the outputs.
-        **settings: `metric_scale`, `lower_is_better`, `margin`, `ignore`, `seed`, `resamples` and `made` of `rank`.
+        **settings: As in `rank`: `metric_scale`, `lower_is_better`, `margin`, `ignore`, `seed`, `resamples`, `made`,
+            `past`.
 
     Raises:
         UserError: A source cannot be read or judged.

@@ -16,6 +16,7 @@ from mmbnft.ranking.correlations import MEAN, correlation_table, random_rows, re
 from mmbnft.ranking.cost import MARGIN, advice_sentence, cost_table
 from mmbnft.ranking.leaderboard import CONSENSUS, Leaderboard, leaderboard, matrix
 from mmbnft.ranking.merits import Stability, stability
+from mmbnft.ranking.past import past_taus, past_trust
 from mmbnft.ranking.runs import Run
 from mmbnft.ranking.selection import selection_table
 from mmbnft.ranking.standings import critical_differences, standings_table
@@ -51,6 +52,7 @@ class Study:
         resamples: Number of resamples.
         provenance: What is known of the results.
         networks: Checkpoint to what results say of its network.
+        past: Rows of `mmbnft.ranking.past.past_trust`; none where the table has a target to judge by.
         runs: The runs behind the values.
         made: How and when the report was made, e.g. `command` and `when`; shown on the page only.
     """
@@ -72,6 +74,7 @@ class Study:
     margin: float
     seed: int
     resamples: int
+    past: pd.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
@@ -88,6 +91,7 @@ def study(
     *,
     margin: float = MARGIN,
     ignore: Sequence[str] = (),
+    past: Mapping[str, pd.DataFrame] | None = None,
 ) -> Study:
     """Judge every proxy of `table` and every control; pure computation, nothing is written.
 
@@ -100,6 +104,7 @@ def study(
         findings: Checks that fired before.
         margin: Tau that a cheaper proxy may lose and still be recommended.
         ignore: Codes of checks that are not reported.
+        past: Past tables by name, long, to judge the proxies by; for a table without a target of its own.
     """
     with_added, controls = with_controls(table, facts)
     bootstrap = Bootstrap(with_added, resamples, seed)
@@ -112,11 +117,12 @@ def study(
     said = verdicts(correlations, comparisons, table.target) if table.is_judged else {}
     board = leaderboard(bootstrap, table, standings, costs)
     selection = selection_table(bootstrap, cells, RANDOM)
+    remembered = past_trust(table.proxies, past_taus(past or {}, table.target))
     overall = said.get(table.tasks[0].name if len(table.tasks) == 1 else MEAN, "")
     return Study(
         scores=table,
         controls=(*controls, RANDOM),
-        answer=answer(table, board, correlations, selection, costs, overall),
+        answer=answer(table, board, correlations, selection, costs, overall, remembered),
         leaderboard=board,
         stability=_stability(bootstrap, table, board.by),
         correlations=correlations,
@@ -131,6 +137,7 @@ def study(
         margin=margin,
         seed=seed,
         resamples=resamples,
+        past=remembered,
         provenance=dict(provenance),
         networks={name: facts.networks[name] for name in table.checkpoints if name in facts.networks},
     )

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmbnft.ranking.past import ALIASES, PUBLISHED, REPEATED
-from mmbnft.results import read_results, results_table
+from mmbnft.ranking.past import ALIASES, PUBLISHED, REPEATED, stored_tables
 from mmbnft.select.past import Table
 from mmbnft.utils.errors import UserError, choices
 
@@ -78,15 +77,8 @@ def store_tables(folders: Iterable[Path], target: str) -> list[Table]:
     Raises:
         UserError: A folder is missing, or has a damaged result.
     """
-    found = []
-    for folder in folders:
-        inner = folder / "results"
-        results = [r for r in read_results(inner if inner.is_dir() else folder) if r.evaluated_on != "val"]
-        for recipe in sorted({result.recipe for result in results}):
-            rows = results_table([result for result in results if result.recipe == recipe])
-            if target in set(rows["protocol"]):
-                found.append(table_of(rows, target))
-    return found
+    tables = stored_tables(folders).values()
+    return [table_of(rows, target) for rows in tables if target in set(rows["protocol"])]
 
 
 def related(tables: Iterable[Table], checkpoints: Iterable[str]) -> list[Table]:

@@ -165,4 +165,8 @@ def test_unwritable_work_dir_is_one_sentence(tmp_path):
 def test_tensorboard_files_are_written_when_asked(tmp_path):
     done = train("configs/digits/tiny18.py", tmp_path, "--protocol", "linear", "--tensorboard", options=SMALL)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert list(tmp_path.glob("tensorboard/events.out.tfevents.*"))
+    # The search's trainings and the refit have a folder each; the run's own has its value on test.
+    trainings = sorted(path.name for path in tmp_path.glob("tensorboard/training-*"))
+    assert trainings == [f"training-{n + 1}" for n in range(len(trainings))]
+    assert len(trainings) > 1
+    assert list(tmp_path.glob("tensorboard/*/digits/linear/s0/events.out.tfevents.*"))

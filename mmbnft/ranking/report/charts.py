@@ -15,6 +15,7 @@ from mmbnft.ranking.report.marks import mark
 from mmbnft.ranking.report.section import Chart, of_task, p_value
 from mmbnft.ranking.study import Study
 from mmbnft.ranking.table import TaskScores
+from mmbnft.utils.wording import counted
 
 # Rows of the small picture on the first screen.
 _MOST_ROWS = 8
@@ -26,10 +27,12 @@ def overall(study: Study) -> str:
 
 
 def trust(study: Study) -> list[Chart]:
-    """Kendall's tau of each proxy and of the controls, with the band of random orders."""
+    """Kendall's tau of each proxy and of the controls; without a target, that of past tables."""
+    if not study.scores.is_judged:
+        return _remembered(study)
     rows = of_task(study.correlations[study.correlations["statistic"] == TRUST], overall(study))
     rows = rows[rows["value"].notna() & (rows["proxy"] != RANDOM)].sort_values("value", ascending=False, kind="stable")
-    if rows.empty or not study.scores.is_judged:
+    if rows.empty:
         return []
     is_control = rows["proxy"].str.startswith(CONTROL)
     rows = pd.concat([rows[~is_control].head(_MOST_ROWS), rows[is_control].head(2)])
@@ -39,6 +42,17 @@ def trust(study: Study) -> list[Chart]:
     ]
     ends = _sides("orders against the target", "orders as the target")
     return [{"kind": "forest", "name": "Kendall's tau with the target", "rows": entries, "range": [-1, 1], **ends}]
+
+
+def _remembered(study: Study) -> list[Chart]:
+    rows = study.past.sort_values("tau", ascending=False, kind="stable").head(_MOST_ROWS)
+    entries = [
+        _entry(row.proxy, row.tau, row.low, row.high, mark(row.proxy), f"{row.table}, {counted(row.tasks, 'task')}")
+        for row in rows.itertuples()
+    ]
+    name = f"Kendall's tau with {study.scores.target} in past tables; lines: from the lowest task to the highest"
+    ends = _sides("orders against the target", "orders as the target")
+    return [{"kind": "forest", "name": name, "rows": entries, "range": [-1, 1], **ends}] if entries else []
 
 
 def pairs(study: Study) -> list[Chart]:

@@ -1,0 +1,139 @@
+"""Options that several commands share, and how every command's help looks."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbnft.utils.cores import available_cores
+from mmbnft.utils.overrides import DictAction
+
+if TYPE_CHECKING:
+    from mmbnft.grid.executors import Executor
+    from mmbnft.grid.filters import Part
+    from mmbnft.grid.tracking import Trackers
+
+# What the names of options may be, spelt out because commands parse before they import what knows them.
+PROTOCOLS = (
+    "linear, linear_recalibrated, bn, bn_paper, bn_frozen_stats, bn_stats, linear_then_bn, finetune, "
+    "linear_then_finetune, linear_then_finetune_batch_stats, bn_then_finetune, partial:K"
+)
+SCORES = "knn, nearest_class_mean, logme, nleep, hscore, transrate, sfda, gbc"
+RECIPES = "clean, vpulab, ericsson, cdfsl"
+DEVICES = "auto, cpu, cuda or cuda:N"
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help that keeps the description's lines and adds the default that an option's text does not say."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text, value = action.help or "", action.default
+        plain = isinstance(value, (str, int, float, Path)) and not isinstance(value, bool)
+        return (
+            f"{text} (default: %(default)s)"
+            if plain and value not in ("", argparse.SUPPRESS) and "default" not in text
+            else text
+        )
+
+
+def command_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser whose help shows examples as they are written, and defaults.
+
+    Args:
+        description: Docstring of the command's module.
+    """
+    return argparse.ArgumentParser(description=description, formatter_class=_Help)
+
+
+def sub_parser(commands: Any, name: str, what: str, **settings: Any) -> argparse.ArgumentParser:
+    """A sub-command, with the same help.
+
+    Args:
+        commands: What `add_subparsers` gave.
+        name: Of the sub-command.
+        what: It does.
+        **settings: As of `add_parser`.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=what, description=what, formatter_class=_Help, **settings
+    )
+    return parser
+
+
+def add_overrides(parser: argparse._ActionsContainer) -> None:
+    """`--cfg-options`."""
+    parser.add_argument(
+        "--cfg-options",
+        "--cfg_options",
+        nargs="+",
+        action=DictAction,
+        default={},
+        metavar="K=V",
+        help="override settings of the configuration, e.g. recipe.epochs=5",
+    )
+
+
+def add_part_options(parser: argparse.ArgumentParser) -> None:
+    """Which runs of a plan are meant."""
+    part = parser.add_argument_group("which runs")
+    part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
+    part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
+    part.add_argument(
+        "--retry-failed", action="store_true", help="run all failed runs again, not only those that the machine spoilt"
+    )
+    part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
+
+
+def part_of(args: argparse.Namespace) -> "Part":
+    """What `add_part_options` read."""
+    from mmbnft.grid.filters import Part, Selection, Shard
+
+    return Part(Selection.parse(args.only), Shard.parse(args.shard))
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Where runs are executed; the group, for what else a command has to say of it."""
+    where = parser.add_argument_group("where")
+    where.add_argument("--executor", choices=("local", "ray"), default="local", help="local processes or a Ray cluster")
+    where.add_argument(
+        "--workers",
+        type=int,
+        default=available_cores(),
+        metavar="N",
+        help="local processes, one run each (default: the cores, here %(default)s)",
+    )
+    where.add_argument("--ray-address", metavar="HOST:PORT", help="cluster to use (default: one on this machine)")
+    where.add_argument("--cpus-per-run", type=float, default=1, metavar="N", help="of a Ray cluster")
+    where.add_argument("--gpus-per-run", type=float, default=0, metavar="N", help="of a Ray cluster; 0.5 shares one")
+    where.add_argument("--device", default="auto", help=DEVICES)
+    return where
+
+
+def executor_of(args: argparse.Namespace) -> "Executor":
+    """What `add_place_options` read."""
+    from mmbnft.grid.executors import LocalExecutor, RayExecutor
+
+    if args.executor == "ray":
+        return RayExecutor(args.ray_address, args.cpus_per_run, args.gpus_per_run)
+    return LocalExecutor(args.workers)
+
+
+def add_tracking_options(parser: argparse.ArgumentParser) -> None:
+    """Where a finished grid is told of."""
+    track = parser.add_argument_group(
+        "tracking", "At the end. MLflow is told too where the variable MLFLOW_TRACKING_URI is set."
+    )
+    track.add_argument(
+        "--wandb",
+        choices=["online", "offline", "off"],
+        default="off",
+        help="a group in Weights & Biases: runs, table of results, report",
+    )
+    track.add_argument("--wandb-project", default="mmbnft", metavar="NAME", help="W&B project")
+    track.add_argument("--tensorboard", action="store_true", help="curves and hparams table in WORK_DIR/tensorboard")
+
+
+def trackers_of(args: argparse.Namespace) -> "Trackers":
+    """What `add_tracking_options` read."""
+    from mmbnft.grid.tracking import Trackers
+
+    return Trackers(args.wandb, args.wandb_project, args.tensorboard)
