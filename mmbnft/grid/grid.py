@@ -192,16 +192,14 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
     Raises:
         StorageError: The report cannot be written.
     """
-    if benchmark.target is None:
-        return [
-            "no report, because no protocol was named as the target to predict; results.csv has every value, and "
-            "mmbnft rank can join published targets"
-        ]
-    from mmbnft.ranking import rank_results  # its libraries would double the start of every grid
+    # Its libraries would double the start of every grid.
+    from mmbnft.ranking import rank_results
+    from mmbnft.ranking.table import DEFAULT_TARGET
 
+    target = benchmark.target or DEFAULT_TARGET
     try:
         with storing(out):
-            report = rank_results(outcome.results, benchmark.target, out, made=this_command(), past=out.parent)
+            report = rank_results(outcome.results, target, out, made=this_command(), past=out.parent)
     except StorageError:
         raise
     except UserError as error:  # results that cannot be judged, or not yet, are results all the same

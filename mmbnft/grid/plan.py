@@ -43,7 +43,8 @@ class Benchmark:
         protocols: Names of protocols and training-free scores, or definitions `dict(name=..., phases=[...])`.
         splits: Official splits of the tasks that name none.
         seeds: Seeds.
-        target: The protocol that the others are meant to predict; None to make results without judging proxies.
+        target: The protocol that the others are meant to predict; None where nothing is
+            fine-tuned: the report then ranks by the others alone.
         stated: What is stated about the weight files among the checkpoints.
 
     Raises:

@@ -42,7 +42,8 @@ def benchmark_of(
         checkpoints: Catalogue ids, weight files, `random` or `group:NAME`.
         protocols: Protocols and training-free scores.
         recipe: Name of a recipe.
-        target: The protocol to be predicted; by default fine-tuning, and nothing if that is not among the protocols.
+        target: The protocol to be predicted; by default fine-tuning, and nothing if that is not among
+            the protocols.
         overrides: Values by dotted name, as for a configuration file, e.g. `recipe.epochs`.
         stated: What is stated about the weight files, see `Statement`.
 
