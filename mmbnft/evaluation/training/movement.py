@@ -12,7 +12,9 @@ from mmbnft.utils.errors import UserError
 
 HEAD, BACKBONE = "head", "backbone"
 # Between the bins of `sizes`: a parameter's change over the root mean square of its tensor before.
-EDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+EDGES: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+# Values of a tensor that `sizes` looks at, so that a training does not notice.
+SAMPLE = 2000
 
 
 class Movement:
@@ -50,16 +52,25 @@ class Movement:
     def sizes(self) -> dict[str, list[int]]:
         """How many parameters of each part changed by how much since the beginning, in the bins between `EDGES`.
 
-        Tensors that were 0 then, such as biases of norm layers before their first step, are left out.
+        Of each tensor at most `SAMPLE` parameters, evenly spaced, are looked at. Tensors that were 0 at the beginning,
+        such as the biases of norm layers before their first step, are left out.
         """
-        found: dict[str, torch.Tensor] = {}
-        for part, before, after in zip(self._parts, self._before, self._trained, strict=True):
-            size = before.square().mean().sqrt()
-            if size:
-                bins = torch.bucketize((after - before).abs() / size, torch.tensor(EDGES, device=size.device))
-                counts = torch.bincount(bins.flatten(), minlength=len(EDGES) + 1)
-                found[part] = found.get(part, 0) + counts
-        return {part: counts.tolist() for part, counts in found.items()}
+        before, after = ([_sample(tensor) for tensor in tensors] for tensors in (self._before, self._trained))
+        sizes = torch.stack(torch._foreach_norm(before)).cpu() / torch.tensor([len(one) for one in before]).sqrt()
+        lengths = torch.tensor([len(one) for one in before])
+        names = list(dict.fromkeys(self._parts))
+        parts = torch.tensor([names.index(part) for part in self._parts]).repeat_interleave(lengths)
+        changes = (torch.cat(after) - torch.cat(before)).abs().cpu() / sizes.repeat_interleave(lengths)
+        bins = torch.bucketize(changes, torch.tensor(EDGES)) + parts * (len(EDGES) + 1)
+        known = torch.isfinite(changes)
+        counts = torch.bincount(bins[known], minlength=len(names) * (len(EDGES) + 1)).view(len(names), -1)
+        return {name: row for name, row in zip(names, counts.tolist(), strict=True) if any(row)}
+
+
+def _sample(tensor: torch.Tensor) -> torch.Tensor:
+    """At most `SAMPLE` values, evenly spaced in memory; a training's tensors are dense in whatever order."""
+    flat = torch.as_strided(tensor, (tensor.numel(),), (1,))
+    return flat[:: -(-len(flat) // SAMPLE)]
 
 
 def _parts(model: nn.Module, names: dict[str, nn.Parameter]) -> dict[str, str]:

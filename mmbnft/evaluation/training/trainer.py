@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -163,7 +164,7 @@ class Trainer:
         if arguments["type"] in FUSED_OPTIMIZERS and not {"fused", "foreach", "differentiable"} & set(arguments):
             arguments["fused"] = True
         try:
-            return build_optimizer(self.network.model, arguments)
+            return _with_few_groups(build_optimizer(self.network.model, arguments))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"the optimiser {arguments} cannot be built: {error}; see torch.optim") from error
 
@@ -187,6 +188,22 @@ class Trainer:
         for hook in self.hooks:
             hook.__dict__.pop("priority", None)  # set by an earlier phase's runner, which a second one refuses
             runner.register_hook(hook, priority=getattr(hook, "PRIORITY", "VERY_LOW"))
+
+
+def _with_few_groups(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """The optimiser with the parameters of equal settings in one group, which it updates at once.
+
+    The host makes a group for each parameter. Every parameter is updated by itself either way.
+    """
+    merged: dict[str, dict[str, Any]] = {}
+    for group in optimizer.param_groups:
+        settings = repr(sorted((name, value) for name, value in group.items() if name != "params"))
+        if settings in merged:
+            merged[settings]["params"] += group["params"]
+        else:
+            merged[settings] = group
+    optimizer.param_groups[:] = merged.values()
+    return optimizer
 
 
 def _refuse_statistics_of_one(model: nn.Module, batch_size: int) -> None:

@@ -8,6 +8,7 @@ import torch
 from mmcv.runner import Hook
 
 from mmbnft.evaluation.run import execute
+from mmbnft.evaluation.training import trainer
 
 COSINE = dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False)
 
@@ -117,3 +118,23 @@ def test_the_fused_optimiser_is_used_and_gives_what_the_plain_one_gives(make_spe
         losses[kind.fused] = [entry["loss"] for entry in result.details["curve"]]
     assert set(losses) == {True, False}
     assert losses[True] == pytest.approx(losses[False], rel=1e-4)
+
+
+def test_parameters_of_equal_settings_are_updated_at_once_and_alike():
+    def optimizer(weights, merge):
+        settings = [dict(lr=0.1), dict(lr=0.1), dict(lr=0.01), dict(lr=0.1)]
+        groups = [dict(params=[weight], **own) for weight, own in zip(weights, settings, strict=True)]
+        built = torch.optim.SGD(groups, lr=1.0, momentum=0.9, weight_decay=0.1)
+        return trainer._with_few_groups(built) if merge else built
+
+    outcomes = []
+    for merge in (False, True):
+        weights = [torch.nn.Parameter(torch.linspace(1, 2, 3) * k) for k in range(1, 5)]
+        built = optimizer(weights, merge)
+        for _ in range(3):
+            sum((k * weight.square()).sum() for k, weight in enumerate(weights)).backward()
+            built.step()
+            built.zero_grad()
+        outcomes.append([weight.detach() for weight in weights])
+    assert [len(group["params"]) for group in built.param_groups] == [3, 1]
+    assert all(map(torch.equal, *outcomes))
