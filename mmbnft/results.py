@@ -210,9 +210,11 @@ def read_result(path: Path | str) -> Result:
         UserError: The file is missing, damaged, or of another schema.
     """
     content = files.read_json(path)
-    if not isinstance(content, dict) or content.get("schema") not in (1, SCHEMA):
+    written = content.get("schema", "none") if isinstance(content, dict) else "none"
+    if written not in (1, SCHEMA):
         raise UserError(
-            f"{path} is not a result of schema {SCHEMA}; remove it or read it with the version that wrote it"
+            f"{path} is not a result of schema {SCHEMA} but of {written}; remove it or read it with the version that "
+            "wrote it"
         )
     try:
         found = Result.from_dict(_upgraded(content) if content["schema"] == 1 else content)

@@ -1,10 +1,12 @@
 """Options that several commands share, and how every command's help looks."""
 
 import argparse
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mmbnft.utils.cores import available_cores
+from mmbnft.utils.errors import meant
 from mmbnft.utils.overrides import DictAction
 
 if TYPE_CHECKING:
@@ -35,13 +37,35 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake in one sentence, with the name that was meant where one is near."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        if choice := re.search(r"(.*invalid choice: '([^']*)')", message):
+            known = {str(name) for action in self._actions for name in action.choices or ()}
+            if near := meant(choice[2], known):
+                message = choice[1] + near
+        elif message.startswith("unrecognized arguments: "):
+            message = f"unknown option {message.partition(': ')[2]}{meant(message.split()[2], self._all_options())}"
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+    def _all_options(self) -> set[str]:
+        """Its options and those of its sub-commands, whose unknown ones argparse leaves to the parser above."""
+        found = {option for option in self._option_string_actions if option.startswith("--")}
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found |= {option for parser in action.choices.values() for option in parser._option_string_actions}
+        return found
+
+
 def command_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser whose help shows examples as they are written, and defaults.
 
     Args:
         description: Docstring of the command's module.
     """
-    return argparse.ArgumentParser(description=description, formatter_class=_Help)
+    return _Parser(description=description, formatter_class=_Help)
 
 
 def sub_parser(commands: Any, name: str, what: str, **settings: Any) -> argparse.ArgumentParser:

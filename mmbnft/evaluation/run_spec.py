@@ -179,7 +179,11 @@ def known_protocol(protocol: str | dict[str, Any] | Protocol) -> Protocol:
     except UserError as error:
         if not isinstance(protocol, str):
             raise
-        raise UserError(f"{error}, or a training-free score: {choices(SCORES)}") from error
+        known = {**PRESETS, **SCORES}
+        raise UserError(
+            f"unknown protocol {protocol!r}; there are {choices(PRESETS)}, partial:K with K from 1, and the training-"
+            f"free scores {choices(SCORES)}{meant(protocol, known)}"
+        ) from error
     taken = found.name in SCORES or (found.name in PRESETS and PRESETS[found.name].phases != found.phases)
     if taken or (found.name.startswith("partial:") and get_protocol(found.name).phases != found.phases):
         raise UserError(f"{found.name!r} is the name of a protocol or score there is; give the defined one another")
@@ -226,6 +230,9 @@ def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
     for name in IGNORED:
         settings.pop(name, None)
     unknown = set(settings) - set(SETTINGS)
+    for section, command in (("benchmark", "benchmark"), ("few_shot", "few-shot")):
+        if section in unknown:
+            raise UserError(f"this is the configuration of a {section}; run it by: mmbnft {command} CONFIG")
     if unknown:
         raise UserError(
             f"unknown settings {choices(unknown)} in the configuration; allowed: {choices(SETTINGS)}"

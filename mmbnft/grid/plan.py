@@ -129,7 +129,8 @@ def read_grid(config: Config, section: str, lists: Iterable[str], known: set[str
     settings = config._cfg_dict.to_dict()
     missing = {"model", "recipe", section} - set(settings)
     if missing:
-        raise UserError(f"{config.filename} is no configuration of a {section}: it lacks {choices(missing)}")
+        other = "; a single run is started by: mmbnft train CONFIG" if "task" in settings else ""
+        raise UserError(f"{config.filename} is no configuration of a {section}: it lacks {choices(missing)}{other}")
     grid = dict(settings[section])
     allowed = known - {"model", "recipe"}
     if set(grid) - allowed:

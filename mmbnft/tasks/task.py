@@ -13,7 +13,7 @@ from mmbnft.tasks.images import Images, JoinedImages, ListedImages
 from mmbnft.tasks.metrics import check_metric, check_split
 from mmbnft.tasks.task_names import check_task_name
 from mmbnft.utils import files
-from mmbnft.utils.errors import UserError, choices
+from mmbnft.utils.errors import UserError, choices, meant
 
 EXAMPLES = 5  # pairs of duplicates that a result names
 SPLITS = ("train", "val", "test")
@@ -156,10 +156,7 @@ def list_task(
     """
     folder = Path(root)
     if not (folder / "task.json").is_file():
-        raise UserError(
-            f"{folder} is no prepared task: it has no task.json; prepare it by mmbnft prepare-data (which lists the "
-            "public data sets, and takes a folder of your own), or name another folder"
-        )
+        raise UserError(f"{folder} is no prepared task: {_unprepared(folder)}")
     facts = files.read_json(folder / "task.json")
     lists = folder / "lists" / str(split)
     if not lists.is_dir():
@@ -177,3 +174,18 @@ def list_task(
     }
     leakage = facts.get("leakage", {}).get("splits", {}).get(str(split))
     return Task(task_name, names, task_metric, dict(images), split, multi_label, leakage)
+
+
+def _unprepared(folder: Path) -> str:
+    """How a folder without task.json becomes a task, or which one was meant."""
+    from mmbnft.tasks.preparers import PREPARERS  # each of them imports this module
+    from mmbnft.tasks.registry import task_types
+
+    if folder.name in PREPARERS:
+        by_hand = any(archive.required and not archive.url for archive in PREPARERS[folder.name].facts.archives)
+        return f"run: mmbnft prepare-data {folder.name} {'--archive FILE ...' if by_hand else '--download'}"
+    known = [*(str(path.parent) for path in folder.parent.glob("*/task.json")), *task_types()]
+    return (
+        "it has no task.json; prepare it by mmbnft prepare-data (which lists the public data sets, and takes a folder "
+        f"of your own), or name another folder{meant(str(folder), known)}"
+    )

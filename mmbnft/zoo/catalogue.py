@@ -73,7 +73,7 @@ def get_entry(name: str, root: Path | str = DEFAULT_ROOT, catalogue: Path | str 
     aliases = {alias: entry.id for entry in known.values() for alias in entry.aliases}
     entry = known.get(aliases.get(plain, plain))
     if entry is None:
-        near = difflib.get_close_matches(plain.lower(), [*known, *aliases], n=len(known), cutoff=0.0)
+        near = difflib.get_close_matches(plain.lower(), [*known, *aliases, "random"], n=len(known), cutoff=0.0)
         ids = list(dict.fromkeys(aliases.get(match, match) for match in near))[:_NEAREST]
         raise UserError(
             f"no checkpoint is called {name!r}; nearest first: {', '.join(ids)} (all: mmbnft checkpoints list)"

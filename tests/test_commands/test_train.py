@@ -136,26 +136,6 @@ def test_wrong_data_is_one_sentence_before_anything_is_written(folder, tmp_path,
     assert not (tmp_path / "out" / "results").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "options", "expected"),
-    [
-        (["--checkpoint", "tiny-rotatoin"], [], "tiny-rotation"),
-        (["--checkpoint", "no/file.pth"], [], "no/file.pth"),
-        (["--recipe", "vpulabs"], [], "unknown recipe 'vpulabs'; allowed: cdfsl, clean, ericsson, vpulab"),
-        (["--protocol", "bnn"], [], "unknown protocol 'bnn'; choose one of bn,"),
-        ([], ["recipe.epoch=3"], "unknown recipe settings epoch"),
-        (["--device", "cuda:7"], [], "device 'cuda:7' is not there"),
-        ([], ["model.backbone.norm_cfg.type=GN"], "norm_cfg of type GN needs num_groups"),
-        (["--launcher", "pytorch"], [], "launcher 'pytorch' did not prepare this process"),
-        ([], ["recipe.search.lr=[1e30]", "protocol=finetune"], "lower the learning rate"),
-    ],
-)
-def test_mistakes_are_one_sentence(tmp_path, arguments, options, expected):
-    done = train("configs/digits/tiny18.py", tmp_path / "out", *arguments, options=[*SMALL, "protocol=bn", *options])
-    assert expected in sentence(done)
-    assert not (tmp_path / "out" / "results").exists()
-
-
 def test_unwritable_work_dir_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     done = train("configs/digits/tiny18.py", tmp_path / "file" / "out", "--protocol", "bn", options=SMALL)

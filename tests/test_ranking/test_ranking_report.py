@@ -135,3 +135,10 @@ def test_names_from_a_file_cannot_break_out_of_the_page(tmp_path, simulated):
 def test_too_few_resamples_are_refused(tmp_path, simulated):
     with pytest.raises(UserError, match="at least 100, got 5"):
         rank(simulated(), out=tmp_path, resamples=5)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_target_that_is_the_same_everywhere_has_no_heat_map_and_no_warning(tmp_path):
+    rows = [(f"c{n}", "t", protocol, 70.0) for n in range(4) for protocol in ("linear", "finetune")]
+    rank(pd.DataFrame(rows, columns=["checkpoint", "task", "protocol", "value"]), out=tmp_path, resamples=100)
+    assert not (tmp_path / "heat_map.png").exists()

@@ -75,7 +75,7 @@ def pictures(study: Study) -> dict[str, Picture]:
             if any(len(task.complete([proxy, study.scores.target])) for proxy in study.scores.proxies)
         ]
         if study.scores.is_judged:
-            found += [_heat_map(study), *(_forest(study) or ()), *(_costs(study) or ())]
+            found += [*(_heat_map(study) or ()), *(_forest(study) or ()), *(_costs(study) or ())]
     return {drawn.name: drawn for drawn in found}
 
 
@@ -157,7 +157,7 @@ def _style(name: str) -> tuple[str, str]:
     return ("#6b7078", "o") if number < 0 else (PALETTE[number], MATPLOTLIB[SHAPES[number]])
 
 
-def _heat_map(study: Study) -> Picture:
+def _heat_map(study: Study) -> list[Picture] | None:
     table = study.correlations[study.correlations["statistic"] == TRUST]
     proxies = [*study.scores.proxies, *(c for c in study.controls if c != RANDOM)]
     tasks = [task.name for task in study.scores.tasks]
@@ -165,6 +165,8 @@ def _heat_map(study: Study) -> Picture:
         tasks.append(MEAN)
     cells = table.pivot_table(index="task", columns="proxy", values="value", aggfunc="first", dropna=False)
     cells = cells.reindex(index=tasks, columns=proxies).dropna(how="all")
+    if cells.empty:  # no correlation exists
+        return None
     tasks, grid = list(cells.index), cells.to_numpy(float)
     figure = _figure(0.75 * len(proxies) + 2.6, 0.3 * len(grid) + 1.7)
     axes = figure.add_subplot()
@@ -180,7 +182,7 @@ def _heat_map(study: Study) -> Picture:
         text.set_color(INK if math.isnan(value) else "white" if dark else "black")
     axes.set_title(f"target {study.scores.target}", fontsize=9)
     figure.colorbar(image, ax=axes, label="Kendall's tau", shrink=0.8)
-    return picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure)
+    return [picture("heat_map", "Heat map of Kendall's tau per task and proxy", figure)]
 
 
 def _forest(study: Study) -> list[Picture] | None:

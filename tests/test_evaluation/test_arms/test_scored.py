@@ -52,5 +52,7 @@ def test_nearest_class_mean_is_scikit_learns(make_spec, options, monkeypatch):
 
 
 def test_unknown_names_list_protocols_and_scores(make_spec):
-    with pytest.raises(UserError, match=r"unknown protocol 'knnn'; choose one of bn, .* score: gbc, hscore, knn"):
+    with pytest.raises(
+        UserError, match=r"unknown protocol 'knnn'; there are bn, .* scores gbc, hscore, knn.*mean 'knn'"
+    ):
         make_spec("knnn")
