@@ -1,4 +1,4 @@
-"""Figures of an analysis, as SVG for the page and for files of their own."""
+"""Figures of an analysis, for the page, for files of their own, and for trackers."""
 
 import io
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "mmbnft", "font.family": "
               "axes.prop_cycle": cycler(color=PALETTE)}  # fmt: skip
 
 
-def figures(runs: Sequence[Run]) -> dict[str, str]:
-    """Every figure that the runs allow, as SVG by name."""
+def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+    """Every figure that the runs allow, by name."""
     drawn = {
         "layer_profiles": _profiles([run for run in runs if run.layers is not None and _moved(run)][:MOST_RUNS]),
         "stages": _stages([run for run in runs if run.features is not None][:MOST_RUNS]),
@@ -35,7 +35,7 @@ def figures(runs: Sequence[Run]) -> dict[str, str]:
         "sizes": _sizes([run for run in runs if any(entry.get("sizes") for entry in _curve(run))][:4]),
         "predictions": _predictions([run for run in runs if _has_classes(run)][:4]),
     }
-    return {name: svg for name, svg in drawn.items() if svg is not None}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
 def _moved(run: Run) -> bool:
@@ -60,9 +60,11 @@ def _has_classes(run: Run) -> bool:
     return predictions is not None and predictions.labels.ndim == 1
 
 
-def _svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
+    """A figure as an SVG element, the same text whenever it is drawn."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata=NO_METADATA)
+    with mpl.rc_context(STYLE):
+        figure.savefig(stream, format="svg", transparent=True, metadata=NO_METADATA)
     text = stream.getvalue()
     return text[text.index("<svg") :]
 
@@ -73,15 +75,15 @@ def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Figur
         return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _finish(figure: Figure, runs: Sequence[Run]) -> str:
-    with mpl.rc_context(STYLE):
-        if len(runs) > 1:
-            axes = figure.axes[0]
-            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-        return _svg(figure)
+def _with_legend(figure: Figure, runs: Sequence[Run]) -> Figure:
+    if len(runs) > 1:
+        with mpl.rc_context(STYLE):
+            handles = figure.axes[0].get_legend_handles_labels()
+            figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False)
+    return figure
 
 
-def _profiles(runs: Sequence[Run]) -> str | None:
+def _profiles(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
     figure, panels = _panels(3, 1, 8, 1.9)
@@ -95,10 +97,10 @@ def _profiles(runs: Sequence[Run]) -> str | None:
                 axes.plot(layers[column].to_numpy(), ".-", label=run.name, linewidth=1)
         axes.set_ylabel(title.replace(": ", ":\n"))
     panels[-1, 0].set_xlabel("norm layer, from the input on")
-    return _finish(figure, runs)
+    return _with_legend(figure, runs)
 
 
-def _stages(runs: Sequence[Run]) -> str | None:
+def _stages(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
     shown = [("cka", "CKA, before with after")]
@@ -116,10 +118,10 @@ def _stages(runs: Sequence[Run]) -> str | None:
                     axes.plot(table["stage"], before, "--", color=line.get_color(), linewidth=0.8)
         axes.set_title(title, fontsize=9)
         axes.tick_params(axis="x", labelrotation=60)
-    return _finish(figure, runs)
+    return _with_legend(figure, runs)
 
 
-def _maps(runs: Sequence[Run]) -> str | None:
+def _maps(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
     figure, panels = _panels(len(runs), 4, 2.2, 2.2)
@@ -129,10 +131,10 @@ def _maps(runs: Sequence[Run]) -> str | None:
             axes.set_title(f"{run.name}\n{title}" if axes is row[0] else title, fontsize=8)
             axes.set_xticks([])
             axes.set_yticks([])
-    return _finish(figure, [])
+    return figure
 
 
-def _curves(runs: Sequence[Run]) -> str | None:
+def _curves(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
     val = {run.name: [(n, entry["val"]) for n, entry in enumerate(run.result.details["curve"], 1)
@@ -147,10 +149,10 @@ def _curves(runs: Sequence[Run]) -> str | None:
     for axes, title in zip(panels[0], titles, strict=True):
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("epoch, over all phases")
-    return _finish(figure, runs)
+    return _with_legend(figure, runs)
 
 
-def _movement(runs: Sequence[Run]) -> str | None:
+def _movement(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
     figure, panels = _panels(1, len(runs), 2.9, 2.8)
@@ -163,10 +165,10 @@ def _movement(runs: Sequence[Run]) -> str | None:
         axes.set_xlabel("epoch, over all phases")
         axes.set_title(run.name, fontsize=8)
         figure.colorbar(image, ax=axes, label="log10 of relative change" if run is runs[-1] else "")
-    return _finish(figure, [])
+    return figure
 
 
-def _sizes(runs: Sequence[Run]) -> str | None:
+def _sizes(runs: Sequence[Run]) -> Figure | None:
     """Histograms of changes: one column for each run, one row for each part, epochs from left to right."""
     if not runs:
         return None
@@ -186,10 +188,10 @@ def _sizes(runs: Sequence[Run]) -> str | None:
                 axes.set_ylabel(part, fontsize=7)
         column[0].set_title(run.name, fontsize=8)
         column[-1].set_xlabel("epoch, over all phases")
-    return _finish(figure, [])
+    return figure
 
 
-def _predictions(runs: Sequence[Run]) -> str | None:
+def _predictions(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
     figure, panels = _panels(2, len(runs), 2.3, 2.2)
@@ -208,4 +210,4 @@ def _predictions(runs: Sequence[Run]) -> str | None:
         below.plot(table[filled, 1], table[filled, 2], ".-", linewidth=1)
         below.set_xlabel("confidence")
         below.set_ylabel("share right")
-    return _finish(figure, [])
+    return figure

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
+from matplotlib.figure import Figure
 
-from mmbnft.analysis.figures import figures
+from mmbnft.analysis.figures import as_svg, figures
 from mmbnft.analysis.findings import (
     Run,
     curve_table,
@@ -108,19 +109,40 @@ def parts(runs: Sequence[Run]) -> list[Part]:
     return [Part(name, title, TEXTS[name], rows, figure, folded) for name, title, rows, figure, folded in every]
 
 
-def write_analysis(runs: Sequence[Run], folder: Path) -> Path:
+@dataclass(frozen=True)
+class Analysis:
+    """What some runs have to say, ready to be written.
+
+    Attributes:
+        parts: The sections that hold anything.
+        figures: By name.
+        sentences: What is said first, and the warnings.
+    """
+
+    parts: list[Part]
+    figures: dict[str, Figure]
+    sentences: list[str]
+
+
+def compose(runs: Sequence[Run]) -> Analysis:
+    """Tables, figures and sentences of what was found."""
+    drawn = figures(runs)
+    found = [part for part in parts(runs) if len(part.table) or part.figure in drawn]
+    return Analysis(found, drawn, sentences(runs, run_table(runs)))
+
+
+def write_analysis(analysis: Analysis, folder: Path) -> Path:
     """Write `analysis.html`, the tables as CSV and the figures as SVG, each atomically.
 
     Args:
-        runs: What was found.
+        analysis: What to write.
         folder: Where to.
 
     Returns:
         The path of the page.
     """
-    found, drawn = parts(runs), figures(runs)
-    found = [part for part in found if len(part.table) or part.figure in drawn]
-    for part in found:
+    drawn = {name: as_svg(figure) for name, figure in analysis.figures.items()}
+    for part in analysis.parts:
         if len(part.table):
             files.write_text(folder / f"{part.name}.csv", part.table.to_csv(index=False, lineterminator="\n"))
     for name, svg in drawn.items():
@@ -130,7 +152,7 @@ def write_analysis(runs: Sequence[Run], folder: Path) -> Path:
     surroundings = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     own = {name: _own_ids(name, svg) for name, svg in drawn.items()}
     text = surroundings.from_string(page).render(
-        style=style, parts=found, figures=own, sentences=sentences(runs, run_table(runs))
+        style=style, parts=analysis.parts, figures=own, sentences=analysis.sentences
     )
     files.write_text(folder / "analysis.html", text)
     return folder / "analysis.html"

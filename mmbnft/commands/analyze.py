@@ -19,13 +19,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=1000, help="test images to use, drawn at random (default: 1000)")
     parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
     parser.add_argument("--out", type=Path, default=Path("analysis"), help="folder for the page (default: analysis)")
+    track = parser.add_argument_group("tracking")
+    track.add_argument("--wandb", choices=("online", "offline", "off"), default="off",
+                       help="tables, figures and the page in Weights & Biases")  # fmt: skip
+    track.add_argument("--wandb-project", default="mmbnft", metavar="NAME", help="W&B project")
+    track.add_argument("--tensorboard", action="store_true", help="write tables and figures to OUT/tensorboard too")
     args = parser.parse_args(argv)
-    from mmbnft.analysis.findings import analyse, run_table
-    from mmbnft.analysis.report import sentences, write_analysis
+    from mmbnft.analysis.findings import analyse
+    from mmbnft.analysis.report import compose, write_analysis
+    from mmbnft.analysis.tracking import to_tensorboard, to_wandb
+    from mmbnft.evaluation.trackers import attempt
     from mmbnft.grid.listing import open_results
     from mmbnft.grid.plan import task_config
+    from mmbnft.hooks.wandb_hook import resolve_mode
     from mmbnft.results import read_result
 
+    mode = resolve_mode(args.wandb)
     logging.getLogger("mmcv").setLevel(logging.WARNING)
     found = [r for path in args.results for r in (open_results(path) if path.is_dir() else [read_result(path)])]
     runs = analyse(
@@ -36,8 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         checkpoint=args.checkpoint,
         progress=lambda name: print(f"analysing {name}", flush=True),
     )
-    page = write_analysis(runs, args.out)
-    for sentence in sentences(runs, run_table(runs)):
+    analysis = compose(runs)
+    page = write_analysis(analysis, args.out)
+    for sentence in (*analysis.sentences, f"page: {page}"):
         print(sentence)
-    print(f"page: {page}")
+    told = [attempt("W&B", lambda: to_wandb(analysis, page, mode, args.wandb_project))] if mode != "off" else []
+    if args.tensorboard:
+        told.append(attempt("TensorBoard", lambda: to_tensorboard(analysis, args.out / "tensorboard")))
+    print(*filter(None, told), sep="\n", end="\n" if any(told) else "")
     return 0

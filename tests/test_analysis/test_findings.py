@@ -171,3 +171,22 @@ def test_changes_are_shares_of_parameters_and_steadiness_compares_seeds():
     # Logarithms -1, -3 and -1, -1: over epochs sqrt(2) and 0, over seeds 0 and sqrt(2).
     assert row["over_epochs"] == row["over_seeds"] == pytest.approx(2**0.5 / 2)
     assert steadiness_table(runs[:1])["over_seeds"].isna().all()
+
+
+def test_trackers_get_tables_figures_and_the_page(kept_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    kept_run("linear")
+    kept_run("bn")
+    out = tmp_path / "page"
+    assert analyze.main([str(tmp_path), "--no-images", "--out", str(out), "--wandb", "offline", "--tensorboard"]) == 0
+    said, warned = capsys.readouterr()
+    assert warned == ""
+    assert f"W&B: wandb sync {out}/wandb/offline-*" in said
+    assert f"TensorBoard: tensorboard --logdir {out / 'tensorboard'}" in said
+    tables = {path.stem.split("_")[0] for path in out.glob("wandb/offline-run-*/files/media/table/*.json")}
+    assert {"runs", "layers", "movement"} <= tables
+    assert list(out.glob("wandb/offline-run-*/files/media/html/figure/layer_profiles_*.html"))
+    (events,) = (out / "tensorboard").iterdir()
+    content = events.read_bytes()
+    for text in (b"analysis/layer_profiles", b"\x89PNG", b"layer2.0.bn1"):
+        assert text in content
