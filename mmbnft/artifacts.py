@@ -112,7 +112,13 @@ def kept(folder: Path | None, key: str) -> str:
 
 
 def copy_artifacts(source: Path, target: Path, key: str) -> None:
-    """Copy what a result of the folder `source` has beside it to the folder `target`, atomically."""
+    """Copy what a result of the folder `source` has beside it to the folder `target`, atomically.
+
+    Args:
+        source: Folder of results to copy from.
+        target: Folder of results to copy to.
+        key: The result's content hash.
+    """
     for where in (predictions_path, weights_path):
         path = where(source, key)
         if path.exists() and path.resolve() != where(target, key).resolve():

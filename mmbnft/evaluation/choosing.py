@@ -7,7 +7,7 @@ from typing import Any
 
 from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction, Work
 from mmbnft.protocols import AuditError
-from mmbnft.recipes.halving import Ladder, Turn
+from mmbnft.recipes.halving import Ladder, TrialRun
 from mmbnft.utils.errors import DivergedError
 
 Entry = dict[str, Any]
@@ -104,9 +104,9 @@ def _choose(
 ) -> tuple[Candidate, dict[str, Any] | None]:
     own = arm.rounds()
     ladder = own or Ladder.build(len(candidates), 1)
-    while (turn := ladder.next(_scores(arm, entries))) is not None:
-        entry = {"trial": turn.trial, **candidates[turn.trial]} | ({"length": turn.length} if own else {})
-        entries.append(entry | _try(arm, candidates[turn.trial], turn))
+    while (due := ladder.next(_scores(arm, entries))) is not None:
+        entry = {"trial": due.trial, **candidates[due.trial]} | ({"length": due.length} if own else {})
+        entries.append(entry | _try(arm, candidates[due.trial], due))
         finish_trial(entries[-1])
     best = ladder.winner(_scores(arm, entries))
     if best is None:
@@ -115,11 +115,11 @@ def _choose(
     return candidates[best], _ties(_scores(arm, finalists), arm.tie_breaker)
 
 
-def _try(arm: Arm, candidate: Candidate, turn: Turn) -> Entry:
+def _try(arm: Arm, candidate: Candidate, due: TrialRun) -> Entry:
     """Fit a candidate on train and evaluate it on val; one that fails says why."""
     before = dataclasses.replace(arm.work)
     try:
-        facts = arm.fit(candidate, "train", turn)
+        facts = arm.fit(candidate, "train", due)
         prediction = arm.predict("val")
         outcome = facts | {"val": prediction.value, "val_loss": prediction.loss} | prediction.details
     except (DivergedError, AuditError) as error:

@@ -21,7 +21,7 @@ def describe_run(spec: RunSpec) -> str:
         head = (
             f"protocol {protocol.name} ({protocol.published_as}), phase {number} of {len(protocol.phases)}: "
             f"train {phase.train}, norm layers {phase.norm_layers}, statistics {phase.norm_stats}, {length}, "
-            f"rate x {phase.lr_scale:g}; the head always trains"
+            f"learning rate x {phase.lr_scale:g}; the head always trains"
         )
         parts.append(f"{head}\n\n{format_table(describe(backbone, phase))}")
     return "\n\n".join(parts)

@@ -43,8 +43,8 @@ class RunOptions:
         save_state: Whether to keep that state after each epoch; not worth it for runs of seconds.
         hooks: Further hooks (progress, tracking).
         save_memory: Whether to keep fewer activations where convolutions are frozen, for a little time.
-        accumulation: Parts in which a training batch is computed, where memory does not hold it. Steps stay those of
-            the whole batch, but batch statistics are those of the parts; the result says so.
+        accumulation: Micro-batches in which a training batch is computed, where memory does not hold it. Steps stay
+            those of the whole batch, but batch statistics are those of the micro-batches; the result says so.
         cache: Folder for decoded images (`images/`) and features of frozen backbones (`features/`), which other runs
             may share; None makes them each time.
         cache_limit: Bytes that each folder in `cache` may take.

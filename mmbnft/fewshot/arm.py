@@ -17,7 +17,7 @@ from mmbnft.fewshot.manifest import Manifest
 from mmbnft.fewshot.methods import ON_FEATURES, Method, Support
 from mmbnft.fewshot.optimisation import Optimisation, Trial
 from mmbnft.fewshot.sampling import Episodes
-from mmbnft.recipes.halving import Turn
+from mmbnft.recipes.halving import TrialRun
 from mmbnft.recipes.recipe import Recipe
 from mmbnft.utils.errors import DivergedError, UserError
 from mmbnft.zoo.certificate import AnyCertificate
@@ -98,7 +98,7 @@ class EpisodesArm(Arm):
         """What the method can choose from."""
         return self.method.candidates(self.recipe)
 
-    def fit(self, candidate: Trial, split: str, turn: Turn | None = None) -> dict[str, Any]:
+    def fit(self, candidate: Trial, split: str, due: TrialRun | None = None) -> dict[str, Any]:
         """Take a trial; the support set that it is fitted on is each episode's own."""
         self._trial = candidate
         return {}

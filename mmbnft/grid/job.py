@@ -18,8 +18,8 @@ class Execution:
     Attributes:
         work_dir: Folder of the grid: for what hooks write.
         device: Where to compute.
-        accumulation: Parts in which a batch is computed, above 1 where memory has not held a whole one; the result says
-            so.
+        accumulation: Micro-batches in which a batch is computed, above 1 where memory has not held a whole one; the
+            result says so.
         loaders: Data-loading processes.
         keep_weights: Whether the result is to bring the weights of its network, where it has one.
         val_interval: Epochs between two evaluations on val for the curve, see `RunOptions`.

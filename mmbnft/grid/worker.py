@@ -101,7 +101,8 @@ def work(job: Job, store: ResultStore, settings: WorkSettings) -> Done | None:
 def attempt(job: Job, settings: WorkSettings) -> Result:
     """Execute a job; a failure of its own becomes a failed result with its kind and reason.
 
-    A job that needs more memory than there is gets a second try that takes every batch in parts, which its result says.
+    A job that needs more memory than there is gets a second try that takes every batch in micro-batches, which its
+    result says.
 
     Args:
         job: The job.
@@ -120,7 +121,7 @@ def attempt(job: Job, settings: WorkSettings) -> Result:
     second = _try(job, settings, SMALLER_STEPS)
     if isinstance(second, Result):
         return second
-    return job.failed("memory", f"out of memory, also with every batch in {SMALLER_STEPS} parts: {second}")
+    return job.failed("memory", f"out of memory, also with every batch in {SMALLER_STEPS} micro-batches: {second}")
 
 
 def _try(job: Job, settings: WorkSettings, accumulation: int) -> Result | str:

@@ -19,7 +19,15 @@ RANDOM_RECORD = "random.json"
 
 
 def store(folder: Path, recipe: Recipe, data: ImageSet, trained: Trained, workers: int) -> Path:
-    """Write checkpoint and record and renew the catalogue; returns the checkpoint's path."""
+    """Write checkpoint and record and renew the catalogue; returns the checkpoint's path.
+
+    Args:
+        folder: Folder of small checkpoints.
+        recipe: What made it.
+        data: The pictures it was made from.
+        trained: Weights, losses and CPU seconds.
+        workers: Data-loading processes it was made with.
+    """
     path = folder / f"{recipe.id}.pth"
     meta = {
         "method": recipe.method,
@@ -57,7 +65,13 @@ def store(folder: Path, recipe: Recipe, data: ImageSet, trained: Trained, worker
 
 
 def is_finished(folder: Path, recipe: Recipe, data: ImageSet) -> bool:
-    """Whether the folder already holds this recipe's checkpoint, made from these pictures and undamaged."""
+    """Whether the folder already holds this recipe's checkpoint, made from these pictures and undamaged.
+
+    Args:
+        folder: Folder of small checkpoints.
+        recipe: What would make it.
+        data: The pictures it would be made from.
+    """
     path = folder / f"{recipe.id}.json"
     if not path.is_file():
         return False

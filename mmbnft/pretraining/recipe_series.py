@@ -59,6 +59,12 @@ def pretrain(
 def evaluate(folder: Path, tasks: Sequence[Path], splits: int, inits: int) -> str:
     """Measure every checkpoint of `folder` on held-out tasks and return the table as Markdown.
 
+    Args:
+        folder: Folder of small checkpoints.
+        tasks: Array files.
+        splits: Divisions of each task.
+        inits: Random networks to compare with.
+
     Raises:
         UserError: No task, a bad one, or no checkpoints.
     """

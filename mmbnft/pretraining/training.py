@@ -49,7 +49,13 @@ class Trained:
 
 
 def run_key(recipe: Recipe, data: ImageSet, workers: int) -> str:
-    """Hash of everything that determines the weights of a run on one machine."""
+    """Hash of everything that determines the weights of a run on one machine.
+
+    Args:
+        recipe: The recipe.
+        data: The pictures.
+        workers: Data-loading processes, each with a generator of its own.
+    """
     return files.sha256_json([recipe.config, data.sha256, workers, compat.versions()])
 
 

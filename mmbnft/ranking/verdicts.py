@@ -16,6 +16,11 @@ def verdicts(correlations: pd.DataFrame, comparisons: pd.DataFrame, target: str)
     """Task name to verdict, by Kendall's tau and the paired comparisons of the proxies.
 
     A task without the target has no verdict, unless no task has one.
+
+    Args:
+        correlations: The table of `correlations.py`.
+        comparisons: The table of `comparisons.py`.
+        target: Name of the target.
     """
     rows = correlations[(correlations["statistic"] == TRUST) & ~correlations["task"].isin([WITHIN, NAIVE])]
     rows = rows[~rows["proxy"].str.startswith("control: ")]

@@ -26,7 +26,7 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Turn:
+class TrialRun:
     """A training that is due.
 
     Attributes:
@@ -66,14 +66,14 @@ class Ladder:
         wanted = [Rung(size, span) for size, span in zip(sizes, lengths, strict=True)]
         return cls(tuple(rung for number, rung in enumerate(wanted) if rung.trials > 1 or number == 0))
 
-    def next(self, scores: Sequence[Score | None]) -> Turn | None:
+    def next(self, scores: Sequence[Score | None]) -> TrialRun | None:
         """The training that is due after those with the given scores; None when the search is over.
 
         Args:
             scores: Val scores of the trainings so far in their order; None for one that diverged.
         """
-        _, turn = self._follow(scores)
-        return turn
+        _, due = self._follow(scores)
+        return due
 
     def winner(self, scores: Sequence[Score | None]) -> int | None:
         """Number of the best trial of the last rung, the first of equals; None if all diverged.
@@ -89,7 +89,7 @@ class Ladder:
         """Epochs or steps of the whole search; the same for every arm with this grid."""
         return sum(rung.trials * rung.length for rung in self.rungs)
 
-    def _follow(self, scores: Sequence[Score | None]) -> tuple[list[int], Turn | None]:
+    def _follow(self, scores: Sequence[Score | None]) -> tuple[list[int], TrialRun | None]:
         """Trials of the rung that has been reached, best first, and the training due in it."""
         alive, start = list(range(self.rungs[0].trials)), 0
         for rung in self.rungs:
@@ -97,7 +97,7 @@ class Ladder:
             alive = sorted(alive[: rung.trials])
             seen = scores[start : start + len(alive)]
             if len(seen) < len(alive):
-                return alive, Turn(alive[len(seen)], rung.length)
+                return alive, TrialRun(alive[len(seen)], rung.length)
             start += len(alive)
             ranked = {trial: score for trial, score in zip(alive, seen, strict=True) if score is not None}
             alive = sorted(ranked, key=lambda trial: ranked[trial], reverse=True)  # stable, so equals keep their order

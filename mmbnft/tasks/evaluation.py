@@ -66,5 +66,12 @@ def collect(
 
 
 def predict(model: Any, dataset: TaskDataset, batch_size: int, workers: int = 0) -> np.ndarray:
-    """Class scores float32 (N, C) of a host algorithm with `extract_feat` and a head; arguments as in `collect`."""
+    """Class scores float32 (N, C) of a host algorithm with `extract_feat` and a head; arguments as in `collect`.
+
+    Args:
+        model: The algorithm.
+        dataset: The images.
+        batch_size: Images a forward pass.
+        workers: Data-loading processes.
+    """
     return collect(model, dataset, lambda images: model.head(model.extract_feat(images))[0], batch_size, workers)

@@ -65,6 +65,11 @@ def entries(root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> dict
 def get_entry(name: str, root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> CatalogueEntry:
     """The entry called `name`: an id, an alias, or `ID@same-padding` for the entry with that option on.
 
+    Args:
+        name: What to look up.
+        root: Folder of weight files.
+        catalogue: Another file of a user's.
+
     Raises:
         UserError: There is no such entry, or it has no padding to emulate.
     """

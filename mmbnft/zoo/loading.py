@@ -77,6 +77,11 @@ def load_backbone(
 def load_source(backbone: nn.Module, source: Source, *, allow_partial: bool) -> Certificate:
     """Load a resolved source into a bare backbone, see `load_backbone`.
 
+    Args:
+        backbone: The network; changed in place.
+        source: The file, its format and what is known of it.
+        allow_partial: Whether missing tensors may stay as they are.
+
     Raises:
         UserError: The file is not complete for this network, or its values cannot be a network's.
     """
@@ -110,6 +115,11 @@ def pad_stem(backbone: nn.Module, certificate: Certificate) -> None:
 
 def read_source(source: Source, layout: Layout | None, *, allow_partial: bool) -> Backbone:
     """Read `source` against `layout` (default: the entry's, or else the nearest ResNet's).
+
+    Args:
+        source: The file, its format and what is known of it.
+        layout: Names and shapes of the network's tensors.
+        allow_partial: Whether tensors may be missing.
 
     Raises:
         UserError: As for `load_backbone`.

@@ -95,7 +95,14 @@ def second_backbones(content: Any, form: Format) -> list[str]:
 
 
 def match(tensors: Mapping[str, Any], form: Format, layout: Layout | None, branch: str = "") -> Match:
-    """Sort a state dict by a format's rules and compare with `layout` (default: the nearest ResNet's)."""
+    """Sort a state dict by a format's rules and compare with `layout` (default: the nearest ResNet's).
+
+    Args:
+        tensors: The file's tensors by key.
+        form: A published format.
+        layout: Names and shapes of the network's tensors.
+        branch: Which of several backbones in the file; empty for the only one.
+    """
     plain = {key: value.detach() for key, value in tensors.items() if isinstance(value, Tensor)}
     result = form.rules.sort(plain)
     result.unexpected.extend(str(key) for key in tensors if key not in plain)
@@ -118,7 +125,14 @@ def match(tensors: Mapping[str, Any], form: Format, layout: Layout | None, branc
 
 
 def matches(content: Any, kind: str, layout: Layout | None, stated: Format | None = None) -> list[Match]:
-    """The file read by every published format that it proves to be in, or is said to be in, nearest first."""
+    """The file read by every published format that it proves to be in, or is said to be in, nearest first.
+
+    Args:
+        content: What the file holds.
+        kind: Its container.
+        layout: Names and shapes of the network's tensors.
+        stated: The format that the user names; None for none.
+    """
     found = []
     for form in FORMATS.values():
         if form.kind != kind or form.id in SEARCHED or not form.is_for(layout):

@@ -26,7 +26,13 @@ class Sorted:
     absent: list[str] = field(default_factory=list)
 
     def keep(self, key: str, name: str, value: Tensor) -> None:
-        """Give the file's `key` the target `name`; a second claim on a name is unexpected."""
+        """Give the file's `key` the target `name`; a second claim on a name is unexpected.
+
+        Args:
+            key: The file's key.
+            name: The network's name for it.
+            value: The tensor.
+        """
         if name in self.kept:
             self.unexpected.append(key)
         else:

@@ -2,16 +2,16 @@ import pytest
 
 from mmbnft.evaluation.arms.trained import TrainedArm
 from mmbnft.evaluation.run import execute
-from mmbnft.recipes.halving import Ladder, Rung, Turn
+from mmbnft.recipes.halving import Ladder, Rung, TrialRun
 from mmbnft.utils.errors import UserError
 
 
 def play(ladder, scores_of):
-    """Every turn of a search in which `scores_of(trial, length)` is what val says."""
+    """Every training of a search in which `scores_of(trial, length)` is what val says."""
     turns, scores = [], []
-    while (turn := ladder.next(scores)) is not None:
-        turns.append((turn.trial, turn.length))
-        scores.append(scores_of(turn.trial, turn.length))
+    while (due := ladder.next(scores)) is not None:
+        turns.append((due.trial, due.length))
+        scores.append(scores_of(due.trial, due.length))
     return turns, scores
 
 
@@ -52,9 +52,9 @@ def test_diverged_trials_never_stay():
 
 def test_a_broken_off_search_continues_where_it_was():
     ladder = Ladder.build(trials=4, length=4, factor=2, rungs=2)
-    assert ladder.next([1.0, 4.0, 2.0]) == Turn(3, 2)
-    assert ladder.next([1.0, 4.0, 2.0, 3.0]) == Turn(1, 4)
-    assert ladder.next([1.0, 4.0, 2.0, 3.0, 9.0]) == Turn(3, 4)
+    assert ladder.next([1.0, 4.0, 2.0]) == TrialRun(3, 2)
+    assert ladder.next([1.0, 4.0, 2.0, 3.0]) == TrialRun(1, 4)
+    assert ladder.next([1.0, 4.0, 2.0, 3.0, 9.0]) == TrialRun(3, 4)
     assert ladder.next([1.0, 4.0, 2.0, 3.0, 9.0, 9.0]) is None
 
 

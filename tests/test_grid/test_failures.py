@@ -90,7 +90,7 @@ def test_memory_that_never_suffices_fails_after_the_second_try(run, tmp_path, mo
     result = attempt(run, WorkSettings(tmp_path))
     assert tried == [1, worker.SMALLER_STEPS]
     assert result.status == "failed"
-    assert "out of memory, also with every batch in 4 parts" in result.reason
+    assert "out of memory, also with every batch in 4 micro-batches" in result.reason
     assert "\n" not in result.reason
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmbnft.artifacts import Predictions
 from mmbnft.evaluation.weights import Adapted
-from mmbnft.recipes.halving import Ladder, Turn
+from mmbnft.recipes.halving import Ladder, TrialRun
 from mmbnft.tasks import compute_metric
 
 Candidate = dict[str, Any]
@@ -112,13 +112,13 @@ class Arm(ABC):
         """What can be chosen from, at least one; of those that val cannot tell apart the first is taken."""
 
     @abstractmethod
-    def fit(self, candidate: Candidate, split: str, turn: Turn | None = None) -> dict[str, Any]:
+    def fit(self, candidate: Candidate, split: str, due: TrialRun | None = None) -> dict[str, Any]:
         """Fit one candidate on a split, from the beginning; what was fitted before is forgotten.
 
         Args:
             candidate: One of `candidates`.
             split: What to fit on.
-            turn: The turn of the search this is; None for the fit that is reported.
+            due: The training of the search that this is; None for the fit that is reported.
 
         Returns:
             Facts about the fit for the record of the search.

@@ -13,7 +13,7 @@ from mmbnft.evaluation.features import FeatureStore
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.solvers.logistic import NEVER, Solution, solve_grid
 from mmbnft.evaluation.weights import BACKBONE, Adapted
-from mmbnft.recipes.halving import Turn
+from mmbnft.recipes.halving import TrialRun
 from mmbnft.tasks import SplitLedger
 from mmbnft.utils.errors import UserError
 
@@ -45,14 +45,14 @@ class ProbedArm(Arm):
         """One for each weight decay."""
         return [{"weight_decay": value} for value in self.probe["weight_decays"]]
 
-    def fit(self, candidate: Candidate, split: str, turn: Turn | None = None) -> dict[str, Any]:
+    def fit(self, candidate: Candidate, split: str, due: TrialRun | None = None) -> dict[str, Any]:
         """Take the solution from the whole grid in the search; solve by itself what is reported.
 
         Raises:
             UserError: Features are not finite.
         """
         decay = candidate["weight_decay"]
-        if turn is None:
+        if due is None:
             self._solution = self._solve(*self._split(split), [decay])[0]
             self._refit = _facts(self._solution)
             if not self._grid:

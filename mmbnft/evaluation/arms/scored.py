@@ -6,7 +6,7 @@ from mmbnft.evaluation.arms.base import Arm, Candidate, Prediction
 from mmbnft.evaluation.features import FeatureStore
 from mmbnft.evaluation.proxies import SCORES
 from mmbnft.evaluation.run_spec import RunSpec
-from mmbnft.recipes.halving import Turn
+from mmbnft.recipes.halving import TrialRun
 
 
 class ScoredArm(Arm):
@@ -32,7 +32,7 @@ class ScoredArm(Arm):
         """Nothing to choose from."""
         return [{}]
 
-    def fit(self, candidate: Candidate, split: str, turn: Turn | None = None) -> dict[str, Any]:
+    def fit(self, candidate: Candidate, split: str, due: TrialRun | None = None) -> dict[str, Any]:
         """Compute the score of a split.
 
         Raises:

@@ -17,7 +17,7 @@ from mmbnft.evaluation.session import Session
 from mmbnft.evaluation.training.trainer import Trainer
 from mmbnft.evaluation.weights import BACKBONE, Adapted
 from mmbnft.host import Hook
-from mmbnft.recipes.halving import Ladder, Turn
+from mmbnft.recipes.halving import Ladder, TrialRun
 from mmbnft.tasks import ImageCache, SplitLedger, TaskDataset, predict
 
 
@@ -79,15 +79,15 @@ class TrainedArm(Arm):
         """The recipe's rounds, their lengths in epochs or steps a phase."""
         return self.spec.recipe.rounds()
 
-    def fit(self, candidate: Candidate, split: str, turn: Turn | None = None) -> dict[str, Any]:
+    def fit(self, candidate: Candidate, split: str, due: TrialRun | None = None) -> dict[str, Any]:
         """Train from the initial state, or from where an earlier session stopped in this training.
 
         Raises:
             DivergedError: The loss is not finite.
             AuditError: The protocol was not kept.
         """
-        recipe = self.spec.recipe if turn is None else self.spec.recipe.shortened(turn.length)
-        label = "refit" if turn is None else f"search{len(self.session.search)}"
+        recipe = self.spec.recipe if due is None else self.spec.recipe.shortened(due.length)
+        label = "refit" if due is None else f"search{len(self.session.search)}"
         dataset = self._dataset(split, training=True)
         trainer = Trainer(
             self.network,
@@ -109,7 +109,7 @@ class TrainedArm(Arm):
             trainer.train(dataset, candidate, position, watch)
         finally:
             self.work.add(position.images, position.multiply_adds)
-        if turn is None:
+        if due is None:
             self.work.add(0, self._features_work())
         self._curve = position.curve
         return {}

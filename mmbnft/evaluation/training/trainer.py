@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from mmbnft.compat import no_epoch_pause
 from mmbnft.evaluation.loaded_network import Network
-from mmbnft.evaluation.training.accumulation import AccumulatedStepHook, BatchInParts
+from mmbnft.evaluation.training.accumulation import AccumulatedStepHook, MicroBatches
 from mmbnft.evaluation.training.distributed import SharedBatches, global_batch_statistics
 from mmbnft.evaluation.training.epochs import EpochHook, Position, SeedHook
 from mmbnft.evaluation.training.loaders import EpochBatches, train_loader
@@ -80,7 +80,7 @@ class Trainer:
         logger: Takes the runner's messages.
         hooks: Further hooks, the same objects in every phase.
         save: Called with the position after every epoch but a training's last.
-        accumulation: Parts in which a batch is computed; see `BatchInParts`.
+        accumulation: Micro-batches in which a batch is computed; see `MicroBatches`.
         workers: Data-loading processes.
         val_interval: Epochs between two evaluations on val; 0 for none.
         multiply_adds: Of a training step for each image, by phase; empty where nobody counts them.
@@ -150,7 +150,7 @@ class Trainer:
             _parallel(model, processes), optimizer, self.work_dir, self.logger, steps, epoch_length=len(loader)
         )
         if self.accumulation > 1:
-            runner.batch_processor = BatchInParts(optimizer, self.accumulation)
+            runner.batch_processor = MicroBatches(optimizer, self.accumulation)
         elif not batches.is_even:
             runner.batch_processor = SharedBatches(optimizer, batches.batch_size, processes)
         # A resumed phase starts counting where it stopped, so that the schedule goes on.

@@ -59,6 +59,11 @@ def read_batch(path: Path) -> dict[str, Any]:
 def field(batch: dict[str, Any], name: str, path: Path) -> Any:
     """One entry of a batch.
 
+    Args:
+        batch: An unpickled batch.
+        name: Name of the entry.
+        path: The batch's file, for the message.
+
     Raises:
         UserError: The batch has no such entry.
     """

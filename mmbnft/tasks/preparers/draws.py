@@ -16,6 +16,11 @@ def hold_out(count: int, share: float = 0.2, seed: int = 0) -> tuple[list[int], 
     The rule of Ericsson et al. (How Well Do Self-Supervised Models Transfer?, 2021). What is held out depends on the
     order of the list.
 
+    Args:
+        count: Number of positions.
+        share: Fraction held out.
+        seed: Of the generator.
+
     Returns:
         Kept and held-out positions, each ascending.
     """
@@ -32,7 +37,13 @@ def with_validation(trainval: Sequence[Entry], test: Sequence[Entry]) -> Lists:
 
 
 def with_grouped_validation(trainval: Sequence[Entry], groups: Sequence[str], test: Sequence[Entry]) -> Lists:
-    """Like `with_validation`, but whole groups (e.g. patients) are held out: 20 % of them, in order of appearance."""
+    """Like `with_validation`, but whole groups (e.g. patients) are held out: 20 % of them, in order of appearance.
+
+    Args:
+        trainval: Images and labels to divide.
+        groups: The group of each.
+        test: Images and labels of test.
+    """
     units = list(dict.fromkeys(groups))
     held = {units[i] for i in hold_out(len(units))[1]}
     train = [entry for entry, group in zip(trainval, groups, strict=True) if group not in held]
@@ -45,6 +56,11 @@ def stratified(labels: Sequence[int], groups: Sequence[str] | None = None, seed:
 
     Without groups each class gives floor(n/5), at least one, of its n images to test and as many to val. With groups
     a group stays in one part, and the shares hold as well as the groups allow.
+
+    Args:
+        labels: (N,) class of each position.
+        groups: (N,) group of each position; None for none.
+        seed: Of the draw.
 
     Raises:
         UserError: A class has fewer than three images, or there are fewer than five groups.

@@ -84,6 +84,12 @@ def prepare(
 def finish(preparer: Preparer, folder: Path, state: State, check: bool = False) -> Prepared:
     """Read and check what was unpacked in `folder`, then write lists and task.json.
 
+    Args:
+        preparer: Of the data set.
+        folder: Where it was unpacked.
+        state: What is done already.
+        check: Whether to decode every image and look for duplicates.
+
     Raises:
         UserError: Something is missing, damaged or not as published.
     """
@@ -101,7 +107,13 @@ def finish(preparer: Preparer, folder: Path, state: State, check: bool = False) 
 
 
 def list_path(folder: Path, split: int, part: str) -> Path:
-    """The list `part` of official split number `split`."""
+    """The list `part` of official split number `split`.
+
+    Args:
+        folder: Folder of the task.
+        split: Number of the official split.
+        part: `train`, `val` or `test`.
+    """
     return folder / "lists" / str(split) / f"{part}.txt"
 
 

@@ -61,6 +61,11 @@ def relative(path: Path | str, images: Path) -> str:
 def number(table: Sequence[str], name: str, where: str) -> int:
     """Position of `name` in `table`.
 
+    Args:
+        table: The names in their order.
+        name: The name looked for.
+        where: File and line, for the message.
+
     Raises:
         UserError: The name is not in the table.
     """

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmbnft.evaluation.run import execute
-from mmbnft.evaluation.training.accumulation import BatchInParts
+from mmbnft.evaluation.training.accumulation import MicroBatches
 
 
 class Model(torch.nn.Module):
@@ -41,7 +41,7 @@ def step(size, parts, batch_statistics=False):
     model = Model(batch_statistics)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     if parts:
-        outputs = BatchInParts(optimizer, parts)(model, batch(size), train_mode=True)
+        outputs = MicroBatches(optimizer, parts)(model, batch(size), train_mode=True)
     else:
         outputs = model.train_step(batch(size), optimizer)
         outputs["loss"].backward()
@@ -70,7 +70,7 @@ def test_batch_statistics_are_those_of_the_parts():
 def test_gradients_of_the_step_before_do_not_linger():
     model = Model(False)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    take = BatchInParts(optimizer, 2)
+    take = MicroBatches(optimizer, 2)
     take(model, batch(8), train_mode=True)
     first = [p.grad.clone() for p in model.parameters()]
     take(model, batch(8), train_mode=True)

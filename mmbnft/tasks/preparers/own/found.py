@@ -74,7 +74,13 @@ class Skipped:
 
 
 def left_out(count: int, reason: str, names: Iterable[str]) -> str:
-    """A sentence about what is left out, with the first few names."""
+    """A sentence about what is left out, with the first few names.
+
+    Args:
+        count: How many.
+        reason: Why.
+        names: What they are called.
+    """
     shown = list(names)
     more = ", ..." if len(shown) > SHOWN else ""
     return f"left out, {reason}: {count:,} ({', '.join(shown[:SHOWN])}{more})"

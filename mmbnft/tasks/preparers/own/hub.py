@@ -31,6 +31,12 @@ def read_metadata(files: Sequence[Path], images: Path, separator: str | None, la
 
     Splits are a column, or the folders (`train/`, `validation/`, `test/`) that all images lie in.
 
+    Args:
+        files: The metadata files.
+        images: Folder that holds them and the images.
+        separator: What separates several labels in a cell; None to find out.
+        label: Title of the label's column; None to find out.
+
     Raises:
         UserError: A file is damaged, the files have different columns, or as for `read_table`.
     """
@@ -100,6 +106,11 @@ def read_parquet(path: Path, separator: str | None, label: str | None) -> Found:
 
     Splits are taken from names of files and folders, as the Hub gives them (`data/train-00000-of-00002.parquet`,
     `default/validation/0000.parquet`). Class names are those of the Hub's features, where the file has them.
+
+    Args:
+        path: File or folder.
+        separator: What separates several labels in a cell; None to find out.
+        label: Title of the label's column; None to find out.
 
     Raises:
         UserError: pyarrow is missing, a file is damaged, or a column of images or labels is missing or ambiguous.

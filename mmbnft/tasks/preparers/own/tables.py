@@ -65,7 +65,13 @@ def labels_of_table(table: Table, separator: str | None) -> tuple[list[tuple[str
 
 
 def found_in_table(table: Table, images: Path, separator: str | None) -> Found:
-    """The images of a table; see `read_table`."""
+    """The images of a table; see `read_table`.
+
+    Args:
+        table: The table.
+        images: Folder that its paths are relative to.
+        separator: What separates several labels in a cell; None to find out.
+    """
     path = table.path
     labels, multi_label, remarks = labels_of_table(table, separator)
     naming = Naming(images, [_cell(row, table, "path") for _, row in table.rows])
