@@ -264,3 +264,24 @@ def test_every_colour_stands_out_from_its_paper():
             assert contrast(colours[name], paper) >= 3.5, name
         for name in ("ink", "quiet", "warn"):
             assert contrast(colours[name], paper) >= 4.5, name
+
+
+def test_checks_stand_by_kind_on_the_first_screen_each_folded_with_its_code(page):
+    kinds = page.find_elements("css selector", "#checks details.check > summary")
+    assert len(kinds) > 1
+    assert all(re.search(r"MB\d\d\d$", kind.text) for kind in kinds[:4])
+    assert not page.find_elements("css selector", "#checks details[open]")
+    kinds[0].click()
+    assert page.find_element("css selector", "#checks details[open] li").is_displayed()
+
+
+def test_marks_of_proxies_drawn_together_differ_and_known_ones_keep_theirs():
+    from mmbnft.ranking.report.marks import PALETTE, mark
+
+    names = ("few_shot_20", "few_shot_50", "linear", "knn", "hscore", "control: other tasks")
+    marks = {name: mark(name, names) for name in names}
+    assert marks["control: other tasks"] == -1
+    assert len(set(marks.values())) == len(names)
+    assert (marks["linear"], marks["knn"]) == (mark("linear", ()), mark("knn", ("bn",)))
+    many = [f"proxy{n}" for n in range(9)]
+    assert {mark(name, many) for name in many} == set(range(len(PALETTE)))

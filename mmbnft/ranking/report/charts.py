@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +39,7 @@ def trust(study: Study) -> list[Chart]:
     is_control = rows["proxy"].str.startswith(CONTROL)
     rows = pd.concat([rows[~is_control].head(_MOST_ROWS), rows[is_control].head(2)])
     entries = [
-        _entry(row.proxy, row.value, row.ci_low, row.ci_high, mark(row.proxy), f"n = {row.n}")
+        _entry(row.proxy, row.value, row.ci_low, row.ci_high, mark(row.proxy, study.scores.proxies), f"n = {row.n}")
         for row in rows.itertuples()
     ]
     ends = _sides("orders against the target", "orders as the target")
@@ -47,12 +49,24 @@ def trust(study: Study) -> list[Chart]:
 def _remembered(study: Study) -> list[Chart]:
     rows = study.past.sort_values("tau", ascending=False, kind="stable").head(_MOST_ROWS)
     entries = [
-        _entry(row.proxy, row.tau, row.low, row.high, mark(row.proxy), f"{row.table}, {counted(row.tasks, 'task')}")
+        _entry(
+            row.proxy if list(rows["proxy"]).count(row.proxy) == 1 else f"{row.proxy} ({_short(row.table)})",
+            row.tau,
+            row.low,
+            row.high,
+            mark(row.proxy, study.scores.proxies),
+            f"{row.table}, {counted(row.tasks, 'task')}",
+        )
         for row in rows.itertuples()
     ]
     name = f"Kendall's tau with {study.scores.target} in past tables; lines: from the lowest task to the highest"
     ends = _sides("orders against the target", "orders as the target")
     return [{"kind": "forest", "name": name, "rows": entries, "range": [-1, 1], **ends}] if entries else []
+
+
+def _short(table: str) -> str:
+    """The name of a past table, short enough for the row of a picture."""
+    return Path(table).name.partition("_")[0][:16]
 
 
 def pairs(study: Study) -> list[Chart]:
@@ -79,8 +93,9 @@ def costs(study: Study) -> list[Chart]:
     rows = study.costs[study.costs["cost_seconds"].notna() & study.costs["kendall"].notna()]
     if rows.empty:
         return []
+    style = partial(mark, among=study.scores.proxies)
     points = [
-        [row.proxy, *_plain((row.cost_seconds, row.kendall, None, [row.ci_low, row.ci_high])), mark(row.proxy)]
+        [row.proxy, *_plain((row.cost_seconds, row.kendall, None, [row.ci_low, row.ci_high])), style(row.proxy)]
         for row in rows.itertuples()
     ]
     front = rows[rows["pareto"]].sort_values("cost_seconds")
@@ -99,6 +114,7 @@ def scatters(study: Study, task: TaskScores) -> list[Chart]:
     target = study.scores.target
     taus = of_task(study.correlations[study.correlations["statistic"] == TRUST], task.name).set_index("proxy")
     found: list[Chart] = []
+    style = partial(mark, among=study.scores.proxies)
     y, high = task.means(target), task.half_widths(target)
     for proxy in study.scores.proxies:
         rows = task.complete([proxy, target])
@@ -106,7 +122,7 @@ def scatters(study: Study, task: TaskScores) -> list[Chart]:
             continue
         x, wide = task.means(proxy), task.half_widths(proxy)
         points = [
-            [task.checkpoints[i], *_plain((x[i], y[i], _around(x[i], wide[i]), _around(y[i], high[i]))), mark(proxy)]
+            [task.checkpoints[i], *_plain((x[i], y[i], _around(x[i], wide[i]), _around(y[i], high[i]))), style(proxy)]
             for i in rows
         ]
         tau = taus.loc[proxy]

@@ -141,7 +141,7 @@ def _panel(axes: Axes, study: Study, task: TaskScores, number: int) -> None:
         return
     x, y = task.means(proxy), task.means(target)
     bars = {p: task.half_widths(p) for p in (proxy, target)}
-    colour, marker = _style(proxy)
+    colour, marker = _style(proxy, study)
     if any(np.isfinite(half).any() for half in bars.values()):
         xerr, yerr = (bars[p][rows] for p in (proxy, target))
         axes.errorbar(x[rows], y[rows], xerr=xerr, yerr=yerr, fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.6)
@@ -151,9 +151,9 @@ def _panel(axes: Axes, study: Study, task: TaskScores, number: int) -> None:
     axes.set_title(f"{task.name}, n = {len(rows)}", fontsize=9)
 
 
-def _style(name: str) -> tuple[str, str]:
+def _style(name: str, study: Study) -> tuple[str, str]:
     """Colour and marker of a protocol."""
-    number = mark(name)
+    number = mark(name, study.scores.proxies)
     return ("#6b7078", "o") if number < 0 else (PALETTE[number], MATPLOTLIB[SHAPES[number]])
 
 
@@ -219,7 +219,7 @@ def _costs(study: Study) -> list[Picture] | None:
     front = table[table["pareto"]].sort_values("cost_seconds")
     axes.step(front["cost_seconds"], front["kendall"], where="post", color=INK, linewidth=0.8, linestyle="--")
     for row in table.itertuples():
-        colour, marker = _style(str(row.proxy))
+        colour, marker = _style(str(row.proxy), study)
         if not math.isnan(row.ci_low):
             axes.plot([row.cost_seconds] * 2, [row.ci_low, row.ci_high], color=colour, linewidth=1, alpha=0.6)
         axes.plot([row.cost_seconds], [row.kendall], marker, color=colour)

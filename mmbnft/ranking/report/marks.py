@@ -1,6 +1,7 @@
-"""One colour and one shape for each protocol, the same in every report."""
+"""One colour and one shape for each protocol, the same in every report as far as they are enough."""
 
 import zlib
+from collections.abc import Sequence
 
 from mmbnft.ranking.controls import CONTROL
 
@@ -16,13 +17,20 @@ _KNOWN = (
 )  # fmt: skip
 
 
-def mark(name: str) -> int:
+def mark(name: str, among: Sequence[str]) -> int:
     """Index of colour and shape of a protocol, or -1 for a control.
 
     Args:
         name: Name of the protocol.
+        among: Names of all that are drawn together; where two want one mark, the later takes the next that is free.
     """
     if name.startswith(CONTROL):
         return -1
-    number = _KNOWN.index(name) if name in _KNOWN else zlib.crc32(name.encode())
-    return number % len(PALETTE)
+    taken: dict[str, int] = {}
+    known = [one for one in _KNOWN if one in {name, *among}]
+    for other in (*known, *sorted({name, *among}.difference(_KNOWN))):
+        number = (_KNOWN.index(other) if other in _KNOWN else zlib.crc32(other.encode())) % len(PALETTE)
+        while number in taken.values() and len(set(taken.values())) < len(PALETTE):
+            number = (number + 1) % len(PALETTE)
+        taken[other] = number
+    return taken[name]

@@ -14,7 +14,7 @@ import pandas as pd
 import scipy
 
 import mmbnft
-from mmbnft.ranking.checks import EXPLANATIONS
+from mmbnft.ranking.checks import EXPLANATIONS, LEVELS
 from mmbnft.ranking.report import charts, glossary
 from mmbnft.ranking.report.details import details
 from mmbnft.ranking.report.marks import PALETTE, SHAPES
@@ -53,6 +53,7 @@ def page(study: Study, parts: Sequence[Section]) -> str:
         parts=shown,
         checks=by_kind(study),
         explanations=EXPLANATIONS,
+        worst=next(iter(LEVELS)),
         trust=charts.trust(study),
         words={word: text for word, text in glossary.DEFINITIONS.items() if word in used},
         details={**details(study, parts), "shapes": SHAPES, "colours": len(PALETTE)},

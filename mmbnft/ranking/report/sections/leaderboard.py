@@ -30,6 +30,7 @@ def _table(study: Study) -> pd.DataFrame:
 def _shown(study: Study, _: str) -> Shown:
     board, target, tasks = study.leaderboard, study.scores.target, len(study.scores.tasks)
     complete = board.by == target
+    unrun = bool((board.rows["target_tasks"] == 0).all())
     over = "" if tasks == 1 else ", mean"
     digits = supported_digits(float(((board.rows["value_high"] - board.rows["value_low"]) / 2).median()))
     has_values = bool(board.rows["value"].notna().any())
@@ -40,7 +41,7 @@ def _shown(study: Study, _: str) -> Shown:
             interval(row.value, row.value_low, row.value_high, digits, drawn=True),
             _share(row, drawn=not has_values),
             interval(row.regret, row.regret_low, row.regret_high, 1),
-            text("" if complete else "not run" if not row.target_tasks else f"{row.target_tasks} of {tasks}"),
+            text("" if complete or unrun else "not run" if not row.target_tasks else f"{row.target_tasks} of {tasks}"),
             EMPTY if complete else number(row.target_mean, 1),
             percent(row.p_best),
             whole(row.tier),
