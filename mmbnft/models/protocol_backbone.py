@@ -29,13 +29,11 @@ class ProtocolBackbone(nn.Module):
         protocol: A protocol: its name, e.g. `bn`, `dict(name=..., phases=[...])`, or one that is built already.
         phase: Which phase of the protocol to start in, counting from 0. A training loop with a single optimiser, as in
             the host's own train.py, can run one phase only; run it once for each phase of a longer protocol.
-
-    Attributes:
-        takes_features: Set by whoever hands over pooled features instead of images, which a backbone that no phase
-            changes allows to compute once.
-        saves_memory: Set to keep fewer activations in training, for a little time (see `LeanActivations`).
-        precision: Set to torch.bfloat16 to multiply in it (torch's automatic mixed precision); what comes out is
-            float32 all the same.
+        takes_features: Whether its inputs are pooled features instead of images, which a backbone that no phase changes
+            allows to compute once.
+        saves_memory: Whether to keep fewer activations in training, for a little time (see `LeanActivations`).
+        precision: `bfloat16` to multiply in it (torch's automatic mixed precision); what comes out is float32 all the
+            same.
 
     Raises:
         UserError: The protocol does not exist or does not fit the backbone, or the backbone freezes stages by itself.
