@@ -122,7 +122,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "python benchmarks/select_replay.py": Entry(
         (
-            "python benchmarks/select_replay.py --table data/published/sfda2022_ssl_finetune.csv --repetitions 1 "
+            "python benchmarks/select_replay.py --table data/published/sfda2022_ssl_finetune.csv --repetitions 1 --thrift 1 "
             "--hyperband-every 11",
         )
     ),

@@ -1,4 +1,4 @@
-"""What finished trainings say of the checkpoints' targets: a mixture of Gaussian posteriors.
+"""What finished trainings say of the checkpoints' targets: a mixture of Gaussian posteriors, for many races at once.
 
 Given the scale s of a task (points by which its checkpoints differ), the target of checkpoint i and the value of a
 training of the share f of the whole length are
@@ -6,12 +6,15 @@ training of the share f of the whole length are
     y_i = m + s g_i,                      g_i ~ N(mean_i, variance_i) from `Prior`, m flat,
     z_i(f) = y_i + o(f) + s w_i(f) + e,   o(f) flat, e ~ N(0, noise^2),
 
-where o(f) is what all checkpoints gain by training on, and w_i, what checkpoint i gains differently, is a random walk
-that is 0 at the whole length, so that a longer training screens off the shorter ones of the same checkpoint. Its
-variance grows as what lacks to a learning curve that is a power law of the length, (1 / sqrt(f) - 1) squared. Three
-things are not known beforehand: s, the variance of the walk's steps, and whether this task is like the past at all or
-the prior has to be flat. Some values of each, with their prior weights, are weighed by how well they explain what was
-seen.
+where o(f) is what all checkpoints gain by training on, and w_i is what checkpoint i gains differently: 0 at the whole
+length, with a variance that grows as what lacks to a learning curve that is a power law of the length,
+(1 / sqrt(f) - 1) squared. Four things are not known beforehand: s; that variance; whether w_i is a random walk, so that
+a longer training screens off the shorter ones, or a power law with an amplitude of its own, so that two lengths tell
+where it goes; and whether this task is like the past at all or the prior has to be flat. Some values of each, with
+their prior weights, are weighed by how well they explain what was seen.
+
+Given the offsets o(f) the checkpoints are independent, so that a posterior costs one L x L update for each
+of L lengths.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,44 +24,83 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtri
 
-from mmbnft.select.past import Prior, without_low_outliers
+from mmbnft.select.past import FAR, LEAST_CHECKPOINTS, Prior
 
 Array = np.ndarray
 
-# Variances of the walk at the unit of `lag`, alike probable before. By these, trainings of a ninth of the length
-# correlate 0.94, 0.80 and 0.56 with whole ones where nothing else is known.
+# Variances of w at the unit of `lag`, alike probable before. By these, trainings of a ninth of the length correlate
+# 0.94, 0.80 and 0.56 with whole ones where nothing else is known.
 WANDERS = (0.03, 0.14, 0.55)
+# Shares of a power law in w, the rest being a random walk; alike probable before.
+POWER_LAWS = (0.0, 0.9)
 # How likely a task is to be like those of the past.
-LIKE_PAST = 0.8
-# Standard deviation, in units of s, of what is called flat above: wide beside any difference between checkpoints.
-FLAT = 30.0
+LIKE_PAST = 0.95
 # Quantiles of the prior of log s that stand for it.
 SCALES = ndtri((np.arange(5) + 0.5) / 5)
-SAMPLES = 1000
+SAMPLES = 600
 # Equally probable outcomes of a training by which its worth is judged.
 OUTCOMES = ndtri((np.arange(10) + 0.5) / 10)
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One finished training.
-
-    Attributes:
-        checkpoint: Number of the checkpoint.
-        share: Its length as a share of the whole, in (0, 1].
-        value: What it reached on val, in percent.
-        noise: Standard deviation of `value` over seeds and validation images, in points.
-    """
-
-    checkpoint: int
-    share: float
-    value: float
-    noise: float
+# Precision of the offset of a length, in 1 / points squared: flat.
+FLAT = 1e-9
 
 
 def lag(share: Array) -> Array:
-    """Time of the random walk at some shares of the whole length, 0 at the end."""
+    """What lacks to a power law at some shares of the whole length, squared; 0 at the end."""
     return (1.0 / np.sqrt(share) - 1.0) ** 2
+
+
+@dataclass
+class Seen:
+    """Finished trainings of R races among K checkpoints with L lengths, as the sums a posterior needs.
+
+    Attributes:
+        count: (R, K, L) number of trainings.
+        precision: (R, K, L) sum of 1 / noise^2.
+        total: (R, K, L) sum of value / noise^2, values in percent and noise in points.
+    """
+
+    count: Array
+    precision: Array
+    total: Array
+
+    @classmethod
+    def nothing(cls, races: int, checkpoints: int, lengths: int) -> "Seen":
+        """No training yet."""
+        shape = (races, checkpoints, lengths)
+        return cls(np.zeros(shape, dtype=int), np.zeros(shape), np.zeros(shape))
+
+    def add(self, where: tuple[Array, Array, Array], value: Array, noise: Array | float) -> None:
+        """Count further trainings.
+
+        Args:
+            where: Number of the race, checkpoint and length of each of N trainings, none twice.
+            value: (N,) what they reached on val, in percent.
+            noise: Standard deviation of `value` over seeds and validation images, in points.
+        """
+        self.count[where] += 1
+        self.precision[where] += 1 / np.square(noise)
+        self.total[where] += value / np.square(noise)
+
+    def centred(self) -> tuple[Array, Array]:
+        """Means less their median over the checkpoints, (R, K, L) with 0 where there is none, and the medians, (R, L).
+
+        Values far below the others of their length are drawn in, as `without_low_outliers` does: how far a bad
+        checkpoint lags is of no interest.
+        """
+        have = self.count > 0
+        mean = np.where(have, self.total / np.where(have, self.precision, 1.0), np.nan)
+        middle = _median(mean)
+        spread = 1.4826 * _median(np.abs(mean - middle))
+        judged = (have.sum(axis=1, keepdims=True) >= LEAST_CHECKPOINTS) & (spread > 0)
+        mean = np.where(judged, np.maximum(mean, middle - FAR * spread), mean)
+        return np.where(have, mean - middle, 0.0), middle[:, 0]
+
+
+def _median(values: Array) -> Array:
+    """Median over the checkpoints, (R, 1, L), NaN where there is none."""
+    ordered, count = np.sort(values, axis=1), np.isfinite(values).sum(axis=1, keepdims=True)
+    pair = [np.take_along_axis(ordered, np.maximum(count - 1 + more, 0) // 2, axis=1) for more in (0, 1)]
+    return (pair[0] + pair[1]) / 2
 
 
 @dataclass(frozen=True)
@@ -70,172 +112,146 @@ class Verdict:
         best: (K,) probability of each checkpoint to be the best.
         close: (K,) probability of each to be within the asked regret of the best.
         regret: Expected regret of the pick, in points.
-        interval: The central 95 % of the pick's regret.
+        upper: The pick's regret is at most this with a probability of 95 %.
     """
 
     pick: int
     best: Array
     close: Array
     regret: float
-    interval: tuple[float, float]
+    upper: float
 
 
 class Belief:
-    """The posterior of the targets of K checkpoints.
+    """The posteriors of the targets of K checkpoints in R races that share a prior.
 
     Args:
         prior: What was known before.
+        shares: (L,) lengths of trainings as shares of the whole, growing to 1.
         seen: Finished trainings.
-        wanders: Values of the walk's variance at the unit of `lag`.
-        seed: Of the samples.
         failed: Numbers of checkpoints that cannot be trained, and so are never the best.
+        wanders: Variances of w at the unit of `lag`.
+        seed: Of the samples.
     """
 
     def __init__(
         self,
         prior: Prior,
-        seen: Sequence[Observation],
+        shares: Sequence[float],
+        seen: Seen,
+        failed: Collection[int] = (),
         wanders: Sequence[float] = WANDERS,
         seed: int = 0,
-        failed: Collection[int] = (),
     ) -> None:
-        self.prior, self.seen, self.seed, self._failed = prior, list(seen), seed, sorted(failed)
+        self.seen, self._failed, self._seed = seen, sorted(failed), seed
         centre, width = prior.log_scale
         # Every hypothesis, as arrays of length S.
-        axes = np.meshgrid(np.exp(centre + width * SCALES), wanders, (1.0, 0.0), indexing="ij")
-        self.scales, self.wanders, like = (axis.ravel() for axis in axes)
+        axes = np.meshgrid(np.exp(centre + width * SCALES), wanders, (1.0, 0.0), POWER_LAWS, indexing="ij")
+        self.scales, wander, like, power = (axis.ravel() for axis in axes)
         self._prior_logs = np.log(np.where(like == 1.0, LIKE_PAST, 1 - LIKE_PAST))
-        # (S, K), in units of s.
-        self._means = like[:, None] * prior.mean
-        self._variances = np.where(like[:, None] == 1.0, prior.variance, 1.0)
-        self._owner = np.array([one.checkpoint for one in seen], dtype=int)
-        self._depth = lag(np.array([one.share for one in seen]))
-        self._noise = np.array([one.noise for one in seen])
-        self._values = np.array([one.value for one in seen])
-        for depth in set(self._depth.tolist()):
-            level = self._depth == depth
-            self._values[level] = without_low_outliers(self._values[level])
-        # Values count from a number near them, so that the flat parts do not cost digits.
-        self._origin = float(self._values.mean()) if len(seen) else 0.0
+        depth = lag(np.asarray(shares))
+        walk, law = np.minimum.outer(depth, depth), np.sqrt(np.multiply.outer(depth, depth))
+        ways = wander[:, None, None] * (power[:, None, None] * law + (1 - power)[:, None, None] * walk)
+        variance = np.where(like[:, None] == 1.0, prior.variance, 1.0)
+        self._centre = (self.scales * like)[:, None] * prior.mean
+        cover = variance[:, :, None, None] + ways[:, None]
+        self._condition((self.scales**2)[:, None, None, None] * cover)
 
-    def covariance(self, owner: Array, depth: Array, other: Array, other_depth: Array, flat: float) -> Array:
-        """Prior covariance of trainings without their noise under each hypothesis, in points squared.
-
-        Args:
-            owner: (N,) numbers of checkpoints.
-            depth: (N,) their `lag`.
-            other: (M,) as `owner`.
-            other_depth: (M,) as `depth`.
-            flat: Variance of what is common to all, and to all of one length, in units of s squared.
-
-        Returns:
-            (S, N, M).
-        """
-        same = owner[:, None] == other[None, :]
-        shared = np.minimum(depth[:, None], other_depth[None, :])
-        level = (depth[:, None] == other_depth[None, :]) & (depth[:, None] > 0)
-        own = self._variances[:, owner][:, :, None] + self.wanders[:, None, None] * shared
-        return self.scales[:, None, None] ** 2 * (same * own + flat * (1.0 + level))
-
-    def _given(self, owner: Array, depth: Array, flat: float = FLAT**2) -> tuple[Array, Array, Array]:
-        """Means (S, N), covariances (S, N, N) and log weights (S,) of trainings under each hypothesis."""
-        mean = self.scales[:, None] * self._means[:, owner] + self._origin
-        cover = self.covariance(owner, depth, owner, depth, flat)
-        if not self.seen:
-            return mean, cover, self._prior_logs
-        seen = self.covariance(self._owner, self._depth, self._owner, self._depth, flat)
-        cross = self.covariance(owner, depth, self._owner, self._depth, flat)
-        factor = np.linalg.cholesky(seen + np.diag(self._noise**2 + 1e-9))
-        rest = self._values - self._origin - self.scales[:, None] * self._means[:, self._owner]
-        white = np.linalg.solve(factor, rest[..., None])
-        gain = np.linalg.solve(factor, cross.transpose(0, 2, 1))
-        means = mean + (gain.transpose(0, 2, 1) @ white)[..., 0]
-        logs = (
-            self._prior_logs
-            - 0.5 * (white[..., 0] ** 2).sum(axis=1)
-            - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-        )
-        # Each length shows one flat part, whose width follows s; that must not count for or against a scale.
-        flats = len(set(self._depth.tolist()))
-        return means, cover - gain.transpose(0, 2, 1) @ gain, logs + flats * np.log(self.scales)
-
-    @cached_property
-    def _targets(self) -> tuple[Array, Array, Array]:
-        everyone = np.arange(len(self.prior.mean))
-        return self._given(everyone, np.zeros(len(everyone)))
+    def _condition(self, cover: Array) -> None:
+        """Posteriors under each hypothesis, from the (S, K, L, L) covariances given the offsets."""
+        seen = self.seen
+        precision = seen.precision[:, None]
+        # One rank-one update for each length.
+        cover = np.broadcast_to(cover, (len(seen.count), *cover.shape)).copy()
+        logs = np.broadcast_to(self._prior_logs, cover.shape[:2]).copy()
+        for length in range(cover.shape[-1]):
+            column, strength = cover[..., length].copy(), precision[..., length]
+            ratio = 1 + strength * column[..., length]
+            cover -= (strength / ratio)[..., None, None] * column[..., :, None] * column[..., None, :]
+            logs -= 0.5 * np.log(ratio).sum(axis=2)
+        values, middle = seen.centred()
+        rest = np.where(precision > 0, values[:, None] - self._centre[:, :, None], 0.0)
+        # Precision of the offsets, and what speaks for them: sums over the checkpoints of P - P cover P.
+        scaled = precision * rest
+        pull = scaled - precision * np.einsum("rskij,rskj->rski", cover, scaled)
+        offsets = -np.einsum("rki,rskij,rkj->rsij", seen.precision, cover, seen.precision, optimize=True)
+        diagonal = np.arange(cover.shape[-1])
+        offsets[..., diagonal, diagonal] += seen.precision.sum(axis=1)[:, None] + FLAT
+        told = pull.sum(axis=2)
+        self._offset_cover = np.linalg.inv(offsets)
+        offset = np.einsum("rsij,rsj->rsi", self._offset_cover, told)
+        logs += 0.5 * ((told * offset).sum(axis=2) - (rest * pull).sum(axis=(2, 3)) - np.linalg.slogdet(offsets)[1])
+        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+        self.weights = weights / weights.sum(axis=1, keepdims=True)
+        self._cover, self._gain = cover, cover * precision[..., None, :]
+        # Less the offset of the whole length, common to all targets.
+        found = np.einsum("rskj,rskj->rsk", self._gain[..., -1, :], rest - offset[:, :, None])
+        self.means = self._centre + found
+        self.mean = np.einsum("rs,rsk->rk", self.weights, self.means)
+        self.mean[:, self._failed] = -np.inf
+        self._level = middle[:, -1] + np.einsum("rs,rs->r", self.weights, offset[..., -1])
 
     @property
-    def targets(self) -> tuple[Array, Array]:
-        """Means (S, K) and covariances (S, K, K) of the targets under each hypothesis."""
-        return self._targets[:2]
-
-    @cached_property
-    def weights(self) -> Array:
-        """(S,) posterior probabilities of the hypotheses."""
-        logs = self._targets[2]
-        weights = np.exp(logs - logs.max())
-        return weights / weights.sum()
-
-    @cached_property
-    def mean(self) -> Array:
-        """(K,) expected targets in percent; before any training only their differences mean something."""
-        mean = self.weights @ self.targets[0]
-        mean[self._failed] = -np.inf
-        return mean
+    def expected(self) -> Array:
+        """(R, K) expected targets in percent; NaN before any whole training, where only differences are known."""
+        return self.mean + self._level[:, None]
 
     @cached_property
     def samples(self) -> Array:
-        """(N, K) draws of the targets."""
-        generator = np.random.default_rng(self.seed)
-        means, covers = self.targets
-        count = len(self.prior.mean)
+        """(R, N, K) draws of the targets, less what is common to all."""
+        generator = np.random.default_rng(self._seed)
+        races, _, count, lengths = self._gain.shape[:4]
         # Each hypothesis has its share of the samples, up to rounding.
-        ends = np.round(np.cumsum(self.weights) * SAMPLES).astype(int)
-        # Only differences matter below; the common flat part would drown them in rounding.
-        turn = np.eye(count) - 1.0 / count
-        values, vectors = np.linalg.eigh(turn @ covers @ turn)
-        roots = vectors * np.sqrt(values.clip(min=0.0))[:, None, :]
-        parts = np.split(generator.standard_normal((SAMPLES, count)), ends[:-1])
-        found = np.concatenate([mean + part @ root.T for mean, root, part in zip(means, roots, parts, strict=True)])
-        found[:, self._failed] = -np.inf
+        steps = (np.arange(SAMPLES) + 0.5) / SAMPLES
+        ends = np.cumsum(self.weights, axis=1)
+        which = (steps[:, None] > ends[:, None, :]).sum(axis=2).clip(max=ends.shape[1] - 1)
+        at = (np.arange(races)[:, None], which)
+        roots = np.linalg.cholesky(self._offset_cover)[at]
+        offset = np.einsum("rnij,nj->rni", roots, generator.standard_normal((SAMPLES, lengths)))
+        own = np.sqrt(self._cover[..., -1, -1][at]) * generator.standard_normal((SAMPLES, count))
+        found = self.means[at] + own - np.einsum("rnkl,rnl->rnk", self._gain[..., -1, :][at], offset)
+        found[..., self._failed] = -np.inf
         return found
 
-    def verdict(self, regret: float = 0.0) -> Verdict:
-        """Which checkpoint to take, and what that may cost.
+    def verdicts(self, regret: float = 0.0) -> list[Verdict]:
+        """Which checkpoint to take in each race, and what that may cost.
 
         Args:
             regret: Points within which a checkpoint counts as good as the best.
         """
-        samples, pick = self.samples, int(np.argmax(self.mean))
-        count = samples.shape[1]
-        top = samples.max(axis=1)
-        lost = top - samples[:, pick]
-        best = np.bincount(samples.argmax(axis=1), minlength=count) / len(samples)
-        close = (samples >= top[:, None] - regret).mean(axis=0)
-        low, high = np.quantile(lost, [0.025, 0.975])
-        return Verdict(pick, best, close, float(lost.mean()), (float(low), float(high)))
+        pick, top = self.mean.argmax(axis=1), self.samples.max(axis=2)
+        lost = top - np.take_along_axis(self.samples, pick[:, None, None], axis=2)[..., 0]
+        close = (self.samples >= top[..., None] - regret).mean(axis=1)
+        best = (self.samples == top[..., None]).mean(axis=1)
+        upper = np.quantile(lost, 0.95, axis=1, method="higher")
+        told = zip(pick.tolist(), best, close, lost.mean(axis=1).tolist(), upper.tolist(), strict=True)
+        return [Verdict(*one) for one in told]
 
-    def worth(self, owner: Array, share: Array, noise: float) -> Array:
+    def worth(self, noise: float) -> Array:
         """Points by which one more training is expected to lower the expected regret: the knowledge gradient.
 
         P. Frazier, W. Powell, S. Dayanik: The knowledge-gradient policy for correlated normal beliefs (INFORMS Journal
-        on Computing 21, 2009). The flat parts count as known here: the first training of a length tells nothing by
-        itself, and all by those that follow. The hypotheses' covariances are averaged.
+        on Computing 21, 2009). An offset of which nothing is known counts as known here: the first training of a length
+        tells nothing by itself, and all by those that follow. The hypotheses' covariances are averaged.
 
         Args:
-            owner: (N,) numbers of checkpoints.
-            share: (N,) lengths as shares of the whole.
             noise: Standard deviation of a value, in points.
 
         Returns:
-            (N,) points.
+            (R, K, L) points.
         """
-        count = len(self.prior.mean)
-        numbers = np.concatenate([np.arange(count), owner])
-        depths = np.concatenate([np.zeros(count), lag(share)])
-        cover = np.tensordot(self.weights, self._given(numbers, depths, flat=0.0)[1], axes=1)
-        deviation = np.sqrt(np.diag(cover)[count:] + noise**2)
-        moves = cover[:count, count:] / deviation
-        # (N, outcomes): the mean of the best pick after each outcome.
-        after = (self.mean[:, None, None] + moves[..., None] * OUTCOMES).max(axis=0)
-        return (after.mean(axis=1) - self.mean.max()).clip(min=0.0)
+        known = self.seen.precision.sum(axis=1) > 0
+        offsets = self._offset_cover * (known[:, None, :, None] & known[:, None, None, :])
+        # A training shows its checkpoint's own part and, through the offsets, a little of the others'.
+        load = np.eye(offsets.shape[-1]) - self._gain
+        along = np.einsum("rskl,rslm->rskm", self._gain[..., -1, :], offsets)
+        cover = -np.einsum("rs,rskm,rsjlm->rkjl", self.weights, along, load, optimize=True)
+        diagonal = np.arange(cover.shape[1])
+        cover[:, diagonal, diagonal] += np.einsum("rs,rskl->rkl", self.weights, self._cover[..., -1, :])
+        variance = np.einsum("rskll->rskl", self._cover)
+        variance = variance + np.einsum("rsjlm,rsmn,rsjln->rsjl", load, offsets, load, optimize=True)
+        moves = cover / np.sqrt(np.einsum("rs,rskl->rkl", self.weights, variance) + noise**2)[:, None]
+        # The mean of the best pick after each outcome.
+        mean = self.mean[:, :, None, None]
+        after = sum((mean + outcome * moves).max(axis=1) for outcome in OUTCOMES) / len(OUTCOMES)
+        return (after - self.mean.max(axis=1)[:, None, None]).clip(min=0.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from mmbnft.grid.estimate import duration
@@ -29,11 +30,10 @@ def sentences(found: Selected, command: Sequence[str], extended: str, regret: fl
         regret: Points of regret that were allowed.
     """
     verdict, names = found.verdict, found.runs.checkpoints
-    low, high = verdict.interval
     pick = names[verdict.pick]
     told = [
         f"Take {pick}: P(best) {verdict.best[verdict.pick]:.2f}, expected regret {verdict.regret:.2f} points "
-        f"[{low:.2f}, {high:.2f}]; stopped because {found.reason}."
+        f"(at most {verdict.upper:.2f} with a probability of 95 %); stopped because {found.reason}."
     ]
     tier = found.tier
     told.append(
@@ -109,7 +109,7 @@ def content(found: Selected, told: Sequence[str]) -> str:
             "pick": names[verdict.pick],
             "p_best": float(verdict.best[verdict.pick]),
             "expected_regret": verdict.regret,
-            "interval": list(verdict.interval),
+            "interval": [0.0, verdict.upper],
             "tier": found.tier,
             "reason": found.reason,
             "seconds": found.spent.seconds,
@@ -141,7 +141,7 @@ def _rows(found: Selected) -> list[tuple[str, ...]]:
                 found.runs.checkpoints[number],
                 f"{verdict.best[number]:.2f}",
                 f"{verdict.close[number]:.2f}",
-                f"{found.mean[number]:.1f}" if found.mean[number] > 0 else "",
+                f"{found.mean[number]:.1f}" if np.isfinite(found.mean[number]) else "",
                 str(len(own)),
                 longest,
                 f"{own[-1][1]:.1f}" if own else "",

@@ -1,11 +1,10 @@
 """Who is still in the race, what to train next, and when to stop: decisions on a `Belief`, without any training."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from mmbnft.select.belief import Belief, Observation, Verdict
+from mmbnft.select.belief import Array, Belief, Seen, Verdict
 
 # Lengths of trainings as shares of the whole, each three times the one before, as in Hyperband.
 SHARES = (1 / 27, 1 / 9, 1 / 3, 1.0)
@@ -14,6 +13,9 @@ SHARES = (1 / 27, 1 / 9, 1 / 3, 1.0)
 LEAVES_BELOW = 0.25
 # Whole trainings of one checkpoint, each with a seed of its own.
 SEEDS = 3
+# A training is chosen by its worth over its length to this power. 1 is the knowledge gradient per cost, which looks one
+# training ahead and so buys many short trainings that a whole one would have made superfluous; 0 ignores the length.
+THRIFT = 0.5
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,17 @@ class Training:
 
     Attributes:
         checkpoint: Number of the checkpoint.
+        length: Number of its length among those of the rules.
         share: Its length as a share of the whole.
         seed: Its seed.
         worth: Points by which it is expected to lower the expected regret.
     """
 
     checkpoint: int
+    length: int
     share: float
-    seed: int = 0
-    worth: float = 0.0
+    seed: int
+    worth: float
 
 
 @dataclass(frozen=True)
@@ -43,90 +47,103 @@ class Rules:
         shares: Lengths of trainings, growing to 1.
         leaves_below: See `LEAVES_BELOW`.
         seeds: See `SEEDS`.
+        thrift: See `THRIFT`.
     """
 
     regret: float = 0.5
     shares: tuple[float, ...] = SHARES
     leaves_below: float = LEAVES_BELOW
     seeds: int = SEEDS
+    thrift: float = THRIFT
 
-    def leaving(self, verdict: Verdict, racing: Collection[int]) -> list[int]:
-        """Numbers of the checkpoints that have no chance left; the pick always has one.
-
-        Args:
-            verdict: What is believed.
-            racing: Numbers of those still in the race.
-        """
-        bound = self.leaves_below / len(verdict.close)
-        return [one for one in sorted(racing) if one != verdict.pick and verdict.close[one] < bound]
-
-    def options(self, seen: Sequence[Observation], racing: Collection[int]) -> list[Training]:
-        """Trainings that could be next: the longer lengths of each checkpoint, and whole ones with a further seed.
+    def allowed(self, seen: Seen, racing: Array) -> Array:
+        """(R, K, L) trainings that could be next: longer ones of each checkpoint, and whole ones with a further seed.
 
         As long as a checkpoint has had none, only the shortest ones of such checkpoints: nobody is judged by the past
         alone.
 
         Args:
             seen: Finished trainings.
-            racing: Numbers of the checkpoints in the race.
+            racing: (R, K) which checkpoints are in the race.
         """
-        met = {training.checkpoint for training in seen}
-        if new := sorted(set(racing) - met):
-            return [Training(one, self.shares[0]) for one in new]
-        found = []
-        for one in sorted(racing):
-            lengths = [training.share for training in seen if training.checkpoint == one]
-            longest, whole = max(lengths, default=0.0), lengths.count(1.0)
-            found += [Training(one, share) for share in self.shares if share > longest]
-            if 0 < whole < self.seeds:
-                found.append(Training(one, 1.0, whole))
-        return found
+        trained = seen.count > 0
+        # Those of this length or of a longer one.
+        reached = np.flip(np.maximum.accumulate(np.flip(trained, 2), 2), 2)
+        found: Array = ~reached
+        found[..., -1] |= seen.count[..., -1] < self.seeds
+        unmet: Array = np.logical_and(racing, ~trained.any(axis=2))
+        first = np.zeros_like(found)
+        first[..., 0] = unmet
+        return np.where(first.any(axis=(1, 2), keepdims=True), first, found & racing[..., None])
+
+    def ratios(
+        self, belief: Belief, racing: Array, noise: float, budget: Array, paid: Array | float = 0.0
+    ) -> tuple[Array, Array]:
+        """What trainings are worth, in points, and that over a power of their length, both (R, K, L).
+
+        Args:
+            belief: What is believed.
+            racing: (R, K) which checkpoints are in the race.
+            noise: Standard deviation of a training's value, in points.
+            budget: (R,) what may still be spent, in whole trainings.
+            paid: (R, K, L) what of each training need not be paid again, in whole trainings.
+
+        Returns:
+            The second is -inf where a training is not allowed or too long.
+        """
+        cost = np.maximum(np.array(self.shares) - paid, 1e-9)
+        possible = self.allowed(belief.seen, racing) & (cost <= budget[:, None, None] + 1e-9)
+        worth = belief.worth(noise)
+        return worth, np.where(possible, worth / cost**self.thrift, -np.inf)
+
+    def leaving(self, verdict: Verdict) -> Array:
+        """(K,) which checkpoints have no chance left; the pick always has one."""
+        gone = verdict.close < self.leaves_below / len(verdict.close)
+        gone[verdict.pick] = False
+        return gone
 
 
 @dataclass
 class Race:
-    """The state of a race.
+    """The state of R races.
 
     Attributes:
-        rules: What it is run by.
-        racing: Numbers of the checkpoints still in it.
-        left: Number of each other checkpoint to how many trainings had finished when it left.
+        rules: What they are run by.
+        racing: (R, K) which checkpoints are still in it.
     """
 
     rules: Rules
-    racing: set[int]
-    left: dict[int, int] = field(default_factory=dict)
+    racing: Array
 
-    def judge(self, belief: Belief) -> Verdict:
-        """Let those leave that have no chance, and say what is believed."""
-        verdict = belief.verdict(self.rules.regret)
-        met = {training.checkpoint for training in belief.seen}
-        if not self.racing <= met:
-            return verdict
-        for one in self.rules.leaving(verdict, self.racing):
-            self.racing.remove(one)
-            self.left[one] = len(belief.seen)
-        return verdict
+    def judge(self, belief: Belief) -> list[Verdict]:
+        """Let those leave that have no chance, once everyone was trained, and say what is believed."""
+        verdicts = belief.verdicts(self.rules.regret)
+        for race, verdict in enumerate(verdicts):
+            if self.all_met(belief, race):
+                self.racing[race] &= ~self.rules.leaving(verdict)
+        return verdicts
 
-    def is_over(self, verdict: Verdict, belief: Belief) -> bool:
+    def all_met(self, belief: Belief, race: int = 0) -> bool:
+        """Whether everyone in a race has had a training."""
+        return bool((belief.seen.count[race].any(axis=1) | ~self.racing[race]).all())
+
+    def is_over(self, verdict: Verdict, belief: Belief, race: int = 0) -> bool:
         """Whether so little is expected to be lost that nothing more is worth training."""
-        met = {training.checkpoint for training in belief.seen}
-        return self.racing <= met and verdict.regret < self.rules.regret
+        return self.all_met(belief, race) and verdict.regret < self.rules.regret
 
     def ranked(self, belief: Belief, noise: float, budget: float = np.inf) -> list[Training]:
-        """Trainings that could be next, by what they are worth for their length, best first.
+        """Trainings that could be next in the first race, by what they are worth for their length, best first.
 
         Args:
             belief: What is believed.
             noise: Standard deviation of a training's value, in points.
             budget: What may still be spent, in whole trainings.
         """
-        options = [one for one in self.rules.options(belief.seen, self.racing) if one.share <= budget + 1e-9]
-        if not options:
-            return []
-        shares = np.array([one.share for one in options])
-        worth = belief.worth(np.array([one.checkpoint for one in options]), shares, noise)
-        return [
-            Training(options[n].checkpoint, options[n].share, options[n].seed, float(worth[n]))
-            for n in np.argsort(-worth / shares, kind="stable")
-        ]
+        worth, ratio = self.rules.ratios(belief, self.racing, noise, np.array([budget]))
+        order = np.argsort(-ratio[0], axis=None, kind="stable")[: np.isfinite(ratio[0]).sum()]
+        found = []
+        for one, length in zip(*np.unravel_index(order, ratio[0].shape), strict=True):
+            seed = int(belief.seen.count[0, one, length])
+            points = float(worth[0, one, length])
+            found.append(Training(int(one), int(length), self.rules.shares[length], seed, points))
+        return found

@@ -20,7 +20,7 @@ from mmbnft.grid.progress import outcome
 from mmbnft.grid.store import ResultStore, storing
 from mmbnft.grid.worker import ALL, NONE, Done, WorkSettings
 from mmbnft.results import Result, results_table
-from mmbnft.select.belief import Belief, Observation, Verdict
+from mmbnft.select.belief import Belief, Seen, Verdict
 from mmbnft.select.budget import Budget, Spent
 from mmbnft.select.past import Past, Prior, Table
 from mmbnft.select.race import Race, Rules, Training
@@ -148,42 +148,49 @@ class Selection:
 
     def _race(self, found: Selected, prior: Prior, proxy_seconds: float) -> None:
         count = len(self.runs.checkpoints)
-        race, seen, noise = Race(self.rules, set(range(count))), list[Observation](), self._noise(80.0)
+        race, noise = Race(self.rules, np.ones((1, count), dtype=bool)), self._noise(80.0)
+        seen = Seen.nothing(1, count, len(self.rules.shares))
         found.spent = Spent(proxy_seconds)
         failed: set[int] = set()
         news: dict[int, str] = {}
         while True:
-            belief = Belief(prior, seen, failed=failed)
-            before = set(race.left)
-            verdict = race.judge(belief)
-            left = {n: self._why(n, verdict) for n in set(race.left) - before} | news
-            found.steps.append(Step(found.spent.whole, len(seen), verdict, left))
-            found.mean = belief.mean
+            belief = Belief(prior, self.rules.shares, seen, failed)
+            before = race.racing[0].copy()
+            verdict = race.judge(belief)[0]
+            left = {int(n): self._why(int(n), verdict) for n in np.flatnonzero(before & ~race.racing[0])} | news
+            found.steps.append(Step(found.spent.whole, len(found.trainings), verdict, left))
+            found.mean = belief.expected[0]
             self._tell(found, left)
             whole, number = self.budget.left(found.spent, count)
             options = race.ranked(belief, noise)
             found.further = options[0] if options else None
-            batch = self._affordable(options, whole, number, meeting=len(seen) + len(failed) < count)
+            batch = self._affordable(options, whole, number, meeting=not race.all_met(belief))
             if race.is_over(verdict, belief) or not batch:
                 found.reason = self._reason(race, verdict, belief, options)
                 return
-            jobs = [self.runs.training(one.checkpoint, one.share, one.seed) for one in batch]
-            self._execute(jobs)
-            news = {}
-            for one, job in zip(batch, jobs, strict=True):
-                result = self.results[job.key]
-                length = 0.0 if result.value is None else one.share
-                found.spent = Spent(proxy_seconds, [*found.spent.trainings, (length, _seconds(result))])
-                if result.value is None:
-                    race.racing.discard(one.checkpoint)
-                    failed.add(one.checkpoint)
-                    news[one.checkpoint] = f"failed: {result.reason}"
-                    continue
-                noise = self._noise(result.value)
-                seen.append(Observation(one.checkpoint, one.share, result.value, noise))
-                found.trainings.append((one.checkpoint, one.share, result.value, found.spent.whole))
+            news = self._train(batch, found, seen)
+            failed |= set(news)
+            race.racing[0, list(news)] = False
             if len(failed) == count:
                 raise UserError(f"no checkpoint could be trained; the last: {next(iter(news.values()))}")
+
+    def _train(self, batch: Sequence[Training], found: Selected, seen: Seen) -> dict[int, str]:
+        """Run some trainings and count what they show; who failed, and why."""
+        jobs = [self.runs.training(one.checkpoint, one.share, one.seed) for one in batch]
+        self._execute(jobs)
+        news = {}
+        for one, job in zip(batch, jobs, strict=True):
+            result = self.results[job.key]
+            length = 0.0 if result.value is None else one.share
+            trainings = [*found.spent.trainings, (length, _seconds(result))]
+            found.spent = Spent(found.spent.proxy_seconds, trainings)
+            if result.value is None:
+                news[one.checkpoint] = f"failed: {result.reason}"
+                continue
+            where = (np.array([0]), np.array([one.checkpoint]), np.array([one.length]))
+            seen.add(where, np.array([result.value]), self._noise(result.value))
+            found.trainings.append((one.checkpoint, one.share, result.value, found.spent.whole))
+        return news
 
     def _affordable(self, options: Sequence[Training], whole: float, number: float, meeting: bool) -> list[Training]:
         """The best options that fit the budget together, one of each checkpoint; all short ones while all are met."""
