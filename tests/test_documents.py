@@ -122,8 +122,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "python benchmarks/select_replay.py": Entry(
         (
-            "python benchmarks/select_replay.py --table data/published/sfda2022_ssl_finetune.csv --repetitions 1 --thrift 1 "
-            "--hyperband-every 11",
+            "python benchmarks/select_replay.py --table data/published/sfda2022_ssl_finetune.csv --repetitions 1 "
+            "--thrift 1 --hyperband-every 11",
         )
     ),
     "python tools/results.py list work_dirs/NAME --only task=dtd status=ok": Entry(),
