@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmbnft.utils.errors import UserError
-from mmbnft.zoo.architecture import AnyNetwork, Architecture, LibraryNetwork, network_from_config
+from mmbnft.utils.wording import joined
+from mmbnft.zoo.architecture import AnyNetwork, Architecture, HostNetwork, LibraryNetwork, network_from_config
 from mmbnft.zoo.checkpoint import Checkpoint
 
 _WIDTHS = ("base_channels", "stem_channels")
@@ -36,6 +37,11 @@ def model_of(model: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     """
     backbone, own = model.get("backbone"), checkpoint.architecture
     if backbone is None and own is None:
+        if fitting := checkpoint.fitting_networks():
+            raise UserError(
+                f"{checkpoint.name} ({checkpoint.path}) fits {joined(fitting)}, which have the same tensors and "
+                "compute different things; say which with --network"
+            )
         raise UserError(
             f"nothing tells the network of {checkpoint.name} ({checkpoint.path}); state it with --network timm:NAME, "
             "torchvision:NAME or mmcls:TYPE, in a catalogue of your own, or write a configuration with its model"
@@ -51,6 +57,8 @@ def _is_of(backbone: Any, own: AnyNetwork) -> bool:
     configured = network_from_config(backbone)
     if isinstance(own, Architecture) and not isinstance(configured, Architecture):
         return True  # e.g. a ResNeXt, whose keys are those of a ResNet
+    if isinstance(own, LibraryNetwork) and isinstance(configured, HostNetwork):
+        return own.library == "timm" and backbone.get("model_name") == own.name  # mmcls's own wrapper of timm
     if isinstance(own, LibraryNetwork) and isinstance(configured, LibraryNetwork) and not own.pooling:
         configured = dataclasses.replace(configured, pooling="")
     return configured == own

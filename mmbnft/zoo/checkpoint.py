@@ -19,7 +19,7 @@ from mmbnft.zoo.library import has_tokens
 from mmbnft.zoo.loading import load_source
 from mmbnft.zoo.normalisation import CATALOGUE, STATED, how_to_state, known_normalisation, stated_normalisation
 from mmbnft.zoo.origins import KNOWN_SCHEMES, scheme_of
-from mmbnft.zoo.recognition import identify
+from mmbnft.zoo.recognition import fitting_networks, identify
 from mmbnft.zoo.sources import Source, content_hash, resolve
 
 RANDOM = "random"
@@ -31,7 +31,7 @@ class Checkpoint:
     """A checkpoint as a plan holds it.
 
     Each `..._known_from` is `file` (its content proves it), `catalogue`, `stated` by the user, or empty where nothing
-    tells it.
+    tells it; of the network also `shapes`, where names and shapes of its tensors fit one network of a library alone.
 
     Attributes:
         name: What results and reports call it.
@@ -119,6 +119,10 @@ class Checkpoint:
         form = get_format(self.format) if self.format and self.format_known_from in (CATALOGUE, STATED) else None
         stated = self.normalisation if self.normalisation_known_from == STATED and not _follows(self) else None
         return Source(Path(self.path), entry, form, stated, self.branch, self.is_named, self.architecture)
+
+    def fitting_networks(self) -> list[str]:
+        """The networks that its tensors fit, by what `--network` takes, where nothing else tells it."""
+        return fitting_networks(self._source())
 
     @property
     def described_normalisation(self) -> dict[str, Any] | None:

