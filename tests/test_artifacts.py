@@ -42,7 +42,9 @@ def test_files_are_beside_the_results_and_come_back_whole(tmp_path):
     again = read_predictions(folder, KEY)
     assert np.array_equal(again.scores, predictions.scores)
     assert np.array_equal(again.labels, predictions.labels)
-    assert weights_path(folder, KEY).parent == tmp_path / "weights"
+    assert weights_path(folder, KEY) == tmp_path / "weights" / "abababababababab.pth"
+    assert predictions_path(folder, KEY) == folder / "abababababababab.npz"
+    copy_artifacts(folder, folder, KEY)  # onto themselves, they stay
     assert kept(folder, KEY) == "predictions, weights"
     copy_artifacts(folder, tmp_path / "other", KEY)
     assert predictions_path(tmp_path / "other", KEY).read_bytes() == predictions_path(folder, KEY).read_bytes()

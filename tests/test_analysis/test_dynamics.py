@@ -21,3 +21,5 @@ def test_rank_correlation_is_scipys_with_an_interval_around_it():
     assert math.isclose(found["rho"], spearmanr(a, b).statistic)
     assert found["low"] < found["rho"] < found["high"] < 1
     assert math.isnan(rank_correlation(a[:3], b[:3])["rho"])
+    four = rank_correlation(np.array([1.0, 2, 3, np.nan, 4]), np.array([1.0, 3, 2, 0, 4]))
+    assert (four["n"], round(four["rho"], 9)) == (4, 0.8)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import expit, softmax
 from scipy.stats import binom
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, log_loss
@@ -32,6 +33,11 @@ def test_confusion_and_loss_are_those_of_scikit_learn(some, several):
     assert of.log_loss(several) == pytest.approx(np.mean(columns))
     with pytest.raises(UserError, match="one class an image"):
         of.confusion(several)
+
+
+def test_probabilities_are_those_of_scipy(some, several):
+    assert np.allclose(of.probabilities(some), softmax(some.scores.astype(float), axis=1))
+    assert np.allclose(of.probabilities(several), expit(several.scores.astype(float)))
 
 
 def test_calibration_error_is_that_of_the_reliability_curve(some):

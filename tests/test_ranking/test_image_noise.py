@@ -43,6 +43,28 @@ def test_without_predictions_or_without_company_nothing_is_known():
     assert np.isnan(errors[3:]).all()
 
 
+def test_forty_images_are_enough_and_thirty_nine_are_not():
+    hits = np.random.default_rng(3).random((3, 40)) < 0.5
+    assert np.isfinite(standard_errors(runs(hits))).all()
+    assert np.isnan(standard_errors(runs(hits[:, :39]))).all()
+
+
+def test_images_with_several_labels_are_divided_evenly_too():
+    rng = np.random.default_rng(4)
+    labels = (np.arange(400) % 8)[:, None] >> np.arange(3) & 1  # every set of three labels equally often
+    found = []
+    for number in range(3):
+        scores = labels + rng.normal(size=labels.shape)
+        artifacts = Artifacts(Predictions.of(scores, labels.astype(np.uint8)))
+        value = compute_metric("roc_auc", scores, labels)
+        found.append(Result(f"c{number}", "t", "bn", "r", 0, 0, f"{number}" * 64, "ok", value, "roc_auc",
+                            artifacts=artifacts))  # fmt: skip
+    errors = standard_errors(found)
+    # Hanley & McNeil (Radiology 1982): 2.4 points for 200 positives and 200 negatives one deviation apart; of the mean
+    # over three labels 1.4.
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1.4, rel=0.4)
+
+
 def test_one_run_per_cell_is_ranked_with_intervals_from_its_test_images(tmp_path):
     rng = np.random.default_rng(2)
     chances = np.array([0.5, 0.7, 0.71, 0.9])
