@@ -62,7 +62,7 @@ TRAIN = "python tools/train.py configs/digits/tiny18.py --work-dir work_dirs/NAM
 RUN, OTHER_RUN = (f"work_dirs/NAME/results/*__{protocol}__*.json" for protocol in ("bn", "linear"))
 
 ENTRIES: dict[str, Entry] = {
-    # README.md
+    # README.md, docs/README.md, docs/install.md, docs/protocols.md, docs/training.md
     "make quickstart": Entry(creates=("work_dirs/quickstart/report.html", "work_dirs/quickstart/correlations.csv")),
     "make test": Entry(needs="the tests themselves", covered=".ci/run"),
     "pip install -r requirements/build.txt": INSTALLATION,
@@ -238,7 +238,8 @@ def furnish(folder: Path, page: str) -> Path:
     """What a page takes for granted beside the checkout."""
     if page in ("README.md", "docs/README.md"):
         make_photos(folder / "PHOTOS")
-    if page == "README.md":
+    if page == "docs/training.md":
+        make_prepared_task(folder / "data/mine", "mine")
         for name in STUDY_TASKS:
             make_prepared_task(folder / "data" / name, name)
         make_prepared_task(folder / "data/voc2007", "voc2007", metric="mean_per_class")
@@ -336,6 +337,6 @@ def test_options_that_a_document_gives_to_a_tool_are_in_its_help(page):
 
 def test_the_documents_install_what_the_makefile_installs():
     makefile = (ROOT / "Makefile").read_text()
-    for command in commands(ROOT / "README.md"):
+    for command in commands(ROOT / "docs/install.md"):
         if command.text.startswith(("pip install -", "mmbnft install-host")):
             assert f"$(BIN)/{command.text}\n" in makefile, command.text

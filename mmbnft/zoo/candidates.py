@@ -60,8 +60,8 @@ def candidates(content: Any) -> Iterator[LibraryNetwork]:
                     yield LibraryNetwork(family.library, name)
 
 
-def fits(network: LibraryNetwork, content: Any) -> bool:
-    """Whether a file has every tensor of a network in its shape, under whatever prefix, or names them another way.
+def share(network: LibraryNetwork, content: Any) -> float:
+    """Which part of a network's tensors a file has in their shapes, under whatever prefix; 1 if named otherwise.
 
     Args:
         network: The network.
@@ -70,11 +70,11 @@ def fits(network: LibraryNetwork, content: Any) -> bool:
     try:
         layout = library_layout(network)
     except UserError:  # another version of the library
-        return False
-    first = next(iter(layout))
-    found = [_shapes(branch) for branch in anchored(content, first)]
-    wanted = {name: spec.shape for name, spec in layout.items()}
-    return not found or any(wanted.items() <= shapes.items() for shapes in found)
+        return 0.0
+    anchor = next((family.anchor for family in _FAMILIES if family.anchor in layout), "")
+    found = [_shapes(branch) for branch in anchored(content, anchor)] if anchor else []
+    wanted = {name: spec.shape for name, spec in layout.items()}.items()
+    return max((len(wanted & shapes.items()) / len(wanted) for shapes in found), default=1.0)
 
 
 def distinct(found: list[LibraryNetwork]) -> list[LibraryNetwork]:

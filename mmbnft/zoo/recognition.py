@@ -9,7 +9,7 @@ from torch import Tensor
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.wording import joined
 from mmbnft.zoo.architecture import LIBRARIES, AnyNetwork, Architecture, LibraryNetwork
-from mmbnft.zoo.candidates import candidates, distinct, fits
+from mmbnft.zoo.candidates import candidates, distinct, share
 from mmbnft.zoo.entry import Normalisation
 from mmbnft.zoo.evidence import normalisation_in
 from mmbnft.zoo.formats import FORMATS, SEARCHED, Format
@@ -32,6 +32,7 @@ from mmbnft.zoo.sources import Source
 _FARTHER = 4  # a published format is named as the nearest unless a mere wrapper is this many times nearer
 # Found by names and shapes of tensors, which tell neither the heads of attention nor activations.
 SHAPES = "shapes"
+_NEARLY = 0.8  # of a network's tensors, for a file to be named as an incomplete one
 _LIGHTLY = frozenset({"lightly_train", "model_class_path"})
 _CLASSIFIER = ("best_acc1", "best_acc")
 
@@ -74,15 +75,12 @@ def recognise(source: Source, layout: Layout | None, *, allow_partial: bool) -> 
     content, kind = _open(source)
     known, known_from = _known_network(source, content, kind)
     found = _choose(source, content, kind, layout or network_layout(known))
+    if not found.complete and layout is None and known is None:
+        known, known_from = _nearest(source, content, kind)
+        found = _choose(source, content, kind, network_layout(known)) if known else found
     if not allow_partial:
         _check_entry(source, found)
     if not found.complete and not (allow_partial and found.tensors):
-        several = _fitting(source, content, kind) if layout is None and known is None else []
-        if several:
-            raise UserError(
-                f"{source.path.name} fits {joined([str(one) for one in several])}, which have the same tensors and "
-                "compute different things; say which with --network"
-            )
         raise UserError(_refusal(source, found, known))
     if layout is None:
         _check_config(source, found)
@@ -191,9 +189,25 @@ def _fitting(source: Source, content: Any, kind: str) -> list[LibraryNetwork]:
     found = [
         network
         for network in candidates(content)
-        if fits(network, content) and _choose(source, content, kind, library_layout(network)).complete
+        if share(network, content) == 1 and _choose(source, content, kind, library_layout(network)).complete
     ]
     return distinct(found)
+
+
+def _nearest(source: Source, content: Any, kind: str) -> tuple[LibraryNetwork | None, str]:
+    """The network of a library that an incomplete file nearly is, and how that is known; None where it is none nearly.
+
+    Raises:
+        UserError: The file is several networks completely.
+    """
+    if several := _fitting(source, content, kind):
+        raise UserError(
+            f"{source.path.name} fits {joined([str(one) for one in several])}, which have the same tensors and compute "
+            "different things; say which with --network"
+        )
+    shares = {network: share(network, content) for network in candidates(content)}
+    nearest = max(shares, key=lambda network: shares[network], default=None)
+    return (nearest, SHAPES) if nearest is not None and shares[nearest] >= _NEARLY else (None, "")
 
 
 def fitting_networks(source: Source) -> list[str]:

@@ -98,3 +98,12 @@ def test_both_wrappers_of_timm_take_a_bare_file(kind, prefix, tmp_path):
     assert (certificate.matched, certificate.missing) == (len(state), ())
     loaded = {name.removeprefix("timm_model."): value for name, value in backbone.state_dict().items()}
     assert all(torch.equal(loaded[name], value) for name, value in state.items())
+
+
+def test_an_incomplete_file_is_held_against_the_network_that_it_nearly_is(tmp_path):
+    path = empty_file(tmp_path / "a.pth", LibraryNetwork("timm", "vit_tiny_patch16_224"))
+    content = torch.load(path, weights_only=True)
+    del content["state_dict"]["blocks.11.norm2.bias"]
+    torch.save(content, path)
+    with pytest.raises(UserError, match=r"149 of 150 tensors match .*blocks.11.norm2.bias"):
+        verify(resolve(path))
