@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from mmbnft.compat import no_epoch_pause
 from mmbnft.evaluation.loaded_network import Network
+from mmbnft.evaluation.requirements import refuse_statistics_of_one
 from mmbnft.evaluation.training.accumulation import AccumulatedStepHook, MicroBatches
 from mmbnft.evaluation.training.distributed import SharedBatches, global_batch_statistics
 from mmbnft.evaluation.training.epochs import EpochHook, Position, SeedHook
@@ -141,7 +141,7 @@ class Trainer:
         loader = train_loader(dataset, self.recipe.batch_size or len(dataset), self.seed, processes, self.workers)
         batches = loader.batch_sampler
         assert isinstance(batches, EpochBatches)
-        _refuse_statistics_of_one(model, batches.batch_size)
+        refuse_statistics_of_one(model, batches.batch_size)
         optimizer = self._optimizer(trial, phase.lr_scale)
         if position.optimizer is not None:
             optimizer.load_state_dict(position.optimizer)
@@ -204,25 +204,6 @@ def _with_few_groups(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
             merged[settings] = group
     optimizer.param_groups[:] = merged.values()
     return optimizer
-
-
-def _refuse_statistics_of_one(model: nn.Module, batch_size: int) -> None:
-    """Refuse norm layers that would normalise by the statistics of a single image.
-
-    Raises:
-        UserError: A layer normalises by its batch, and a batch is one image.
-    """
-    if batch_size > 1:
-        return
-    mode = model.training
-    model.train()
-    names = [name for name, module in model.named_modules() if isinstance(module, _BatchNorm) and module.training]
-    model.train(mode)
-    if names:
-        raise UserError(
-            f"a batch of 1 image has no batch statistics, which {len(names)} norm layers need, e.g. {names[0]}; set "
-            "recipe.batch_size to 2 or more (with as many training images), or choose a protocol with frozen statistics"
-        )
 
 
 def _parallel(model: nn.Module, processes: Processes) -> nn.Module:
