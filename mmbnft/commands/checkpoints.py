@@ -65,6 +65,8 @@ def convert_file(args: argparse.Namespace) -> int:
     """Write a file in the one layout."""
     from mmbnft.zoo.conversion import convert
 
+    if args.pooling:
+        raise UserError("--pooling changes no weights; leave it out here, and give it to verify and to the runs")
     certificate = convert(source_of(args), args.out, allow_partial=args.allow_partial)
     return report(certificate, as_json=False)
 
@@ -74,7 +76,7 @@ def verify_file(args: argparse.Namespace) -> int:
     from mmbnft.zoo.conversion import verify
 
     try:
-        certificate = verify(source_of(args), allow_partial=args.allow_partial)
+        certificate = verify(source_of(args), allow_partial=args.allow_partial, pooling=args.pooling)
     except UserError as error:
         if not args.json:
             raise

@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CODE",
         help="checks not to report, e.g. MB301 (the report explains each)",
     )
+    parser.add_argument(
+        "--catalogue", default="", metavar="FILE", help="TOML or JSON file that names your own checkpoints"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of every resample (default: 0)")
     parser.add_argument("--resamples", type=int, default=10_000, help="bootstrap resamples (default: 10000)")
     return parser

@@ -199,7 +199,8 @@ def judge(benchmark: Benchmark, outcome: Outcome, out: Path) -> list[str]:
     target = benchmark.target or DEFAULT_TARGET
     try:
         with storing(out):
-            report = rank_results(outcome.results, target, out, made=this_command(), past=out.parent)
+            known = benchmark.stated.catalogue
+            report = rank_results(outcome.results, target, out, made=this_command(), past=out.parent, catalogue=known)
     except StorageError:
         raise
     except UserError as error:  # results that cannot be judged, or not yet, are results all the same

@@ -1,6 +1,7 @@
 """What the checkpoint catalogue knows that a ranking can use; the only place where ranking meets the catalogue."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmbnft.ranking.controls import Facts
@@ -24,6 +25,10 @@ def facts(known: Mapping[str, Any]) -> Facts:
     return Facts(aliases, imagenet, parameters)
 
 
-def catalogue_facts() -> Facts:
-    """Facts of the catalogue that ships with this package."""
-    return facts(entries())
+def catalogue_facts(catalogue: Path | str = "") -> Facts:
+    """Facts of the catalogue that ships with this package, and of the user's own.
+
+    Args:
+        catalogue: File of a user's catalogue, beside the one in `pretrained_models`.
+    """
+    return facts(entries(catalogue=catalogue))

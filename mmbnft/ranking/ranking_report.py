@@ -122,6 +122,7 @@ def rank_results(
     resamples: int = 10_000,
     made: Mapping[str, str] | None = None,
     past: Path | Sequence[Path] = (),
+    catalogue: Path | str = "",
 ) -> RankingReport:
     """`rank` for results at hand, with what they and the catalogue tell beyond the values.
 
@@ -132,13 +133,14 @@ def rank_results(
         resamples: Number of bootstrap resamples.
         made: As in `rank`.
         past: As in `rank`.
+        catalogue: File of a user's catalogue, whose published figures are controls too.
 
     Raises:
         UserError: The results cannot be ranked; the sentence says why.
     """
     source = results_source(results)
     present = target if target in set(source.table["protocol"]) else None
-    known = _known(source, catalogue_facts())
+    known = _known(source, catalogue_facts(catalogue))
     return rank(source.table, present, out=out, resamples=resamples, made=made, past=past, **known)
 
 
@@ -166,6 +168,7 @@ def rank_sources(
     target_from: Path | str | None = None,
     wide: str | None = None,
     out: Path | str = "ranking",
+    catalogue: Path | str = "",
     **settings: Any,
 ) -> RankingReport:
     """Read results folders or CSV files, join published targets, and `rank`.
@@ -177,13 +180,14 @@ def rank_sources(
         target_from: CSV file with published values of the target for checkpoints and tasks of the sources.
         wide: Protocol of CSV files with one column per task.
         out: Folder for the outputs.
+        catalogue: File of a user's catalogue, whose aliases and published figures count too.
         **settings: As in `rank`: `metric_scale`, `lower_is_better`, `margin`, `ignore`, `seed`, `resamples`, `made`,
             `past`.
 
     Raises:
         UserError: A source cannot be read or judged.
     """
-    facts = catalogue_facts()
+    facts = catalogue_facts(catalogue)
     source = read_sources(sources, facts.aliases, wide)
     if target_from is not None:
         published = read_source(target_from)

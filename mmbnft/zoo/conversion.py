@@ -17,17 +17,18 @@ from mmbnft.zoo.network import ResNet
 from mmbnft.zoo.sources import Source
 
 
-def verify(source: Source, *, allow_partial: bool = False) -> Certificate:
-    """The certificate of a file, with the fingerprint of the ResNet that it holds.
+def verify(source: Source, *, allow_partial: bool = False, pooling: str = "") -> Certificate:
+    """The certificate of a file, with the fingerprint of the network that it holds.
 
     Args:
         source: The file, with what a person states about it.
         allow_partial: Certify an incomplete file too, without a fingerprint.
+        pooling: How the network's tokens become the features of the fingerprint; empty for its own way.
 
     Raises:
-        UserError: The file is not one backbone in a known format.
+        UserError: The file is not one backbone in a known format, or its network has no tokens to pool.
     """
-    return _certified(source, allow_partial).certificate
+    return _certified(source, allow_partial, pooling).certificate
 
 
 def convert(source: Source, target: Path, *, allow_partial: bool = False) -> Certificate:
@@ -57,14 +58,18 @@ def _content(state: dict[str, Tensor], certificate: Certificate) -> dict[str, ob
     return {"meta": meta, "state_dict": state}
 
 
-def _certified(source: Source, allow_partial: bool) -> Backbone:
+def _certified(source: Source, allow_partial: bool, pooling: str = "") -> Backbone:
     read = read_source(source, None, allow_partial=allow_partial)
     if read.certificate.partial:
         return read
     known = network_from_config(read.certificate.architecture)
     assert isinstance(known, Architecture | LibraryNetwork)  # of any other the layout is not known here
+    if pooling and not isinstance(known, LibraryNetwork):
+        raise UserError(f"{source.path.name} holds a {known}, which has no tokens to pool; leave --pooling out")
+    if pooling and isinstance(known, LibraryNetwork):
+        known = dataclasses.replace(known, pooling=pooling)
     network = ResNet(known) if isinstance(known, Architecture) else build_library_network(known)
     network.load_state_dict(read.state_dict)
     pad_stem(network, read.certificate)
-    certificate = dataclasses.replace(read.certificate, fingerprint=fingerprint(network))
+    certificate = dataclasses.replace(read.certificate, architecture=known.to_dict(), fingerprint=fingerprint(network))
     return Backbone(read.state_dict, certificate)

@@ -4,6 +4,7 @@ Each library finds, downloads and caches its file itself; what it says of networ
 """
 
 import importlib.metadata
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,9 @@ def _from_hub(text: str, repository: str, files: tuple[str, ...], wanted: str | 
     from huggingface_hub import errors
 
     try:
+        kept = [huggingface_hub.try_to_load_from_cache(repository, file, revision=wanted) for file in files]
+        if not any(isinstance(path, str) for path in kept) and not huggingface_hub.constants.HF_HUB_OFFLINE:
+            _say_download(text)
         for file in (_CONFIG, *files):
             try:
                 path = Path(huggingface_hub.hf_hub_download(repository, file, revision=wanted))
@@ -155,6 +159,10 @@ def _from_hub(text: str, repository: str, files: tuple[str, ...], wanted: str | 
     raise UserError(f"{text}: the repository has none of {', '.join(files)}; download its weights and name the file")
 
 
+def _say_download(text: str) -> None:
+    sys.stderr.write(f"downloading {text}: what it contains is part of what names a run\n")
+
+
 def _downloaded(text: str, url: str) -> Path:
     """A file in torch's own cache, downloaded there if it is missing and held against the hash in its name."""
     import torch
@@ -163,6 +171,7 @@ def _downloaded(text: str, url: str) -> Path:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         known = torch.hub.HASH_REGEX.search(path.name)
+        _say_download(text)
         try:
             torch.hub.download_url_to_file(url, str(path), known[1] if known else None)
         except (OSError, RuntimeError) as error:

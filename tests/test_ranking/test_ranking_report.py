@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mmbnft.ranking import rank
+from mmbnft.ranking import rank, rank_sources
 from mmbnft.ranking.controls import Facts
 from mmbnft.utils.errors import UserError
 
@@ -142,3 +142,16 @@ def test_a_target_that_is_the_same_everywhere_has_no_heat_map_and_no_warning(tmp
     rows = [(f"c{n}", "t", protocol, 70.0) for n in range(4) for protocol in ("linear", "finetune")]
     rank(pd.DataFrame(rows, columns=["checkpoint", "task", "protocol", "value"]), out=tmp_path, resamples=100)
     assert not (tmp_path / "heat_map.png").exists()
+
+
+def test_published_figures_of_a_users_catalogue_are_a_control(tmp_path):
+    lines = [f"mine{n},t,{protocol},{60 + n}" for n in range(5) for protocol in ("linear", "finetune")]
+    (tmp_path / "table.csv").write_text("\n".join(["checkpoint,task,protocol,value", *lines]))
+    own = {f"mine{n}": {"file": f"{n}.pth", "imagenet_linear_top1": 70.0 - n} for n in range(5)}
+    (tmp_path / "own.json").write_text(json.dumps(own))
+    for catalogue, found in (("", False), (tmp_path / "own.json", True)):
+        study = rank_sources([tmp_path / "table.csv"], out=tmp_path / "r", resamples=100, catalogue=catalogue).study
+        assert ("control: ImageNet linear" in study.controls) == found
+    table = study.correlations
+    tau = table[(table["proxy"] == "control: ImageNet linear") & (table["statistic"] == "kendall")]["value"]
+    assert set(tau) == {-1.0}

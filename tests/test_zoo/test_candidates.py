@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmbnft.__main__ import main
 from mmbnft.models.building import build_backbone
 from mmbnft.models.configuration import model_of
 from mmbnft.utils.errors import UserError
@@ -107,3 +108,21 @@ def test_an_incomplete_file_is_held_against_the_network_that_it_nearly_is(tmp_pa
     torch.save(content, path)
     with pytest.raises(UserError, match=r"149 of 150 tensors match .*blocks.11.norm2.bias"):
         verify(resolve(path))
+
+
+def test_pooling_is_that_of_the_fingerprint_and_no_matter_of_weights(tmp_path):
+    path = empty_file(tmp_path / "a.pth", LibraryNetwork("timm", "vit_tiny_patch16_224"))
+    content = torch.load(path, weights_only=True)["state_dict"]
+    generator = torch.Generator().manual_seed(0)
+    content = {name: 0.1 * torch.randn(value.shape, generator=generator) for name, value in content.items()}
+    torch.save(content, path)
+    found = {pooling: verify(resolve(path), pooling=pooling) for pooling in ("", "class", "mean")}
+    assert found["mean"].architecture["pooling"] == "mean"
+    assert found[""].fingerprint == found["class"].fingerprint != found["mean"].fingerprint
+    assert main(["checkpoints", "convert", path, str(tmp_path / "out.pth"), "--pooling", "mean"]) == 2
+    assert not (tmp_path / "out.pth").exists()
+
+
+def test_a_network_without_tokens_is_not_pooled():
+    with pytest.raises(UserError, match="has no tokens to pool; leave --pooling out"):
+        verify(resolve("tiny-simclr"), pooling="mean")

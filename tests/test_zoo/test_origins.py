@@ -123,6 +123,32 @@ def test_what_is_not_there_is_one_sentence(text, kind, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_download_is_said_before_it_begins(caches, monkeypatch, capsys):
+    with pytest.raises(MachineError):
+        resolve_checkpoint("torchvision:MobileNet_V2_Weights.IMAGENET1K_V1")
+    said = "downloading torchvision:MobileNet_V2_Weights.IMAGENET1K_V1: what it contains is part of what names a run\n"
+    assert capsys.readouterr().err == said
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+    def offline(*_arguments, **_options):
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    with pytest.raises(MachineError):
+        resolve_checkpoint("hf:someone/absent")
+    assert capsys.readouterr().err.startswith("downloading hf:someone/absent")
+
+
+def test_what_a_cache_has_is_no_download(caches, weights, monkeypatch, capsys):
+    on_hub(caches, "someone/bare", {"model.safetensors": weights})
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    found = str(caches / "hub/models--someone--bare/snapshots" / COMMIT / "model.safetensors")
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda _repository, _file, revision=None: found)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_arguments, **_options: found)
+    entry_of("hf:someone/bare")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file_is_no_source_and_a_catalogue_can_name_one(caches, weights, tmp_path):
     on_hub(caches, "someone/bare", {"model.safetensors": weights})
     own = {
