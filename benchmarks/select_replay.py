@@ -13,8 +13,8 @@ points. Tables without curves have no shorter trainings, so these are simulated,
 
 Ways that use whole trainings only do not depend on this. Each task is left out of all past tables. `--strangers` also
 hides which checkpoint is which, as for weights of your own: then the past only says how proxies and targets go
-together. The one setting that was compared on tables, the race's thrift, is taken for each table as the others and both
-kinds of curves choose it (`--thrift` gives the values to choose from).
+together. Several values of `--thrift`, the one setting of the race that was compared on tables, are chosen from for
+each table by the regret on the others under both kinds of curves.
 
 Cost counts whole trainings, a shorter one its share. The same prices for all: each training starts from the beginning,
 as this project's recipes need it; `--continue` lets everyone pay only for what a longer training adds. Successive
@@ -405,7 +405,7 @@ def main() -> None:
     )
     parser.add_argument("--strangers", action="store_true", help="hide which checkpoint is which")
     parser.add_argument("--hyperband-every", type=int, default=10, help="replays of Optuna, which is slow: one in N")
-    parser.add_argument("--thrift", type=float, nargs="+", default=[0.2, 0.5, 1.0], help="settings to choose from")
+    parser.add_argument("--thrift", type=float, nargs="+", default=[Rules().thrift], help="values to choose from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for the figures as CSV files")
     args = parser.parse_args()

@@ -18,8 +18,11 @@ from mmbnft.zoo.options import add_checkpoint_options, stated_options
 if TYPE_CHECKING:
     from mmbnft.select.past import Table
     from mmbnft.select.runs import RaceRuns
+    from mmbnft.select.tables import Known
 
 PROXIES = ("knn", "logme", "linear")
+# Dearer proxies, each run for all where past tasks tell that it pays.
+RUNGS = ("bn",)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -61,28 +64,39 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--regret must be more than 0 points, got {args.regret:g}; 0.5 is usual")
 
 
-def _runs(args: argparse.Namespace) -> "RaceRuns":
+def _runs(args: argparse.Namespace, tables: "Sequence[Table]") -> "RaceRuns":
     from mmbnft.grid.request import benchmark_of
     from mmbnft.select.runs import RaceRuns
 
     if args.target in args.proxies:
         raise UserError(f"{args.target!r} is the target and cannot be a proxy too; leave it out of --proxies")
-    protocols = [*args.proxies, args.target]
+    told = {name for table in tables for name in table.protocols}
+    rungs = [name for name in RUNGS if name in told and name not in (*args.proxies, args.target)]
+    protocols = [*args.proxies, *rungs, args.target]
     benchmark = benchmark_of(
         [args.task], args.checkpoints, protocols, args.recipe, args.target, args.cfg_options, stated_options(args)
     )
-    return RaceRuns.plan(benchmark)
+    return RaceRuns.plan(benchmark, rungs)
 
 
-def _past(args: argparse.Namespace, runs: "RaceRuns", out: Path) -> "list[Table]":
-    from mmbnft.select.tables import related, shipped_tables, store_tables
+def _folders(args: argparse.Namespace) -> list[Path]:
+    """Of past results: those that were named, or all of this place but the selection's own."""
+    found = [folder.parent for folder in sorted(Path("work_dirs").glob("*/results"))]
+    return args.past or [folder for folder in found if folder != args.work_dir]
 
-    folders = args.past or [
-        folder.parent for folder in sorted(Path("work_dirs").glob("*/results")) if folder.parent != out
-    ]
-    tables = [*store_tables(folders, runs.target), *shipped_tables(target=runs.target).values()]
+
+def _tables(args: argparse.Namespace) -> "list[Table]":
+    from mmbnft.select.tables import shipped_tables, store_tables
+
+    return [*store_tables(_folders(args), args.target), *shipped_tables(target=args.target).values()]
+
+
+def _known(args: argparse.Namespace, tables: "Sequence[Table]", runs: "RaceRuns") -> "Known":
+    from mmbnft.select.tables import Known, related, stored_curves
+
     others = [table.without(runs.task) for table in tables]
-    return related([table for table in others if table.tasks], runs.checkpoints)
+    curves, tasks = stored_curves(_folders(args), runs.target, runs.task)
+    return Known(related([table for table in others if table.tasks], runs.checkpoints), curves, tasks)
 
 
 def _given(args: argparse.Namespace, argv: Sequence[str] | None) -> list[str]:
@@ -111,11 +125,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.utils import files
 
     budget = Budget.parse(args.budget)
-    runs = _runs(args)
+    tables = _tables(args)
+    runs = _runs(args, tables)
     out = args.work_dir or Path("work_dirs") / f"select_{runs.task}"
     rules = Rules(regret=args.regret, shares=runs.shares)
-    past = _past(args, runs, out)
-    found = Selection(runs, rules, budget, past, out, executor_of(args), args.device, args.workers).run()
+    known = _known(args, tables, runs)
+    found = Selection(runs, rules, budget, known, out, executor_of(args), args.device, args.workers).run()
     extended = budget.extended(found.spent, found.further.share if found.further else 0.0, len(runs.checkpoints))
     told = sentences(found, _given(args, argv), extended, args.regret)
     with storing(out):

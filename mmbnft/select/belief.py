@@ -35,6 +35,8 @@ WANDERS = (0.03, 0.14, 0.55)
 POWER_LAWS = (0.0, 0.9)
 # How likely a task is to be like those of the past.
 LIKE_PAST = 0.95
+# Standard deviation of a result over seeds, in points.
+SEED_NOISE = 0.3
 # Quantiles of the prior of log s that stand for it.
 SCALES = ndtri((np.arange(5) + 0.5) / 5)
 SAMPLES = 600
@@ -130,7 +132,7 @@ class Belief:
         shares: (L,) lengths of trainings as shares of the whole, growing to 1.
         seen: Finished trainings.
         failed: Numbers of checkpoints that cannot be trained, and so are never the best.
-        wanders: Variances of w at the unit of `lag`.
+        curves: (W, P) prior weights of the `WANDERS` and `POWER_LAWS`; alike where none is given.
         seed: Of the samples.
     """
 
@@ -140,15 +142,17 @@ class Belief:
         shares: Sequence[float],
         seen: Seen,
         failed: Collection[int] = (),
-        wanders: Sequence[float] = WANDERS,
+        curves: Array | None = None,
         seed: int = 0,
     ) -> None:
         self.seen, self._failed, self._seed = seen, sorted(failed), seed
         centre, width = prior.log_scale
         # Every hypothesis, as arrays of length S.
-        axes = np.meshgrid(np.exp(centre + width * SCALES), wanders, (1.0, 0.0), POWER_LAWS, indexing="ij")
+        axes = np.meshgrid(np.exp(centre + width * SCALES), WANDERS, (1.0, 0.0), POWER_LAWS, indexing="ij")
         self.scales, wander, like, power = (axis.ravel() for axis in axes)
-        self._prior_logs = np.log(np.where(like == 1.0, LIKE_PAST, 1 - LIKE_PAST))
+        weights = np.ones((len(WANDERS), len(POWER_LAWS))) if curves is None else curves
+        told = np.broadcast_to(weights[:, None], axes[0].shape).ravel()
+        self._prior_logs = np.log(told * np.where(like == 1.0, LIKE_PAST, 1 - LIKE_PAST))
         depth = lag(np.asarray(shares))
         walk, law = np.minimum.outer(depth, depth), np.sqrt(np.multiply.outer(depth, depth))
         ways = wander[:, None, None] * (power[:, None, None] * law + (1 - power)[:, None, None] * walk)
@@ -195,6 +199,12 @@ class Belief:
     def expected(self) -> Array:
         """(R, K) expected targets in percent; NaN before any whole training, where only differences are known."""
         return self.mean + self._level[:, None]
+
+    @property
+    def curves(self) -> Array:
+        """(R, W, P) posterior weights of the `WANDERS` and `POWER_LAWS`."""
+        shape = (-1, len(SCALES), len(WANDERS), 2, len(POWER_LAWS))
+        return self.weights.reshape(shape).sum(axis=(1, 3))
 
     @cached_property
     def samples(self) -> Array:

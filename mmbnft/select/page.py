@@ -56,6 +56,7 @@ def sentences(found: Selected, command: Sequence[str], extended: str, regret: fl
             f"regret by {one.worth:.2f} points: {' '.join(command)} --budget {extended}{allowed}"
         )
     told.append(f"The prior was {found.relatives}.")
+    told += [f"{one}." for one in found.rungs]
     return told
 
 

@@ -27,6 +27,8 @@ BETWEEN_SHARE = 0.5
 PRIOR_WEIGHT = 2.0
 # Of the log of the standard deviation of targets over the checkpoints of a task, in points, where no task is known.
 SCALE_PRIOR = (0.7, 1.0)
+# Over which the gain of a proxy is averaged.
+DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,32 @@ class Past:
             have = np.isfinite(values[row])
             mean[row], variance[row] = _conditional(centre, cover, have, values[row, have])
         return Prior(mean, variance, self._log_scale)
+
+    def gains(
+        self, checkpoints: Sequence[str], proxies: Mapping[str, Array], more: str, trainings: int
+    ) -> tuple[float, float]:
+        """Points by which the target of the pick is expected to rise, by one more proxy or by whole trainings.
+
+        Args:
+            checkpoints: Names of the K checkpoints.
+            proxies: (K,) values by protocol of what is known already.
+            more: Name of the proxy, one of the protocols, which all checkpoints would get.
+            trainings: Number of whole trainings, of those with the best prospects, that would cost the same.
+        """
+        before = self.prior(checkpoints, proxies)
+        # What a Gaussian's variance shrinks by does not depend on the value that will be seen.
+        shown = {**proxies, more: np.arange(float(len(checkpoints)))}
+        left = self.prior(checkpoints, shown).variance
+        whole = before.variance.copy()
+        whole[np.argsort(before.mean + np.sqrt(before.variance))[::-1][:trainings]] = 0.0
+        draws = np.random.default_rng(0).standard_normal((DRAWS, len(checkpoints)))
+        centre, width = self._log_scale
+        points = np.exp(centre + width**2 / 2)
+        by_proxy, by_training = (
+            float((before.mean + np.sqrt((before.variance - rest).clip(min=0.0)) * draws).max(axis=1).mean())
+            for rest in (left, whole)
+        )
+        return points * (by_proxy - before.mean.max()), points * (by_training - before.mean.max())
 
     def _read(self, tables: Sequence[Table]) -> list[_Cells]:
         patterns: dict[tuple[bool, ...], list[tuple[int, Array]]] = {}

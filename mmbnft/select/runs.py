@@ -1,7 +1,7 @@
 """The runs of a selection, as jobs of the grid: proxies, trainings of several lengths on val, and the pick on test."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ class RaceRuns:
         task: Name of the task.
         target: Name of the target.
         proxies: Runs of each proxy in the order of the checkpoints, by its name.
+        rungs: The same of further proxies, each of which is run for all where the selection finds it worth its cost.
         targets: The target's whole runs, which evaluate on test, in the order of the checkpoints.
         shares: Lengths of trainings as shares of the whole.
         val_images: Number of images on val.
@@ -36,13 +37,18 @@ class RaceRuns:
     task: str
     target: str
     proxies: dict[str, tuple[PlannedRun, ...]]
+    rungs: dict[str, tuple[PlannedRun, ...]]
     targets: tuple[PlannedRun, ...]
     shares: tuple[float, ...]
     val_images: int
 
     @classmethod
-    def plan(cls, benchmark: Benchmark) -> "RaceRuns":
+    def plan(cls, benchmark: Benchmark, rungs: Collection[str] = ()) -> "RaceRuns":
         """The runs of a benchmark of one task whose protocols are the proxies and the target.
+
+        Args:
+            benchmark: What to run.
+            rungs: Names of those proxies that are run only where they pay.
 
         Raises:
             UserError: The plan is wrong, or there are too few checkpoints for a race.
@@ -62,10 +68,12 @@ class RaceRuns:
             raise UserError(f"the target must be a protocol that trains, got {target!r}; take finetune")
         whole = targets[0].spec.recipe.length
         shares = tuple(sorted({max(1, round(share * whole)) / whole for share in SHARES}))
-        proxies = {name: tuple(_proxy(run) for run in found) for name, found in by_protocol.items()}
+        found = {name: tuple(_proxy(run) for run in own) for name, own in by_protocol.items()}
+        proxies = {name: own for name, own in found.items() if name not in rungs}
+        further = {name: own for name, own in found.items() if name in rungs}
         task = warm_task(targets[0].spec.task, targets[0].spec.split)
         names = tuple(run.checkpoint for run in targets)
-        return cls(names, targets[0].task, target, proxies, targets, shares, len(task.images("val")))
+        return cls(names, targets[0].task, target, proxies, further, targets, shares, len(task.images("val")))
 
     def training(self, checkpoint: int, share: float, seed: int) -> PlannedRun:
         """A training of the target that ends on val.

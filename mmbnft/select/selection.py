@@ -20,16 +20,18 @@ from mmbnft.grid.progress import outcome
 from mmbnft.grid.store import ResultStore, storing
 from mmbnft.grid.worker import ALL, NONE, Done, WorkSettings
 from mmbnft.results import Result, results_table
-from mmbnft.select.belief import Belief, Seen, Verdict
+from mmbnft.select.belief import SEED_NOISE, Belief, Seen, Verdict
 from mmbnft.select.budget import Budget, Spent
-from mmbnft.select.past import Past, Prior, Table
+from mmbnft.select.past import Past, Prior
 from mmbnft.select.race import Race, Rules, Training
 from mmbnft.select.runs import RaceRuns, values_of
+from mmbnft.select.tables import Known
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.wording import counted
 
-# Standard deviation of a result over seeds, in points, beside that of a percentage over the images of val.
-SEED_NOISE = 0.3
+# Cost of a trained proxy such as `bn` in whole trainings: forward, and backward without the gradients of most weights.
+RUNG_COST = 2 / 3
 # Who is this likely to be as good as the best belongs to the tier that was not told apart.
 TOLD_APART = 0.05
 
@@ -65,6 +67,7 @@ class Selected:
         final: The pick's result on test, or None where it failed.
         mean: (K,) expected targets on val.
         relatives: Past tables and tasks that were learned from.
+        rungs: What was decided of each further proxy, and why.
     """
 
     runs: RaceRuns
@@ -76,6 +79,7 @@ class Selected:
     final: Result | None = None
     mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
     relatives: str = ""
+    rungs: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:
@@ -97,7 +101,7 @@ class Selection:
         runs: What can be run.
         rules: How the race is run; its shares are those of `runs`.
         budget: What may be spent.
-        past: Tables of other tasks.
+        known: What other tasks teach.
         out: Folder of the selection.
         executor: Where runs are executed.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -110,14 +114,14 @@ class Selection:
         runs: RaceRuns,
         rules: Rules,
         budget: Budget,
-        past: Sequence[Table],
+        known: Known,
         out: Path,
         executor: Executor,
         device: str = "cpu",
         batch: int = 1,
         say: Callable[[str], None] = print,
     ) -> None:
-        self.runs, self.rules, self.budget, self.past = runs, rules, budget, past
+        self.runs, self.rules, self.budget, self.known = runs, rules, budget, known
         self.out, self.executor, self.device, self.batch, self.say = out, executor, device, batch, say
         self.store = ResultStore(out / "results")
         self.results: dict[str, Result] = {}
@@ -131,11 +135,18 @@ class Selection:
         """
         check_environment(self.executor, WorkSettings(self.out, self.device))
         found = Selected(self.runs)
-        proxies = [run for runs in self.runs.proxies.values() for run in runs]
-        self._execute(proxies)
-        prior, found.relatives = self._prior()
-        seconds = sum(_seconds(self.results[run.key]) for run in proxies)
-        self._race(found, prior, seconds)
+        proxies = dict(self.runs.proxies)
+        self._execute([run for runs in proxies.values() for run in runs])
+        for name, runs in self.runs.rungs.items():
+            pays, why = self._pays(name, proxies)
+            self.say(why)
+            found.rungs.append(why)
+            if pays:
+                self._execute(runs)
+                proxies[name] = runs
+        prior, found.relatives = self._prior(proxies)
+        results = [self.results[run.key] for runs in proxies.values() for run in runs]
+        self._race(found, prior, proxy_seconds(results))
         pick = found.verdict.pick
         whole = self.results.get(self.runs.training(pick, 1.0, 0).key)
         final = self.runs.final(pick, whole)
@@ -154,7 +165,7 @@ class Selection:
         failed: set[int] = set()
         news: dict[int, str] = {}
         while True:
-            belief = Belief(prior, self.rules.shares, seen, failed)
+            belief = Belief(prior, self.rules.shares, seen, failed, self.known.curves)
             before = race.racing[0].copy()
             verdict = race.judge(belief)[0]
             left = {int(n): self._why(int(n), verdict) for n in np.flatnonzero(before & ~race.racing[0])} | news
@@ -203,16 +214,35 @@ class Selection:
                 whole -= one.share
         return batch
 
-    def _prior(self) -> tuple[Prior, str]:
-        protocols = tuple(self.runs.proxies)
-        past = Past(self.past, protocols, self.runs.target)
-        values = {name: values_of(runs, self.results) for name, runs in self.runs.proxies.items()}
-        known = sorted({name for table in self.past for name in table.checkpoints} & set(self.runs.checkpoints))
-        tasks = sum(len(table.tasks) for table in self.past)
-        told = (
-            f"learned from {tasks} past tasks, which know {len(known)} of the {len(self.runs.checkpoints)} checkpoints"
+    def _pays(self, name: str, proxies: dict[str, tuple[PlannedRun, ...]]) -> tuple[bool, str]:
+        """Whether a further proxy of all checkpoints is worth more than whole trainings for the same cost, and why."""
+        past = Past(self.known.tables, (*proxies, name), self.runs.target)
+        values = {other: values_of(runs, self.results) for other, runs in proxies.items()}
+        count = len(self.runs.checkpoints)
+        trainings = int(RUNG_COST * count)
+        gain, other = past.gains(self.runs.checkpoints, values, name, trainings)
+        affordable = self.budget.unit != "share" or self.budget.amount > RUNG_COST
+        pays = gain > other and affordable
+        return pays, (
+            f"{name} {'is run for all' if pays else 'is left out'}: it is expected to bring {gain:.2f} points, "
+            f"{trainings} whole trainings, which cost the same, {other:.2f}"
+            f"{'' if affordable else '; it would cost more than the budget'}"
         )
-        return past.prior(self.runs.checkpoints, values), told if tasks else "no past was known; priors are flat"
+
+    def _prior(self, proxies: dict[str, tuple[PlannedRun, ...]]) -> tuple[Prior, str]:
+        past = Past(self.known.tables, tuple(proxies), self.runs.target)
+        values = {name: values_of(runs, self.results) for name, runs in proxies.items()}
+        tables = self.known.tables
+        names = {name for table in tables for name in table.checkpoints} & set(self.runs.checkpoints)
+        tasks = sum(len(table.tasks) for table in tables)
+        told = (
+            f"learned from {tasks} past tasks, which know {len(names)} of the {len(self.runs.checkpoints)} checkpoints"
+            if tasks
+            else "flat, as no past was known"
+        )
+        curves = self.known.curve_tasks
+        told += f", and from the curves of {counted(curves, 'past task')}" if curves else ""
+        return past.prior(self.runs.checkpoints, values), told
 
     def _noise(self, value: float) -> float:
         """Standard deviation of a value on val, in points: seeds, and a percentage of so many images."""
@@ -256,6 +286,17 @@ class Selection:
         if race.is_over(verdict, belief):
             return f"the expected regret of {verdict.regret:.2f} points is below the {self.rules.regret:g} allowed"
         return "the budget is spent" if options else "nothing is left to train"
+
+
+def proxy_seconds(results: Sequence[Result]) -> float:
+    """What some proxies took; work they share, the features of a checkpoint, counts once."""
+    shared: dict[str, float] = {}
+    own = 0.0
+    for result in results:
+        part = float(result.cost.get("shared_seconds") or 0.0)
+        own += _seconds(result) - part
+        shared[result.checkpoint] = max(part, shared.get(result.checkpoint, 0.0))
+    return own + sum(shared.values())
 
 
 def _seconds(result: Result) -> float:

@@ -67,6 +67,7 @@ class FakeRuns:
     task: str = "fake"
     target: str = "finetune"
     val_images: int = 100_000
+    rungs: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
 
     @property

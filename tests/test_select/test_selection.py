@@ -4,24 +4,29 @@ import json
 
 import numpy as np
 import pytest
-from fake_runs import FakeRuns, HereExecutor
+from fake_runs import FakeRun, FakeRuns, HereExecutor
 
-from mmbnft.results import read_results
+from mmbnft.results import Result, read_results
 from mmbnft.select.budget import Budget, Spent
 from mmbnft.select.page import content, page, sentences
+from mmbnft.select.past import Table
 from mmbnft.select.race import Rules
-from mmbnft.select.selection import Selection
+from mmbnft.select.selection import Selection, proxy_seconds
+from mmbnft.select.tables import Known
 from mmbnft.utils.errors import UserError
 
 TRUTH = np.array([80.0, 84.0, 79.0, 83.0, 78.0, 81.0, 70.0])
 
 
-def select(out, budget="40%", executor=None, runs=None, regret=0.5, batch=1):
+def select(out, budget="40%", executor=None, runs=None, regret=0.5, batch=1, known=None):
     lines = []
     runs = runs or FakeRuns(TRUTH)
     executor = executor or HereExecutor()
-    found = Selection(runs, Rules(regret, runs.shares), Budget.parse(budget), [], out, executor, batch=batch,
-                      say=lines.append).run()  # fmt: skip
+    rules = Rules(regret, runs.shares)
+    selection = Selection(
+        runs, rules, Budget.parse(budget), known or Known(), out, executor, batch=batch, say=lines.append
+    )
+    found = selection.run()
     return found, lines, executor
 
 
@@ -126,3 +131,36 @@ def test_budgets_count_what_they_name():
     assert Budget.parse("0.1h").left(spent, 4)[0] == pytest.approx(1.8)
     assert Budget.parse("50%").extended(spent, 1.0, 4) == "70%"
     assert Budget.parse("9runs").extended(spent, 1.0, 4) == "3runs"
+
+
+def past_table(protocols, seed=0, tie=1.0):
+    """Eight tasks of the same checkpoints, whose second protocol goes with the first as `tie` says."""
+    rng = np.random.default_rng(seed)
+    target = rng.standard_normal((8, 7))
+    other = tie * target + np.sqrt(1 - tie**2) * rng.standard_normal((8, 7))
+    values = np.stack([target, other], axis=2) * 3 + 70
+    return Table(tuple(f"c{n}" for n in range(7)), tuple(f"t{n}" for n in range(8)), protocols, values)
+
+
+@pytest.mark.parametrize(
+    ("tie", "budget", "runs_bn"), [(0.98, "120%", True), (0.0, "120%", False), (0.98, "40%", False)]
+)
+def test_bn_is_run_where_the_past_says_that_it_pays_and_the_budget_allows_it(tmp_path, tie, budget, runs_bn):
+    runs = FakeRuns(TRUTH)
+    runs.rungs = {"bn": tuple(FakeRun(f"c{n}", "bn", float(value)) for n, value in enumerate(TRUTH))}
+    known = Known([past_table(("finetune", "bn"), tie=tie)])
+    found, lines, executor = select(tmp_path, budget, runs=runs, known=known)
+    assert any(job.protocol == "bn" for job in executor.executed) is runs_bn
+    assert any(line.startswith("bn is run for all" if runs_bn else "bn is left out") for line in lines)
+    assert any(one.startswith("bn is") for one in sentences(found, [], "", 0.5))
+
+
+def test_shared_work_of_proxies_counts_once_for_each_checkpoint():
+    results = [
+        Result(
+            name, "t", protocol, "r", 0, 0, "k" * 40, "ok", 1.0, "top1", cost={"seconds": 12.0, "shared_seconds": 10.0}
+        )
+        for name in "ab"
+        for protocol in ("knn", "logme", "linear")
+    ]
+    assert proxy_seconds(results) == pytest.approx(2 * (10 + 3 * 2))

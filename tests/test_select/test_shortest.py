@@ -1,9 +1,11 @@
 """How short trainings may be, from results whose orders are known."""
 
+import numpy as np
 import pytest
 
 from mmbnft.results import Result, write_result
 from mmbnft.select.shortest import judge_lengths, shortest_of
+from mmbnft.select.tables import stored_curves
 from mmbnft.utils.errors import UserError
 
 WHOLE = {f"c{n}": 70.0 + n for n in range(10)}
@@ -35,3 +37,16 @@ def test_where_nothing_is_sure_it_says_so_and_few_checkpoints_say_nothing(tmp_pa
     stored(tmp_path, 9, WHOLE)
     with pytest.raises(UserError, match="has no results of 'finetune' on val at two lengths"):
         list(shortest_of(tmp_path, "finetune"))
+
+
+@pytest.mark.parametrize("kind", ["steady", "wild"])
+def test_stored_lengths_teach_how_far_short_trainings_are_to_be_trusted(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    for length in (3, 9, 27):
+        wild = 5 * (27 / length) ** 0.5 * rng.standard_normal(10) if kind == "wild" and length < 27 else np.zeros(10)
+        stored(tmp_path, length, {name: value + wild[n] - 20 / length for n, (name, value) in enumerate(WHOLE.items())})
+    curves, tasks = stored_curves([tmp_path], "finetune", "another")
+    assert tasks == 1
+    assert curves.sum() == pytest.approx(1)
+    assert curves.sum(axis=1).argmax() == (0 if kind == "steady" else 2)
+    assert stored_curves([tmp_path], "finetune", "t") == (None, 0)
