@@ -1,6 +1,7 @@
 """Open a file, find the format it is in, and refuse it in one sentence when there is none."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,17 +179,20 @@ def _network_of_arch(source: Source, content: Any, kind: str) -> LibraryNetwork 
     return fitting[0] if fitting else None
 
 
-def _fitting(source: Source, content: Any, kind: str) -> list[LibraryNetwork]:
-    """Networks of the libraries that a file fits to the last tensor; none for a ResNet's, which tells itself.
+def _guesses(content: Any) -> Iterator[LibraryNetwork]:
+    """Networks that a file may hold, unless it names its network as no library does.
 
-    A file that names its network as no library does is left alone: MoCo v3's small vision transformer has the shapes of
-    timm's and other heads.
+    MoCo v3's small vision transformer, for one, has the shapes of timm's and other heads.
     """
-    if isinstance(content, dict) and isinstance(content.get("arch"), str):
-        return []
+    if not (isinstance(content, dict) and isinstance(content.get("arch"), str)):
+        yield from candidates(content)
+
+
+def _fitting(source: Source, content: Any, kind: str) -> list[LibraryNetwork]:
+    """Networks of the libraries that a file fits to the last tensor; none for a ResNet's, which tells itself."""
     found = [
         network
-        for network in candidates(content)
+        for network in _guesses(content)
         if share(network, content) == 1 and _choose(source, content, kind, library_layout(network)).complete
     ]
     return distinct(found)
@@ -205,7 +209,7 @@ def _nearest(source: Source, content: Any, kind: str) -> tuple[LibraryNetwork | 
             f"{source.path.name} fits {joined([str(one) for one in several])}, which have the same tensors and compute "
             "different things; say which with --network"
         )
-    shares = {network: share(network, content) for network in candidates(content)}
+    shares = {network: share(network, content) for network in _guesses(content)}
     nearest = max(shares, key=lambda network: shares[network], default=None)
     return (nearest, SHAPES) if nearest is not None and shares[nearest] >= _NEARLY else (None, "")
 

@@ -96,7 +96,7 @@ def test_what_cannot_be_divided_is_one_sentence_after_what_was_understood(tmp_pa
     status, output, errors = command(*arguments)
     assert status == 2
     assert output.startswith("21 images of 3 classes: left 10, right 10, up 1\n")
-    assert errors.startswith("error: class 'up' has 1 images; a split needs at least 3 of each class")
+    assert errors.startswith("error: class 'up' has 1 image; a split needs at least 3 of each class")
     assert errors.count("\n") == 1
     status, output, _ = command(*arguments, "--min-images", "2", "--skip-damaged")
     assert status == 0

@@ -173,7 +173,7 @@ def test_classes_that_are_too_small_are_all_named_and_can_be_left_out(images):
     make_classes(images)
     make_classes(images, ("dog",), count=1, seed=1)
     make_classes(images, ("eel",), count=2, seed=2)
-    with pytest.raises(UserError, match="class 'dog' has 1 images, class 'eel' has 2 images; .* --min-images 3"):
+    with pytest.raises(UserError, match="class 'dog' has 1 image, class 'eel' has 2 images; .* --min-images 3"):
         prepare(images)
     task, remarks, _ = prepare(images, min_images=3)
     assert task.classes == ("ant", "bee", "cat")

@@ -40,7 +40,7 @@ def test_delimiters_and_names_that_hold_them(images, delimiter):
 @pytest.mark.parametrize(
     ("head", "remark"),
     [
-        (["# made by hand"], "1 comment lines left out"),
+        (["# made by hand"], "1 comment line left out"),
         (["#name class", "# x", ""], "2 comment lines left out"),
         (["image label"], "the first line is a header (image, label)"),
         (["file,target"], None),

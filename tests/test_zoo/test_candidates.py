@@ -81,6 +81,8 @@ def test_what_does_not_fit_or_calls_itself_something_else_is_not_guessed(change,
             content["state_dict"]["blocks.3.gate"] = torch.zeros(3)
         torch.save(content, path)
     assert resolve_checkpoint(str(path)).architecture is None
+    with pytest.raises(UserError):
+        verify(resolve(str(path)))
 
 
 @pytest.mark.parametrize("prefix", ["", "timm_model.", "module."])

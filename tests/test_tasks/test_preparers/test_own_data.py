@@ -123,7 +123,7 @@ def test_damaged_image_is_named(tmp_path, images):
 def test_small_class(tmp_path, images):
     (images / "rare").mkdir()
     (images / "rare" / "a.png").write_bytes(picture(form="PNG"))
-    with pytest.raises(UserError, match="class 'rare' has 1 images; a split needs at least 3"):
+    with pytest.raises(UserError, match="class 'rare' has 1 image; a split needs at least 3"):
         prepare_own(OwnData(images, "leaves"), tmp_path / "data")
 
 

@@ -9,6 +9,7 @@ from mmbnft.tasks.preparers.base import Entry, Lists, single_labels
 from mmbnft.tasks.preparers.draws import hold_out, pick, stratified
 from mmbnft.tasks.preparers.own.found import Found, Sample
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.wording import counted
 
 SHARE = 5  # one image of so many is drawn for val, and one for test
 LEAST = 3  # images of a class that a draw needs, one each for train, val and test
@@ -94,7 +95,7 @@ def _hold_out(samples: list[Sample], seed: int) -> tuple[list[Sample], list[Samp
 
 def _refuse_small_classes(found: Found) -> None:
     counts = Counter(sample.labels[0] for sample in found.samples)
-    small = [f"class {name!r} has {counts[name]} images" for name in found.classes if counts[name] < LEAST]
+    small = [f"class {name!r} has {counted(counts[name], 'image')}" for name in found.classes if counts[name] < LEAST]
     if small:
         raise UserError(
             f"{', '.join(small)}; a split needs at least {LEAST} of each class, so add images, or leave such classes "

@@ -8,6 +8,7 @@ from mmbnft.tasks.preparers.own.found import Found, Sample, is_number, order_cla
 from mmbnft.tasks.preparers.own.naming import Naming
 from mmbnft.tasks.preparers.readers import text_of
 from mmbnft.utils.errors import UserError
+from mmbnft.utils.wording import counted
 
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
 PROBED = 50  # lines whose names are looked up to tell one delimiter from another
@@ -69,7 +70,11 @@ def read_rows(path: Path, images: Path) -> tuple[list[Row], list[str]]:
         return any((images / name).is_file() for delimiter in DELIMITERS if (name := _cut(line, delimiter)[0]))
 
     lines = [(k, line) for k, line in numbered if not line.startswith("#") or exists(line)]
-    remarks = [f"{path}: {len(numbered) - len(lines)} comment lines left out"] if len(lines) < len(numbered) else []
+    remarks = (
+        [f"{path}: {counted(len(numbered) - len(lines), 'comment line')} left out"]
+        if len(lines) < len(numbered)
+        else []
+    )
     if not lines:
         raise UserError(f"{path} has no line; expected lines 'RELATIVE/NAME CLASS'")
     delimiter = _delimiter([line for _, line in lines], images)
