@@ -34,9 +34,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from mmbnft.ranking.report.figures import STYLE
 from mmbnft.select.belief import Array, Belief, Seen, Verdict, lag
 from mmbnft.select.past import Past, Prior, Table, standardised
 from mmbnft.select.race import SHARES, Race, Rules
@@ -392,6 +395,25 @@ def save(out: Path, name: str, found: dict[str, pd.DataFrame]) -> None:
     stated.round(4).to_csv(out / f"{name}_stated.csv")
 
 
+def draw(out: Path, names: Sequence[str]) -> None:
+    """Regret against cost of each table, from the saved files, as one SVG picture."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.4 * len(names), 3.2), layout="constrained")
+        for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+            for way, rows in pd.read_csv(out / f"{name}_regret.csv").groupby("way", sort=False):
+                if not str(way).endswith("top") and way != ALL:
+                    strong = {"color": "black", "linewidth": 2} if way == RACE else {"linewidth": 1}
+                    dashes = ":" if way in BEYOND else "-"
+                    axes.plot(100 * rows["budget"], rows["regret"], dashes, label=way, **strong)
+            axes.set(title=name.partition("_")[0], xlabel="cost, % of fine-tuning all", yscale="log")
+        figure.axes[0].set_ylabel("mean regret, points")
+        handles = {
+            label: line for axes in figure.axes for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+        figure.savefig(out / "regret.svg", metadata={"Date": None})
+
+
 def main() -> None:
     """Replay the published tables, or the one that is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -407,7 +429,7 @@ def main() -> None:
     parser.add_argument("--hyperband-every", type=int, default=10, help="replays of Optuna, which is slow: one in N")
     parser.add_argument("--thrift", type=float, nargs="+", default=[Rules().thrift], help="values to choose from")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="folder for the figures as CSV files")
+    parser.add_argument("--out", type=Path, help="folder for the figures as CSV files, and their picture")
     args = parser.parse_args()
     logging.disable(logging.WARNING)
     shipped = shipped_tables()
@@ -421,6 +443,8 @@ def main() -> None:
         print(f"thrift {thrift:g}, chosen on the other tables" if len(args.thrift) > 1 else f"thrift {thrift:g}")
         if args.out:
             save(args.out, name, found)
+    if args.out:
+        draw(args.out, list(tables))
     settings = {"noise": args.noise, "curves": args.curves, "continued": args.continued, "strangers": args.strangers}
     print(json.dumps(settings | {"repetitions": args.repetitions}))
 

@@ -120,7 +120,7 @@ ENTRIES: dict[str, Entry] = {
     "python tools/select.py --shortest work_dirs/NAME": Entry(
         ("python tools/select.py --shortest work_dirs/select_NAME",), status=(0, 2)
     ),
-    "python benchmarks/select_replay.py": Entry(
+    "python benchmarks/select_replay.py --repetitions 60 --hyperband-every 30 --out docs/select_replay": Entry(
         (
             "python benchmarks/select_replay.py --table data/published/sfda2022_ssl_finetune.csv --repetitions 1 "
             "--thrift 1 --hyperband-every 11",

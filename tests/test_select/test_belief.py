@@ -29,7 +29,7 @@ def test_the_posterior_is_that_of_a_regression_written_out() -> None:
     trainings = [(0, 1.0, 71.0), (1, 1.0, 69.0), (1, 1.0, 69.5), (1, 1 / 9, 60.0), (2, 1 / 9, 61.0), (2, 1 / 27, 50.0)]
     belief = Belief(prior, SHARES, seen_of(3, trainings, NOISE), curves=MIDDLE)
     depth, values = lag(np.array(SHARES[:3])), np.array([value for _, _, value in trainings])
-    logs = []
+    logs, differences = [], []
     believed = [number for number in range(len(belief.scales)) if number // 4 % 3 == 1]
     for number in believed:
         scale = belief.scales[number]
@@ -53,12 +53,19 @@ def test_the_posterior_is_that_of_a_regression_written_out() -> None:
         found = (centre + cover @ design.T @ np.linalg.solve(spread, rest))[:4]
         logs.append(np.log(0.95 if like else 0.05) - 0.5 * (rest @ np.linalg.solve(spread, rest))
                     - 0.5 * np.linalg.slogdet(spread)[1])  # fmt: skip
+        left = cover - cover @ design.T @ np.linalg.solve(spread, design @ cover)
+        differences.append((found[2] - found[0], left[0, 0] + left[2, 2] - 2 * left[0, 2]))
         means = belief.means[0, number]
         assert means - means[0] == pytest.approx(found[:3] - found[0], abs=0.01)
         if belief.weights[0, number] > 0.5:
             assert belief.expected[0] == pytest.approx(found[:3] + found[3], abs=0.3)
     weights = np.exp(np.array(logs) - np.max(logs))
     assert belief.weights[0, believed] == pytest.approx(weights / weights.sum(), abs=1e-3)
+    weights /= weights.sum()
+    mean, variance = np.array(differences).T
+    drawn_apart = belief.samples[0, :, 2] - belief.samples[0, :, 0]
+    expected = weights @ (variance + mean**2) - (weights @ mean) ** 2
+    assert drawn_apart.var() == pytest.approx(expected, rel=0.15)
 
 
 def test_races_at_once_are_as_races_one_by_one() -> None:
