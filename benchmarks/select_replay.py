@@ -397,12 +397,14 @@ def save(out: Path, name: str, found: dict[str, pd.DataFrame]) -> None:
 
 def draw(out: Path, names: Sequence[str]) -> None:
     """Regret against cost of each table, from the saved files, as one SVG picture."""
+    colours: dict[str, str] = {}
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.4 * len(names), 3.2), layout="constrained")
         for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
             for way, rows in pd.read_csv(out / f"{name}_regret.csv").groupby("way", sort=False):
                 if not str(way).endswith("top") and way != ALL:
-                    strong = {"color": "black", "linewidth": 2} if way == RACE else {"linewidth": 1}
+                    colour = colours.setdefault(str(way), f"C{len(colours)}")
+                    strong = {"color": "black", "linewidth": 2} if way == RACE else {"color": colour, "linewidth": 1}
                     dashes = ":" if way in BEYOND else "-"
                     axes.plot(100 * rows["budget"], rows["regret"], dashes, label=way, **strong)
             axes.set(title=name.partition("_")[0], xlabel="cost, % of fine-tuning all", yscale="log")
