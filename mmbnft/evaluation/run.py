@@ -1,7 +1,7 @@
 """Executes one run: from a spec to its arm, and from what the arm reached to a result."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class RunOptions:
         val_interval: Epochs between two evaluations on val while a trial, or with fit_on='train' the reported model,
             is trained; 0 for none. They are kept in the curve and change nothing.
         keep_weights: Whether the result brings the weights of its network.
+        tell_trial: Called with the entry of each finished trial of the search.
         workers: Data-loading processes; None for as many as the data are worth, see `loading_workers`.
     """
 
@@ -66,6 +67,7 @@ class RunOptions:
     workers: int | None = 0
     val_interval: int = 0
     keep_weights: bool = False
+    tell_trial: Callable[[Entry], None] | None = None
 
     @property
     def images(self) -> ImageCache | None:
@@ -123,7 +125,13 @@ def execute(
     if on_val:
         outcome = search_arm(arm)
     else:
-        outcome = run_arm(arm, ledger.close_choosing, session.search or search, session.finish_trial)
+
+        def finish_trial(entry: Entry) -> None:
+            session.finish_trial(entry)
+            if options.tell_trial is not None:
+                options.tell_trial(entry)
+
+        outcome = run_arm(arm, ledger.close_choosing, session.search or search, finish_trial)
     cost = watch.cost(outcome.work.images, outcome.work.multiply_adds)
     if images is not None:
         cost["image_cache_bytes"] = images.disk.size_bytes

@@ -2,8 +2,10 @@
 
 import dataclasses
 import logging
+import sys
 from pathlib import Path
 
+from mmbnft.evaluation.choosing import Entry
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import discard_state
@@ -41,7 +43,8 @@ def run_single(
             _log_to(work_dir / "train.log")
     hooks = tracking.hooks(work_dir, dataclasses.asdict(spec), (spec.checkpoint_name, spec.protocol, f"s{spec.seed}"))
     progress = ProgressHook(f"{spec.checkpoint_name} {spec.protocol}")
-    options = dataclasses.replace(options, device=place, hooks=(*options.hooks, *hooks, progress))
+    tell = _tell_trial if processes.is_main else None
+    options = dataclasses.replace(options, device=place, hooks=(*options.hooks, *hooks, progress), tell_trial=tell)
     try:
         with leaving_together(processes):
             result = execute(spec, options)
@@ -59,6 +62,15 @@ def run_single(
             attempt("TensorBoard", lambda: to_tensorboard([result], work_dir / "tensorboard"))
         attempt("MLflow", lambda: to_mlflow([result], tracking.project))
     return result, path
+
+
+def _tell_trial(entry: Entry) -> None:
+    """One line on standard error for each trial, so that minutes of searching are no silence."""
+    hidden = ("trial", "val", "val_loss", "images", "multiply_adds", "reason")
+    plain = {name: value for name, value in entry.items() if name not in hidden and type(value) in (int, float)}
+    settings = ", ".join(f"{name} {value:g}" for name, value in plain.items())
+    came = f"failed ({entry['reason']})" if "reason" in entry else f"{entry['val']:.2f} on val"
+    sys.stderr.write(f"trial {entry['trial'] + 1} ({settings}): {came}\n")
 
 
 def _close_wandb(hooks: tuple[object, ...], summary: dict[str, object]) -> None:

@@ -156,6 +156,9 @@ def test_an_interrupted_run_says_one_sentence_and_the_same_command_continues(tmp
     monkeypatch.setattr(Session, "save", counted)
     assert ended(command) == 0
     assert labels[0] == ("search0", 2)  # the first epoch was kept
+    lines = capsys.readouterr().err.splitlines()
+    assert all(re.fullmatch(r"trial \d \(lr [\d.]+.*\): [\d.]+ on val", line) for line in lines)
+    assert len(lines) > 1  # a line a trial where no bar is drawn
     (found,) = read_results(tmp_path / "run" / "results")
     assert len(found.details["curve"]) == 3
     assert not list((tmp_path / "run").glob("resume-*"))
