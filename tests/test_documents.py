@@ -154,10 +154,10 @@ ENTRIES: dict[str, Entry] = {
     ),
     # docs/few_shot.md
     "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints moco-v2 swav --k-shot 1 5 "
-    "--n-way 5": Entry(
+    "--n-way 5 --methods logistic bn finetune --episodes 10 --validation 3": Entry(
         (
             "python tools/few_shot.py configs/few_shot/own.py --task data/mine --checkpoints weights/a.pth "
-            "weights/b.pth --k-shot 1 5 --n-way 5",
+            "weights/b.pth --k-shot 1 5 --n-way 5 --methods logistic bn finetune --episodes 10 --validation 3",
         ),
         creates=("work_dirs/own/few_shot.md",),
     ),
