@@ -16,7 +16,7 @@ help:
 	@echo "make lint        run ruff and mypy"
 	@echo "make install     only make $(VENV) and install into it"
 
-$(VENV)/.installed: setup.py pyproject.toml $(wildcard requirements/*.txt requirements/build/*)
+$(VENV)/.installed: setup.py pyproject.toml $(wildcard requirements/*.txt requirements/mmcv_build/*)
 	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v in ("3.11", "3.12", "3.13") or sys.exit("mmbnft needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + v + "; name another one: make PYTHON=python3.13")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -r requirements/build.txt

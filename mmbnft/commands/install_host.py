@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if importlib.util.find_spec("pip") is None:
         raise UserError(f"{sys.executable} has no pip; install pip into its environment, then run this again")
     requirements = SHIPPED / "requirements"
-    path = os.pathsep.join(filter(None, (str(requirements / "build"), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(requirements / "mmcv_build"), os.environ.get("PYTHONPATH"))))
     install = [sys.executable, "-m", "pip", "install", "-r"]
     status = subprocess.call([*install, str(requirements / "build.txt")])
     if status == 0:

@@ -31,4 +31,4 @@ def test_a_report_is_the_same_under_a_german_locale(tmp_path):
         subprocess.run([sys.executable, "-c", RANK, name, str(out)], check=True, env=os.environ | variables)
         written.append({path.name: path.read_bytes() for path in out.rglob("*.csv")})
     assert written[0] == written[1]
-    assert b"0." in written[1]["correlations.csv"]
+    assert b"0." in b"".join(written[1].values())
