@@ -68,8 +68,6 @@ ENTRIES: dict[str, Entry] = {
     "pip install -r requirements/build.txt": INSTALLATION,
     "pip install -r requirements/base.txt": INSTALLATION,
     "mmbnft install-host": INSTALLATION,
-    "PIP_CONSTRAINT=requirements/build.txt pip install --no-deps -r requirements/host.txt": INSTALLATION,
-    "uv pip install --no-deps -r requirements/host.txt": INSTALLATION,
     "pip install --no-build-isolation --no-deps --editable .": INSTALLATION,
     "python tools/describe_protocol.py configs/pets/resnet50.py --protocol bn_paper": Entry(),
     "python tools/train.py configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr --seed 0": Entry(),
