@@ -68,6 +68,7 @@ ENTRIES: dict[str, Entry] = {
     "pip install -r requirements/build.txt": INSTALLATION,
     "pip install -r requirements/base.txt": INSTALLATION,
     "mmbnft install-host": INSTALLATION,
+    "make install": INSTALLATION,
     "pip install --no-build-isolation --no-deps --editable .": INSTALLATION,
     "python tools/describe_protocol.py configs/pets/resnet50.py --protocol bn_paper": Entry(),
     "python tools/train.py configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr --seed 0": Entry(),
