@@ -1,5 +1,6 @@
 """Worker processes of a grid: they may start processes, die with their parent, and divide the cores by one number."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -65,7 +66,9 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_workers_die_with_their_parent(tmp_path, how):
     command = [sys.executable, str(STUBS), str(tmp_path), "sleep", "compute"]
-    parent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    # Tests under nohup hand down that SIGHUP is ignored; the parent meant here is one that it ends.
+    plain = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    parent = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=plain)
     files = [tmp_path / "c0.pid", tmp_path / "c1.pid"]
     try:
         wait_for(lambda: all(file.exists() and file.read_text() for file in files), 240)
