@@ -104,7 +104,9 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     part.add_argument(
         "--retry-failed", action="store_true", help="run all failed runs again, not only those that the machine spoilt"
     )
-    part.add_argument("--dry-run", action="store_true", help="print the plan, what is done and the cost; run nothing")
+    part.add_argument(
+        "--dry-run", action="store_true", help="print the plan, what is done and the cost; execute no run"
+    )
 
 
 def part_of(args: argparse.Namespace) -> "Part":
@@ -141,23 +143,35 @@ def executor_of(args: argparse.Namespace) -> "Executor":
     return LocalExecutor(args.workers)
 
 
-def add_tracking_options(parser: argparse.ArgumentParser) -> None:
+def add_grid_tracking(parser: argparse.ArgumentParser) -> None:
     """Where a finished grid is told of."""
-    track = parser.add_argument_group(
-        "tracking", "At the end. MLflow is told too where the variable MLFLOW_TRACKING_URI is set."
+    add_tracking_options(
+        parser,
+        "At the end. MLflow is told too where the variable MLFLOW_TRACKING_URI is set.",
+        wandb="a group in Weights & Biases: runs, table of results, report",
+        tensorboard="curves and hparams table in WORK_DIR/tensorboard",
     )
-    track.add_argument(
-        "--wandb",
-        choices=["online", "offline", "off"],
-        default="off",
-        help="a group in Weights & Biases: runs, table of results, report",
-    )
+
+
+def add_tracking_options(
+    parser: argparse.ArgumentParser, description: str | None, *, wandb: str, tensorboard: str
+) -> None:
+    """Where what is finished is told of.
+
+    Args:
+        parser: Of the command.
+        description: Of the group of options.
+        wandb: What W&B is told.
+        tensorboard: What TensorBoard is told, and where.
+    """
+    track = parser.add_argument_group("tracking", description)
+    track.add_argument("--wandb", choices=["online", "offline", "off"], default="off", help=wandb)
     track.add_argument("--wandb-project", default="mmbnft", metavar="NAME", help="W&B project")
-    track.add_argument("--tensorboard", action="store_true", help="curves and hparams table in WORK_DIR/tensorboard")
+    track.add_argument("--tensorboard", action="store_true", help=tensorboard)
 
 
 def trackers_of(args: argparse.Namespace) -> "Trackers":
-    """What `add_tracking_options` read."""
+    """What `add_grid_tracking` read."""
     from mmbnft.grid.tracking import Trackers
 
     return Trackers(args.wandb, args.wandb_project, args.tensorboard)

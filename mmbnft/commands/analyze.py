@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmbnft.commands._options import command_parser
+from mmbnft.commands._options import add_tracking_options, command_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,16 +19,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=1000, help="test images to use, drawn at random (default: 1000)")
     parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
     parser.add_argument("--out", type=Path, default=Path("analysis"), help="folder for the page (default: analysis)")
-    track = parser.add_argument_group("tracking")
-    track.add_argument("--wandb", choices=("online", "offline", "off"), default="off",
-                       help="tables, figures and the page in Weights & Biases")  # fmt: skip
-    track.add_argument("--wandb-project", default="mmbnft", metavar="NAME", help="W&B project")
-    track.add_argument("--tensorboard", action="store_true", help="write tables and figures to OUT/tensorboard too")
+    add_tracking_options(
+        parser,
+        None,
+        wandb="tables, figures and the page in Weights & Biases",
+        tensorboard="tables and figures in OUT/tensorboard",
+    )
     args = parser.parse_args(argv)
     from mmbnft.analysis.findings import analyse
     from mmbnft.analysis.report import compose, write_analysis
     from mmbnft.analysis.tracking import to_tensorboard, to_wandb
-    from mmbnft.evaluation.trackers import attempt
+    from mmbnft.evaluation.finished_runs import attempt
     from mmbnft.grid.listing import open_results
     from mmbnft.grid.plan import task_config
     from mmbnft.hooks.wandb_hook import resolve_mode

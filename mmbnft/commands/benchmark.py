@@ -14,10 +14,10 @@ from mmbnft.commands._options import (
     PROTOCOLS,
     RECIPES,
     SCORES,
+    add_grid_tracking,
     add_overrides,
     add_part_options,
     add_place_options,
-    add_tracking_options,
     command_parser,
     executor_of,
     part_of,
@@ -62,7 +62,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
     add_part_options(parser)
-    add_tracking_options(parser)
+    add_grid_tracking(parser)
     where = add_place_options(parser)
     where.add_argument("--loaders", type=int, default=0, metavar="N", help="data-loading processes of each run")
     keep = parser.add_argument_group("what is kept")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmbnft.commands._options import (
+    add_grid_tracking,
     add_overrides,
     add_part_options,
     add_place_options,
-    add_tracking_options,
     command_parser,
     executor_of,
     part_of,
@@ -51,7 +51,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
     add_part_options(parser)
-    add_tracking_options(parser)
+    add_grid_tracking(parser)
     add_place_options(parser)
     return parser.parse_args(argv)
 
@@ -96,11 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     settings = WorkSettings(out, args.device, args.retry_failed)
     outcome = run_few_shot(benchmark, executor_of(args), settings, part, args.manifests)
-    for failure in outcome.failures:
-        print(f"failed: {failure.checkpoint} {failure.task} {failure.protocol}: {failure.reason}", file=sys.stderr)
+    for line in outcome.failure_lines:
+        print(line, file=sys.stderr)
     write_report(outcome.results, out / "few_shot.md")
     print(summary(outcome.results))
-    for sentence in trackers.tell(out.name, outcome.results, out):
+    for sentence in trackers.tell(benchmark.name, outcome.results, out):
         print(sentence)
     print(f"\n{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
     print(f"tables with intervals and comparisons: {out / 'few_shot.md'}")

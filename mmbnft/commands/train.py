@@ -31,6 +31,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     what.add_argument("--split", type=int, metavar="N", help="number of the official split, or seed of a drawn one")
     what.add_argument("--seed", type=int, help="seed of head, order and augmentation")
     add_checkpoint_options(parser.add_argument_group("what a weight file named by a path is"))
+    _add_execution_options(parser)
+    _add_tracking_options(parser)
+    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def _add_execution_options(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument(
         "--restart", action="store_true", help="start anew what the work dir has unfinished (default: continue)"
@@ -51,6 +58,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     how.add_argument("--save-memory", action="store_true", help="keep fewer activations, for a little time")
     how.add_argument("--val-interval", type=int, default=0, metavar="N", help="evaluate on val every N epochs too")
     how.add_argument("--keep-weights", choices=["none", "all"], default="all", help="the adapted network, in weights/")
+
+
+def _add_tracking_options(parser: argparse.ArgumentParser) -> None:
     track = parser.add_argument_group(
         "tracking", "MLflow is told of the finished run where the variable MLFLOW_TRACKING_URI is set."
     )
@@ -67,8 +77,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default=None,
         help="curves of every training and the hparams table in WORK_DIR/tensorboard",
     )
-    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
-    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from mmbnft.evaluation.choosing import Entry
+from mmbnft.evaluation.finished_runs import attempt, closing_figures, to_mlflow, to_tensorboard
 from mmbnft.evaluation.run import RunOptions, execute
 from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.session import discard_state
-from mmbnft.evaluation.trackers import attempt, to_mlflow, to_tensorboard
-from mmbnft.evaluation.tracking import Tracking, closing_figures
+from mmbnft.evaluation.tracking import Tracking
 from mmbnft.evaluation.training.distributed import leaving_together, open_group
 from mmbnft.hooks import BnftWandbHook, ProgressHook
 from mmbnft.results import Result, write_result

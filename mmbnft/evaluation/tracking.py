@@ -8,7 +8,6 @@ from typing import Any
 
 from mmbnft.hooks import BnftTensorboardHook, BnftWandbHook
 from mmbnft.host import Hook
-from mmbnft.results import Result
 from mmbnft.utils.errors import UserError, choices, meant
 
 
@@ -74,25 +73,3 @@ class Tracking:
         if self.tensorboard:
             hooks.append(BnftTensorboardHook(str(work_dir / "tensorboard"), self.interval))
         return tuple(hooks)
-
-
-def closing_figures(result: Result) -> dict[str, Any]:
-    """What a tracker's summary of a finished run holds: the value on test, the choice on val, cost and certificate.
-
-    Args:
-        result: The run's result.
-    """
-    details = result.details
-    certificate = details.get("certificate") or {}
-    known = {name: certificate.get(name) for name in ("sha256", "format", "matched", "expected", "partial")}
-    return {
-        "value": result.value,
-        "metric": result.metric,
-        "scale": result.scale,
-        f"{result.evaluated_on}/{result.metric}": result.value,
-        "task": result.task,
-        "chosen": details.get("chosen"),
-        "search": details.get("search"),
-        "cost": result.cost,
-        "certificate": known if certificate else None,
-    }

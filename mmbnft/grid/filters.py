@@ -2,28 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from mmbnft.grid.job import Job
+from mmbnft.grid.job import Job, Located
 from mmbnft.utils.errors import UserError, choices, meant
 
 COORDINATES = ("checkpoint", "task", "protocol")
-
-
-class Located(Protocol):
-    """A run or a result."""
-
-    @property
-    def checkpoint(self) -> str:
-        """As results name it."""
-
-    @property
-    def task(self) -> str:
-        """Its name."""
-
-    @property
-    def protocol(self) -> str:
-        """Its name."""
 
 
 Item = TypeVar("Item", bound=Located)

@@ -38,16 +38,8 @@ class Execution:
         return self.work_dir / "cache"
 
 
-class Job(Protocol):
-    """One planned run, or one planned set of episodes; pickled on its way to a worker.
-
-    It holds all that is needed to execute it, and nothing that was read to plan it: a worker reads tasks and weights
-    for itself, and keeps them between the jobs of one `group`.
-    """
-
-    @property
-    def key(self) -> str:
-        """Hex content hash of everything that determines its result."""
+class Located(Protocol):
+    """A job or a result."""
 
     @property
     def checkpoint(self) -> str:
@@ -60,6 +52,18 @@ class Job(Protocol):
     @property
     def protocol(self) -> str:
         """Name of its protocol, as results have it."""
+
+
+class Job(Located, Protocol):
+    """One planned run, or one planned set of episodes; pickled on its way to a worker.
+
+    It holds all that is needed to execute it, and nothing that was read to plan it: a worker reads tasks and weights
+    for itself, and keeps them between the jobs of one `group`.
+    """
+
+    @property
+    def key(self) -> str:
+        """Hex content hash of everything that determines its result."""
 
     @property
     def names(self) -> dict[str, str]:

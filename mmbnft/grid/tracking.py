@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmbnft.evaluation.trackers import attempt, record, to_mlflow, to_tensorboard
-from mmbnft.evaluation.tracking import closing_figures
+from mmbnft.evaluation.finished_runs import attempt, closing_figures, record, to_mlflow, to_tensorboard
 from mmbnft.hooks.wandb_hook import START_SECONDS, resolve_mode, tag
 from mmbnft.results import Result, results_table
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmbnft.utils.errors import UserError
-from mmbnft.utils.wording import joined
 from mmbnft.zoo.architecture import AnyNetwork, Architecture, HostNetwork, LibraryNetwork, network_from_config
 from mmbnft.zoo.checkpoint import Checkpoint
 
@@ -37,11 +36,7 @@ def model_of(model: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     """
     backbone, own = model.get("backbone"), checkpoint.architecture
     if backbone is None and own is None:
-        if fitting := checkpoint.fitting_networks():
-            raise UserError(
-                f"{checkpoint.name} ({checkpoint.path}) fits {joined(fitting)}, which have the same tensors and "
-                "compute different things; say which with --network"
-            )
+        checkpoint.refuse_several_networks()
         raise UserError(
             f"nothing tells the network of {checkpoint.name} ({checkpoint.path}); state it with --network timm:NAME, "
             "torchvision:NAME or mmcls:TYPE, in a catalogue of your own, or write a configuration with its model"

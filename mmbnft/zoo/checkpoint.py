@@ -19,7 +19,7 @@ from mmbnft.zoo.library import has_tokens
 from mmbnft.zoo.loading import load_source
 from mmbnft.zoo.normalisation import CATALOGUE, STATED, how_to_state, known_normalisation, stated_normalisation
 from mmbnft.zoo.origins import KNOWN_SCHEMES, scheme_of
-from mmbnft.zoo.recognition import fitting_networks, identify
+from mmbnft.zoo.recognition import identify, refuse_several_networks
 from mmbnft.zoo.sources import Source, content_hash, resolve
 
 RANDOM = "random"
@@ -120,9 +120,13 @@ class Checkpoint:
         stated = self.normalisation if self.normalisation_known_from == STATED and not _follows(self) else None
         return Source(Path(self.path), entry, form, stated, self.branch, self.is_named, self.architecture)
 
-    def fitting_networks(self) -> list[str]:
-        """The networks that its tensors fit, by what `--network` takes, where nothing else tells it."""
-        return fitting_networks(self._source())
+    def refuse_several_networks(self) -> None:
+        """Refuse it where its tensors fit several networks and nothing else tells which is meant.
+
+        Raises:
+            UserError: They do.
+        """
+        refuse_several_networks(self._source())
 
     @property
     def described_normalisation(self) -> dict[str, Any] | None:

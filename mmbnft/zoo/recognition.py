@@ -204,24 +204,27 @@ def _nearest(source: Source, content: Any, kind: str) -> tuple[LibraryNetwork | 
     Raises:
         UserError: The file is several networks completely.
     """
-    if several := _fitting(source, content, kind):
-        raise UserError(
-            f"{source.path.name} fits {joined([str(one) for one in several])}, which have the same tensors and compute "
-            "different things; say which with --network"
-        )
+    _refuse_several(source, content, kind)
     shares = {network: share(network, content) for network in _guesses(content)}
     nearest = max(shares, key=lambda network: shares[network], default=None)
     return (nearest, SHAPES) if nearest is not None and shares[nearest] >= _NEARLY else (None, "")
 
 
-def fitting_networks(source: Source) -> list[str]:
-    """What `--network` may say of a file whose tensors fit several networks; empty where they fit none.
+def refuse_several_networks(source: Source) -> None:
+    """Refuse a file whose tensors fit several networks of the libraries.
 
     Raises:
-        UserError: The file cannot be read, or holds several backbones.
+        UserError: They do, or the file cannot be read, or holds several backbones.
     """
-    content, kind = _open(source)
-    return [str(network) for network in _fitting(source, content, kind)]
+    _refuse_several(source, *_open(source))
+
+
+def _refuse_several(source: Source, content: Any, kind: str) -> None:
+    if several := _fitting(source, content, kind):
+        raise UserError(
+            f"{source.path.name} fits {joined([str(one) for one in several])}, which have the same tensors and compute "
+            "different things; say which with --network"
+        )
 
 
 def network_layout(network: AnyNetwork | None) -> Layout | None:

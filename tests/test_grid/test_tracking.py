@@ -2,7 +2,7 @@
 
 import time
 
-from mmbnft.evaluation.tracking import closing_figures
+from mmbnft.evaluation.finished_runs import closing_figures
 from mmbnft.grid.tracking import Trackers, log_grid
 from mmbnft.results import Result
 

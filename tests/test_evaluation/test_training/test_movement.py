@@ -6,12 +6,16 @@ from mmbnft.evaluation.training.movement import Movement
 from mmbnft.host import build_algorithm
 
 
-def test_each_part_that_trains_is_measured_by_itself():
+def measured(protocol):
+    backbone = dict(type="ProtocolBackbone", backbone=BACKBONE, protocol=protocol)
     head = dict(type="BnftLinearHead", in_channels=32, num_classes=3)
-    model = build_algorithm({**MODEL, "head": head, "backbone": dict(type="ProtocolBackbone", backbone=BACKBONE,
-                                                                     protocol="finetune")})  # fmt: skip
+    model = build_algorithm({**MODEL, "head": head, "backbone": backbone})
     model.head.init_weights()
-    movement = Movement(model)
+    return model, Movement(model)
+
+
+def test_each_part_that_trains_is_measured_by_itself():
+    model, movement = measured("finetune")
     assert set(movement.changes().values()) == {0.0}
     with torch.no_grad():
         model.backbone.layer2[0].bn1.weight.mul_(2)
@@ -28,11 +32,7 @@ def test_each_part_that_trains_is_measured_by_itself():
 
 
 def test_parameters_are_counted_by_the_size_of_their_change():
-    head = dict(type="BnftLinearHead", in_channels=32, num_classes=3)
-    model = build_algorithm({**MODEL, "head": head, "backbone": dict(type="ProtocolBackbone", backbone=BACKBONE,
-                                                                     protocol="bn")})  # fmt: skip
-    model.head.init_weights()
-    movement = Movement(model)
+    model, movement = measured("bn")
     with torch.no_grad():
         model.backbone.bn1.weight[0] += 2e-3  # weights are 1, so are their root mean squares
         model.backbone.bn1.weight[1] -= 0.5
@@ -44,7 +44,5 @@ def test_parameters_are_counted_by_the_size_of_their_change():
 
 
 def test_what_is_frozen_has_no_part():
-    head = dict(type="BnftLinearHead", in_channels=32, num_classes=3)
-    model = build_algorithm({**MODEL, "head": head, "backbone": dict(type="ProtocolBackbone", backbone=BACKBONE,
-                                                                     protocol="bn")})  # fmt: skip
-    assert set(Movement(model).changes()) == {"stem norm", *(f"stage {k} norm" for k in range(1, 5)), "head"}
+    _, movement = measured("bn")
+    assert set(movement.changes()) == {"stem norm", *(f"stage {k} norm" for k in range(1, 5)), "head"}

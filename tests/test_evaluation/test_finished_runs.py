@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmbnft.evaluation import trackers
-from mmbnft.evaluation.trackers import attempt, record, to_mlflow, to_tensorboard
+from mmbnft.evaluation import finished_runs
+from mmbnft.evaluation.finished_runs import attempt, record, to_mlflow, to_tensorboard
 from mmbnft.results import Result
 
 DETAILS = {
@@ -137,7 +137,7 @@ def test_mlflow_has_each_run_once_with_its_curve_and_the_report(client, tmp_path
 
 def test_without_the_variable_mlflow_is_not_even_imported(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(trackers.importlib, "import_module", lambda name: pytest.fail(f"imported {name}"))
+    monkeypatch.setattr(finished_runs.importlib, "import_module", lambda name: pytest.fail(f"imported {name}"))
     assert to_mlflow([made()], "g") == ""
 
 

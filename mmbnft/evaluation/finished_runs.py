@@ -64,6 +64,28 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if isinstance(value, (int, float, str))}
 
 
+def closing_figures(result: Result) -> dict[str, Any]:
+    """What a tracker's summary of a finished run holds: the value on test, the choice on val, cost and certificate.
+
+    Args:
+        result: The run's result.
+    """
+    details = result.details
+    certificate = details.get("certificate") or {}
+    known = {name: certificate.get(name) for name in ("sha256", "format", "matched", "expected", "partial")}
+    return {
+        "value": result.value,
+        "metric": result.metric,
+        "scale": result.scale,
+        f"{result.evaluated_on}/{result.metric}": result.value,
+        "task": result.task,
+        "chosen": details.get("chosen"),
+        "search": details.get("search"),
+        "cost": result.cost,
+        "certificate": known if certificate else None,
+    }
+
+
 def attempt(tracker: str, call: Callable[[], str]) -> str:
     """What a call of a tracker says; one that fails is a warning, since nothing may be lost by its tracker.
 
