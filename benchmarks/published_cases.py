@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mmbnft.ranking import RankingReport, rank
-from mmbnft.ranking.catalogue import catalogue_facts
+from mmbnft.ranking.checkpoint_facts import catalogue_facts
 from mmbnft.ranking.controls import other_tasks
 from mmbnft.ranking.table import score_table
 from mmbnft.utils.command import run_command

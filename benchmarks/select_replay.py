@@ -41,8 +41,8 @@ from select_ways import ALL, BEYOND, BUDGETS, CURVES, RACE, SHOWN, Step, World, 
 from mmbnft.ranking.report.figures import STYLE
 from mmbnft.select.belief import Verdict
 from mmbnft.select.past import Table
+from mmbnft.select.past_tables import read_table, shipped_tables
 from mmbnft.select.race import Rules
-from mmbnft.select.tables import read_table, shipped_tables
 
 # Of each table and kind of curves, to choose a setting by.
 CHOICE_REPETITIONS = 8

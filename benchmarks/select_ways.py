@@ -12,8 +12,8 @@ import numpy as np
 
 from mmbnft.select.belief import Array, Belief, Seen, Verdict, lag
 from mmbnft.select.past import Past, Prior, Table, standardised
+from mmbnft.select.past_tables import related
 from mmbnft.select.race import SHARES, Race, Rules
-from mmbnft.select.tables import related
 
 BUDGETS = (0.05, 0.1, 0.2, 0.3, 0.5)
 # The budget that is looked at more closely.

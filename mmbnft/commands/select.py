@@ -17,8 +17,8 @@ from mmbnft.zoo.options import add_checkpoint_options, stated_options
 
 if TYPE_CHECKING:
     from mmbnft.select.past import Table
+    from mmbnft.select.past_tables import Known
     from mmbnft.select.runs import RaceRuns
-    from mmbnft.select.tables import Known
 
 PROXIES = ("knn", "logme", "linear")
 # Dearer proxies, each run for all where past tasks tell that it pays.
@@ -86,13 +86,13 @@ def _folders(args: argparse.Namespace) -> list[Path]:
 
 
 def _tables(args: argparse.Namespace) -> "list[Table]":
-    from mmbnft.select.tables import shipped_tables, store_tables
+    from mmbnft.select.past_tables import shipped_tables, store_tables
 
     return [*store_tables(_folders(args), args.target), *shipped_tables(target=args.target).values()]
 
 
 def _known(args: argparse.Namespace, tables: "Sequence[Table]", runs: "RaceRuns") -> "Known":
-    from mmbnft.select.tables import Known, related, stored_curves
+    from mmbnft.select.past_tables import Known, related, stored_curves
 
     others = [table.without(runs.task) for table in tables]
     curves, tasks = stored_curves(_folders(args), runs.target, runs.task)
@@ -119,9 +119,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check(args)
     from mmbnft.grid.store import storing
     from mmbnft.select.budget import Budget
+    from mmbnft.select.driver import Selection
     from mmbnft.select.page import content, page, sentences
     from mmbnft.select.race import Rules
-    from mmbnft.select.selection import Selection
     from mmbnft.utils import files
 
     budget = Budget.parse(args.budget)

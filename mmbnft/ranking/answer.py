@@ -7,7 +7,7 @@ import pandas as pd
 
 from mmbnft.ranking.controls import CONTROL, OTHER_TASKS, RANDOM
 from mmbnft.ranking.correlations import MEAN
-from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.cost_trust import TRUST
 from mmbnft.ranking.leaderboard import CONSENSUS, SHORTLIST, Leaderboard
 from mmbnft.ranking.past import trust_sentence
 from mmbnft.ranking.table import ScoreTable
@@ -52,7 +52,7 @@ def answer(
         board: The checkpoints in order.
         correlations: Every correlation.
         selection: Every regret.
-        costs: Rows of `mmbnft.ranking.cost.cost_table`.
+        costs: Rows of `mmbnft.ranking.cost_trust.cost_table`.
         verdict: The verdict over all tasks, or on the only one.
         past: Rows of `mmbnft.ranking.past.past_trust`.
     """

@@ -50,7 +50,7 @@ def leaderboard(bootstrap: Bootstrap, table: ScoreTable, standings: pd.DataFrame
         bootstrap: The shared resamples.
         table: The values.
         standings: Ranks, chances and tiers.
-        costs: Rows of `mmbnft.ranking.cost.cost_table`, which say what proxy is trusted.
+        costs: Rows of `mmbnft.ranking.cost_trust.cost_table`, which say what proxy is trusted.
     """
     by = _chosen(table, costs)
     names = table.checkpoints

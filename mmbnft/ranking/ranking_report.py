@@ -8,18 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from mmbnft.ranking.catalogue import catalogue_facts
-from mmbnft.ranking.checks import Finding, reported
+from mmbnft.ranking.checkpoint_facts import catalogue_facts
+from mmbnft.ranking.checks import reported
 from mmbnft.ranking.controls import Facts
-from mmbnft.ranking.cost import MARGIN
+from mmbnft.ranking.cost_trust import MARGIN
 from mmbnft.ranking.names import joined_names
 from mmbnft.ranking.past import own_tables, published_tables, stored_tables
 from mmbnft.ranking.report import write_report
-from mmbnft.ranking.runs import Run, runs_of_table
+from mmbnft.ranking.run_facts import runs_of_table
 from mmbnft.ranking.scales import AUTO
-from mmbnft.ranking.sources import Source, read_source, read_sources, results_source, with_targets
 from mmbnft.ranking.study import Study, study
 from mmbnft.ranking.table import DEFAULT_TARGET, score_table
+from mmbnft.ranking.table_files import Source, read_source, read_sources, results_source, with_targets
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.wording import counted
@@ -48,7 +48,7 @@ class RankingReport:
 
 
 def rank(
-    table: pd.DataFrame,
+    table: pd.DataFrame | Source,
     target: str | None = None,
     proxies: Sequence[str] | None = None,
     out: Path | str = "ranking",
@@ -60,16 +60,14 @@ def rank(
     seed: int = 0,
     resamples: int = 10_000,
     facts: Facts | None = None,
-    provenance: Mapping[str, Any] | None = None,
-    findings: Sequence[Finding] = (),
-    runs: Sequence[Run] | None = None,
     made: Mapping[str, str] | None = None,
     past: Path | Sequence[Path] = (),
 ) -> RankingReport:
     """Judge every proxy of a long table and write the report.
 
     Args:
-        table: Columns `checkpoint,task,protocol,value`, optionally `split,seed`, `scale` and costs.
+        table: Columns `checkpoint,task,protocol,value`, optionally `split,seed`, `scale` and costs; alone or with what
+            is known of where it came from.
         target: Protocol the proxies should predict; if None `finetune`, which the table then need not have.
         proxies: Protocols that predict; all others in the table if None.
         out: Folder for the outputs, created if needed.
@@ -79,10 +77,7 @@ def rank(
         ignore: Codes of checks that are not reported.
         seed: Seed of every resample; the same input and seed give the same files.
         resamples: Number of bootstrap resamples.
-        facts: What control rankers may know of the checkpoints, e.g. `mmbnft.ranking.catalogue.catalogue_facts()`.
-        provenance: What is known of the results, shown in the report.
-        findings: Further checks that fired, to be reported.
-        runs: The runs behind the values; the rows of the table if None.
+        facts: What control rankers may know of the checkpoints, e.g. `checkpoint_facts.catalogue_facts()`.
         made: How and when the report is made, e.g. `command` and `when`, for the page.
         past: Folders of past results, or one folder that holds such, which with the published tables say how far the
             proxies can be trusted where this table has no target to judge them by.
@@ -98,13 +93,14 @@ def rank(
     if not 0 <= margin <= 1:
         raise UserError(f"margin must lie between 0 and 1 of Kendall's tau, got {margin:g}; {MARGIN} is the default")
     reported([], ignore)
-    scores = score_table(table, target, proxies, metric_scale, lower_is_better)
+    source = table if isinstance(table, Source) else Source(table, runs=runs_of_table(table))
+    scores = score_table(source.table, target, proxies, metric_scale, lower_is_better)
     tables = {} if scores.is_judged else _past(past)
     found = study(
-        scores, facts or Facts(), seed, resamples, provenance or {}, findings,
+        scores, facts or Facts(), seed, resamples, source.provenance, source.findings,
         margin=margin, ignore=ignore, past=tables,
     )  # fmt: skip
-    behind = tuple(sorted(runs_of_table(table) if runs is None else runs, key=lambda run: run[:4]))
+    behind = tuple(sorted(source.runs, key=lambda run: run[:4]))
     found = dataclasses.replace(found, runs=behind, made=dict(made or {}))
     write_report(found, Path(out))
     return RankingReport(Path(out), found)
@@ -140,25 +136,19 @@ def rank_results(
     """
     source = results_source(results)
     present = target if target in set(source.table["protocol"]) else None
-    known = _known(source, catalogue_facts(catalogue))
-    return rank(source.table, present, out=out, resamples=resamples, made=made, past=past, **known)
+    facts = _with_networks(catalogue_facts(catalogue), source)
+    return rank(source, present, out=out, resamples=resamples, facts=facts, made=made, past=past)
 
 
-def _known(source: Source, facts: Facts) -> dict[str, Any]:
-    """What a source tells beyond its values, as arguments of `rank`."""
-    counts = {
-        part: {name: float(network[part]) for name, network in source.networks.items() if network.get(part)}
-        for part in ("parameters", "multiply_adds")
-    }
-    parameters = {**counts["parameters"], **facts.parameters}
-    return {
-        "facts": dataclasses.replace(
-            facts, parameters=parameters, multiply_adds=counts["multiply_adds"], networks=source.networks
-        ),
-        "provenance": source.provenance,
-        "findings": source.findings,
-        "runs": source.runs,
-    }
+def _with_networks(facts: Facts, source: Source) -> Facts:
+    """With what results say of their checkpoints' networks; the catalogue's own figures come first."""
+    parameters, multiply_adds = (
+        {name: float(network[figure]) for name, network in source.networks.items() if network.get(figure)}
+        for figure in ("parameters", "multiply_adds")
+    )
+    return dataclasses.replace(
+        facts, parameters={**parameters, **facts.parameters}, multiply_adds=multiply_adds, networks=source.networks
+    )
 
 
 def rank_sources(
@@ -195,4 +185,4 @@ def rank_sources(
         table, unmatched = with_targets(ours, theirs, target or DEFAULT_TARGET)
         findings = (*source.findings, *published.findings, *joined, *unmatched)
         source = dataclasses.replace(source, table=table, findings=findings)
-    return rank(source.table, target, proxies, out, **_known(source, facts), **settings)
+    return rank(source, target, proxies, out, facts=_with_networks(facts, source), **settings)

@@ -13,11 +13,11 @@ from mmbnft.ranking.checks import Finding, reported
 from mmbnft.ranking.comparisons import comparison_table
 from mmbnft.ranking.controls import RANDOM, Facts, with_controls
 from mmbnft.ranking.correlations import MEAN, correlation_table, random_rows, resampled_cells
-from mmbnft.ranking.cost import MARGIN, advice_sentence, cost_table
+from mmbnft.ranking.cost_trust import MARGIN, advice_sentence, cost_table
 from mmbnft.ranking.leaderboard import CONSENSUS, Leaderboard, leaderboard, matrix
 from mmbnft.ranking.merits import Stability, stability
 from mmbnft.ranking.past import past_taus, past_trust
-from mmbnft.ranking.runs import Run
+from mmbnft.ranking.run_facts import Run
 from mmbnft.ranking.selection import selection_table
 from mmbnft.ranking.standings import critical_differences, standings_table
 from mmbnft.ranking.table import ScoreTable

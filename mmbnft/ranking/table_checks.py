@@ -10,7 +10,7 @@ from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.comparison import SIGNIFICANT
 from mmbnft.ranking.controls import CONTROL, RANDOM
 from mmbnft.ranking.correlations import MEAN, NAIVE, WITHIN
-from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.cost_trust import TRUST
 from mmbnft.ranking.reliability import reliability_table
 from mmbnft.ranking.statistics import midranks
 from mmbnft.ranking.table import FEWEST_CHECKPOINTS, ScoreTable

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mmbnft.ranking.comparison import NO_VERDICT, NOT_SEPARABLE, SIGNIFICANT
 from mmbnft.ranking.correlations import MEAN, NAIVE, WITHIN
-from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.cost_trust import TRUST
 from mmbnft.ranking.statistics import ROUNDING
 from mmbnft.utils.wording import joined
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from mmbnft.grid.estimate import duration
 from mmbnft.ranking.report.figures import INK, PALETTE, STYLE, Picture, picture
-from mmbnft.select.selection import Selected
+from mmbnft.select.driver import Selected
 
 HEAD = ("checkpoint", "P(best)", "close to the best", "expected on val", "trainings", "longest", "last on val", "left")
 # Checkpoints in a colour of their own; more could not be told apart.

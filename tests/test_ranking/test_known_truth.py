@@ -7,9 +7,9 @@ import pytest
 
 from mmbnft.ranking import rank_sources
 from mmbnft.ranking.controls import Facts
-from mmbnft.ranking.sources import read_sources
 from mmbnft.ranking.study import study
 from mmbnft.ranking.table import score_table
+from mmbnft.ranking.table_files import read_sources
 from mmbnft.results import Coordinates, write_result
 from mmbnft.utils.files import sha256_json
 

@@ -11,14 +11,17 @@ from mmbnft.ranking import rank
 from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.report import section
 from mmbnft.ranking.report.sections import sections
+from mmbnft.ranking.run_facts import runs_of_table
+from mmbnft.ranking.table_files import Source
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, simulated):
     table = simulated(tasks=3, repeats=2)
     table = table[~((table["checkpoint"] == "ckpt03") & (table["protocol"] == "finetune"))]
-    found = [Finding("MB101", "ckpt01 & <b> did not hold every tensor")]
-    return rank(table, out=tmp_path_factory.mktemp("sections"), resamples=200, findings=found)
+    found = (Finding("MB101", "ckpt01 & <b> did not hold every tensor"),)
+    source = Source(table, findings=found, runs=runs_of_table(table))
+    return rank(source, out=tmp_path_factory.mktemp("sections"), resamples=200)
 
 
 def test_sections_are_found_by_themselves_in_their_order():

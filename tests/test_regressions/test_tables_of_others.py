@@ -5,9 +5,9 @@ import pytest
 
 from mmbnft.ranking.controls import Facts
 from mmbnft.ranking.csv_tables import read_csv_table
-from mmbnft.ranking.sources import read_sources
 from mmbnft.ranking.study import study
 from mmbnft.ranking.table import score_table
+from mmbnft.ranking.table_files import read_sources
 from mmbnft.utils.errors import UserError
 
 NAMES = ("moco", "swav", "dino", "byol", "simclr", "random")

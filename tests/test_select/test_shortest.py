@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mmbnft.results import Result, write_result
+from mmbnft.select.past_tables import stored_curves
 from mmbnft.select.shortest import judge_lengths, shortest_of
-from mmbnft.select.tables import stored_curves
 from mmbnft.utils.errors import UserError
 
 WHOLE = {f"c{n}": 70.0 + n for n in range(10)}

@@ -12,7 +12,7 @@ import pandas as pd
 from mmbnft.ranking.comparison import NOT_SEPARABLE
 from mmbnft.ranking.controls import CONTROL, RANDOM
 from mmbnft.ranking.correlations import MEAN
-from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.cost_trust import TRUST
 from mmbnft.ranking.report.marks import mark
 from mmbnft.ranking.report.section import Chart, of_task, p_value
 from mmbnft.ranking.study import Study

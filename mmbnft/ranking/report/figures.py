@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER
 from mmbnft.ranking.controls import RANDOM
 from mmbnft.ranking.correlations import MEAN
-from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.cost_trust import TRUST
 from mmbnft.ranking.report.marks import MATPLOTLIB, PALETTE, SHAPES, mark
 from mmbnft.ranking.study import Study
 from mmbnft.ranking.table import TaskScores

@@ -2,7 +2,7 @@
 
 from mmbnft.ranking import comparisons
 from mmbnft.ranking.comparison import A_BETTER, B_BETTER
-from mmbnft.ranking.cost import TRUST
+from mmbnft.ranking.cost_trust import TRUST
 from mmbnft.ranking.report import charts
 from mmbnft.ranking.report.section import Section, Shown, interval, nothing, of_task, p_value, text, whole
 from mmbnft.ranking.study import Study

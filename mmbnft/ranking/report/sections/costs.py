@@ -1,6 +1,6 @@
 """Cost against trust."""
 
-from mmbnft.ranking import cost
+from mmbnft.ranking import cost_trust
 from mmbnft.ranking.report import charts
 from mmbnft.ranking.report.section import Section, Shown, interval, number, text, without_empty
 from mmbnft.ranking.study import Study
@@ -30,7 +30,7 @@ SECTION = Section(
     order=50,
     name="costs",
     title="Cost against trust",
-    columns=cost.COLUMNS,
+    columns=cost_trust.COLUMNS,
     table=lambda study: study.costs,
     shown=_shown,
     sentence=lambda study: study.advice,

@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 
 from mmbnft.ranking import rank, rank_sources
-from mmbnft.ranking.catalogue import facts
+from mmbnft.ranking.checkpoint_facts import facts
 from mmbnft.ranking.checks import Finding
-from mmbnft.ranking.sources import read_source, read_sources, with_targets
+from mmbnft.ranking.table_files import read_source, read_sources, with_targets
 from mmbnft.results import Result, write_result
 from mmbnft.utils.errors import UserError
 

@@ -23,9 +23,9 @@ from mmbnft.results import Result, results_table
 from mmbnft.select.belief import SEED_NOISE, Belief, Seen, Verdict
 from mmbnft.select.budget import Budget, Spent
 from mmbnft.select.past import Past, Prior
+from mmbnft.select.past_tables import Known
 from mmbnft.select.race import Race, Rules, Training
 from mmbnft.select.runs import RaceRuns, values_of
-from mmbnft.select.tables import Known
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.wording import counted

@@ -11,7 +11,7 @@ from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.csv_tables import read_csv_table
 from mmbnft.ranking.image_noise import standard_errors
 from mmbnft.ranking.names import joined_names, plain
-from mmbnft.ranking.runs import (
+from mmbnft.ranking.run_facts import (
     Run,
     run_findings,
     run_networks,

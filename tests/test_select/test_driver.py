@@ -8,11 +8,11 @@ from fake_runs import FakeRun, FakeRuns, HereExecutor
 
 from mmbnft.results import Result, read_results
 from mmbnft.select.budget import Budget, Spent
+from mmbnft.select.driver import Selection, proxy_seconds
 from mmbnft.select.page import content, page, sentences
 from mmbnft.select.past import Table
+from mmbnft.select.past_tables import Known
 from mmbnft.select.race import Rules
-from mmbnft.select.selection import Selection, proxy_seconds
-from mmbnft.select.tables import Known
 from mmbnft.utils.errors import UserError
 
 TRUTH = np.array([80.0, 84.0, 79.0, 83.0, 78.0, 81.0, 70.0])
