@@ -78,8 +78,8 @@ def test_a_killed_worker_costs_its_run_only(make_benchmark, tmp_path):
 
 def _children(pid):
     """Process ids of the children of the forkserver's kind."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
-    return [int(child) for child in found if _is_python(child)]
+    found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for children in found for child in children if _is_python(child)]
 
 
 def _is_python(pid):

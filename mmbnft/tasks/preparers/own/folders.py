@@ -1,6 +1,7 @@
 """Class folders, and train/ val/ test/ folders with class folders in them."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,9 +142,10 @@ def _walk(folder: Path, images: Path, skipped: Skipped, above: tuple[Path, ...] 
 
 def _is_folder(path: Path) -> bool:
     try:
-        path.resolve()
-        return path.is_dir()
-    except (OSError, RuntimeError) as error:  # a link to itself
+        return stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:  # a link to nothing, which reading it will tell
+        return False
+    except OSError as error:  # a link to itself
         raise UserError(f"the link {path} leads nowhere ({error}); remove it") from error
 
 
