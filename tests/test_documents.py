@@ -257,7 +257,7 @@ def furnish(folder: Path, page: str) -> Path:
     elif page == "docs/few_shot.md":
         make_prepared_task(folder / "data/mine", "mine", classes=6, each=(24, 8, 8))
         for name in ("a", "b"):
-            make_arrays(folder / f"{name}.npz", each=40)
+            make_arrays(folder / f"{name}.npz", each=70)
     elif page == "docs/recipes.md":
         make_prepared_task(folder / "data/pets", "pets")
     elif page == "docs/ranking.md":
