@@ -127,10 +127,14 @@ ENTRIES: dict[str, Entry] = {
             "--thrift 1 --hyperband-every 11",
         )
     ),
-    "python tools/results.py list work_dirs/NAME --only task=dtd status=ok": Entry(),
+    "python tools/results.py list work_dirs/NAME --only task=dtd status=ok": Entry(
+        ("python tools/results.py list work_dirs/NAME --only task=NAME status=ok",)
+    ),
     "python tools/results.py export work_dirs/NAME --csv all.csv": Entry(creates=("all.csv",)),
     "python tools/results.py failures work_dirs/NAME": Entry(),
-    "python tools/results.py remove work_dirs/NAME --only task=dtd protocol=bn": Entry(),
+    "python tools/results.py remove work_dirs/NAME --only task=dtd protocol=bn": Entry(
+        ("python tools/results.py remove work_dirs/NAME --only task=NAME protocol=bn",)
+    ),
     "python tools/results.py stale work_dirs/NAME --config configs/benchmarks/NAME.py": Entry(status=(0, 1)),
     "python tools/results.py merge machine1/NAME machine2/NAME work_dirs/NAME": Entry(),
     "pip install 'mmbnft[ray]'": INSTALLATION,
