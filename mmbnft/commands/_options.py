@@ -97,15 +97,23 @@ def add_overrides(parser: argparse._ActionsContainer) -> None:
 
 
 def add_part_options(parser: argparse.ArgumentParser) -> None:
-    """Which runs of a plan are meant."""
+    """Options that select the runs of a plan."""
     part = parser.add_argument_group("which runs")
-    part.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help="checkpoint=, task= or protocol=")
-    part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N even shares")
     part.add_argument(
-        "--retry-failed", action="store_true", help="run all failed runs again, not only those that the machine spoilt"
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="NAME=A,B",
+        help="run only part of the plan: checkpoint=, task= or protocol=",
+    )
+    part.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N equal shards")
+    part.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="retry all failed runs, not only those of kind environment or memory",
     )
     part.add_argument(
-        "--dry-run", action="store_true", help="print the plan, what is done and the cost; execute no run"
+        "--dry-run", action="store_true", help="print the plan, what is done and the cost, without running anything"
     )
 
 
@@ -125,11 +133,19 @@ def add_place_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
         type=int,
         default=available_cores(),
         metavar="N",
-        help="local processes, one run each (default: the cores, here %(default)s)",
+        help="local processes, one run each (default: number of cores, here %(default)s)",
     )
-    where.add_argument("--ray-address", metavar="HOST:PORT", help="cluster to use (default: one on this machine)")
-    where.add_argument("--cpus-per-run", type=float, default=1, metavar="N", help="of a Ray cluster")
-    where.add_argument("--gpus-per-run", type=float, default=0, metavar="N", help="of a Ray cluster; 0.5 shares one")
+    where.add_argument(
+        "--ray-address", metavar="HOST:PORT", help="Ray cluster to use (default: one started on this machine)"
+    )
+    where.add_argument("--cpus-per-run", type=float, default=1, metavar="N", help="CPUs per run on Ray")
+    where.add_argument(
+        "--gpus-per-run",
+        type=float,
+        default=0,
+        metavar="N",
+        help="GPUs per run on Ray; 0.5 shares one between two runs",
+    )
     where.add_argument("--device", default="auto", help=DEVICES)
     return where
 
@@ -147,7 +163,7 @@ def add_grid_tracking(parser: argparse.ArgumentParser) -> None:
     """Where a finished grid is told of."""
     add_tracking_options(
         parser,
-        "At the end. MLflow is told too where the variable MLFLOW_TRACKING_URI is set.",
+        "Logged at the end; also to MLflow if the variable MLFLOW_TRACKING_URI is set.",
         wandb="a group in Weights & Biases: runs, table of results, report",
         tensorboard="curves and hparams table in WORK_DIR/tensorboard",
     )

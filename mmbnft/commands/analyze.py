@@ -1,4 +1,4 @@
-"""What adaptation changed in some results: norm layers, features, learning curves, predictions, as one page.
+"""Show what adaptation changed in results, as one page: norm layers, features, learning curves, predictions.
 
 Example: mmbnft analyze work_dirs/mine --out analysis/
 """
@@ -15,10 +15,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result files, or folders of a grid")
     parser.add_argument("--images", metavar="TASK", help="task whose test images to use (default: each result's own)")
-    parser.add_argument("--no-images", action="store_true", help="look at weights, curves and predictions only")
-    parser.add_argument("--most", type=int, default=1000, help="test images to use, drawn at random (default: 1000)")
-    parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
-    parser.add_argument("--out", type=Path, default=Path("analysis"), help="folder for the page (default: analysis)")
+    parser.add_argument("--no-images", action="store_true", help="analyse only weights, curves and predictions")
+    parser.add_argument(
+        "--most", type=int, default=1000, help="maximum number of test images, drawn at random (default: 1000)"
+    )
+    parser.add_argument("--checkpoint", help="current location of the checkpoint, if it was moved since the run")
+    parser.add_argument("--out", type=Path, default=Path("analysis"), help="output folder (default: analysis)")
     add_tracking_options(
         parser,
         None,

@@ -1,4 +1,4 @@
-"""Run a grid and rank the checkpoints.
+"""Run a grid of checkpoints, tasks and protocols, and rank the checkpoints.
 
 Example: mmbnft benchmark configs/benchmarks/NAME.py
 Without a configuration: mmbnft benchmark --task data/NAME --checkpoints A B C --protocols linear bn finetune
@@ -46,7 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--out",
         type=Path,
         metavar="DIR",
-        help="results and report (default: work_dirs/NAME)",
+        help="folder for results and report (default: work_dirs/NAME)",
     )
     own = parser.add_argument_group("instead of a configuration")
     own.add_argument(
@@ -58,26 +58,26 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     own.add_argument("--protocols", nargs="+", default=[], metavar="NAME", help=f"{PROTOCOLS}, or scores: {SCORES}")
     own.add_argument("--recipe", metavar="NAME", help=f"{RECIPES} (default: clean)")
     own.add_argument(
-        "--target", metavar="NAME", help="protocol to be predicted (default: finetune, if it is one of them)"
+        "--target", metavar="NAME", help="protocol to predict (default: finetune, if it is among --protocols)"
     )
-    add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
+    add_checkpoint_options(parser.add_argument_group("about weight files given as paths"))
     add_part_options(parser)
     add_grid_tracking(parser)
     where = add_place_options(parser)
-    where.add_argument("--loaders", type=int, default=0, metavar="N", help="data-loading processes of each run")
+    where.add_argument("--loaders", type=int, default=0, metavar="N", help="data-loading processes per run")
     keep = parser.add_argument_group("what is kept")
     keep.add_argument(
         "--keep-weights",
         choices=("none", "best", "all"),
         default="best",
-        help="networks in weights/; best: of each task the best on test",
+        help="networks to keep in weights/; best: the best one on test of each task",
     )
     keep.add_argument(
         "--val-interval",
         type=int,
         default=0,
         metavar="N",
-        help="evaluate on val every N epochs too, for curves; of the reported model with recipe.fit_on=train",
+        help="also evaluate on val every N epochs, for curves (of the reported model with recipe.fit_on=train)",
     )
     return parser.parse_args(argv)
 

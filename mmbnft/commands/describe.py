@@ -1,4 +1,4 @@
-"""Show what a protocol trains of a configuration's backbone, layer by layer.
+"""Show what a protocol trains in a configuration's backbone, layer by layer.
 
 Example: mmbnft describe configs/pets/resnet50.py --protocol bn_paper
 """

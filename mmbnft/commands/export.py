@@ -1,4 +1,4 @@
-"""Write the network of a result as one file for other software: state dict, TorchScript or ONNX, by its ending.
+"""Export the network of a result for other software: state dict, TorchScript or ONNX, chosen by the file ending.
 
 Example: mmbnft export work_dirs/mine/results/RESULT.json classifier.pt
 """
@@ -12,9 +12,9 @@ from mmbnft.commands._options import command_parser
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, write the file, say what its inputs are."""
     parser = command_parser(__doc__)
-    parser.add_argument("result", type=Path, help="file of a result whose weights were kept")
+    parser.add_argument("result", type=Path, help="result file whose weights were kept")
     parser.add_argument("file", type=Path, help=".pth (state dict in MMSelfSup's layout), .pt (TorchScript) or .onnx")
-    parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
+    parser.add_argument("--checkpoint", help="current location of the checkpoint, if it was moved since the run")
     args = parser.parse_args(argv)
     from mmbnft.evaluation.inference import export
     from mmbnft.evaluation.weights import restore

@@ -1,4 +1,4 @@
-"""Adapt checkpoints to many small problems and compare methods.
+"""Adapt checkpoints to few-shot episodes and compare methods.
 
 Example: mmbnft few-shot configs/few_shot/quickstart.py --k-shot 1 5
 """
@@ -28,15 +28,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("config", type=Path, nargs="?", help="few-shot configuration")
     add_overrides(parser)
     parser.add_argument("--work-dir", "--work_dir", type=Path, metavar="DIR", help="default: work_dirs/CONFIG")
-    parser.add_argument("--table", type=Path, nargs="+", metavar="RESULTS", help="only print tables of results folders")
-    own = parser.add_argument_group("in the place of the configuration's settings")
-    own.add_argument("--n-way", type=int, metavar="N", help="classes of an episode")
-    own.add_argument(
-        "--k-shot", type=int, nargs="+", metavar="K", help="support images of a class, one setting for each number"
+    parser.add_argument(
+        "--table", type=Path, nargs="+", metavar="RESULTS", help="only print the tables of these results folders"
     )
-    own.add_argument("--queries", type=int, metavar="Q", help="query images of a class")
+    own = parser.add_argument_group("overrides of the configuration")
+    own.add_argument("--n-way", type=int, metavar="N", help="classes per episode")
+    own.add_argument(
+        "--k-shot",
+        type=int,
+        nargs="+",
+        metavar="K",
+        help="support images per class; several numbers make several settings",
+    )
+    own.add_argument("--queries", type=int, metavar="Q", help="query images per class")
     own.add_argument("--episodes", type=int, metavar="N", help="test episodes")
-    own.add_argument("--validation", type=int, metavar="N", help="validation episodes, to choose on")
+    own.add_argument("--validation", type=int, metavar="N", help="validation episodes for choosing settings")
     own.add_argument("--seed", type=int, help="seed of the episodes")
     own.add_argument("--checkpoints", nargs="+", metavar="NAME", help="ids, files, timm:NAME ..., group:NAME, random")
     own.add_argument(
@@ -47,9 +53,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--manifests",
         type=Path,
         metavar="DIR",
-        help="folder of episodes to share between benchmarks (default: manifests in the work dir)",
+        help="folder of episode manifests to share between benchmarks (default: manifests in the work dir)",
     )
-    add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
+    add_checkpoint_options(parser.add_argument_group("about weight files given as paths"))
     add_part_options(parser)
     add_grid_tracking(parser)
     add_place_options(parser)

@@ -1,7 +1,8 @@
 """Install mmcv, mmcls and mmselfsup in the versions that mmbnft was tested with.
 
-mmcv 1.7.2 comes as source only. Its setup imports pkg_resources, which setuptools dropped in version 81, and fails on
-Python 3.13; this command gives it the setuptools and the Python that it expects. It calls pip of this environment.
+mmcv 1.7.2 is only available as source. Its setup imports pkg_resources, which setuptools dropped in version 81, and
+fails on Python 3.13; this command builds it with the setuptools and the Python that it expects. It uses this
+environment's pip.
 
 Example: mmbnft install-host
 """

@@ -1,4 +1,4 @@
-"""Class probabilities of new pictures by the network of a result, as CSV.
+"""Predict class probabilities of new images with the network of a result, as CSV.
 
 Example: mmbnft predict work_dirs/mine/results/RESULT.json photos/ --out photos.csv
 """
@@ -12,10 +12,10 @@ from mmbnft.commands._options import DEVICES, command_parser
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, compute, write the table."""
     parser = command_parser(__doc__)
-    parser.add_argument("result", type=Path, help="file of a result whose weights were kept")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGES", help="pictures, or folders of them")
+    parser.add_argument("result", type=Path, help="result file whose weights were kept")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGES", help="image files, or folders of them")
     parser.add_argument("--out", type=Path, default=Path("predictions.csv"), help="file to write")
-    parser.add_argument("--checkpoint", help="where the checkpoint is now, if it has been moved since")
+    parser.add_argument("--checkpoint", help="current location of the checkpoint, if it was moved since the run")
     parser.add_argument("--device", default="auto", help=DEVICES)
     args = parser.parse_args(argv)
     import pandas as pd

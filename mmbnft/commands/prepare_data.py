@@ -1,10 +1,10 @@
-"""Prepare a public data set, or your own images, as a task that every other command can use.
+"""Prepare a public dataset, or your own images, as a task for the other commands.
 
 Examples:
 mmbnft prepare-data folder --images PHOTOS --name mine
 mmbnft prepare-data dtd --download
 
-mmbnft prepare-data NAME --help shows the options of one.
+mmbnft prepare-data NAME --help shows the options of NAME.
 """
 
 import argparse
@@ -26,8 +26,10 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="NAME")
     for name, preparer in sorted(PREPARERS.items()):
         command = sub_parser(commands, name, preparer.facts.title)
-        command.add_argument("--archive", nargs="+", type=Path, default=[], metavar="PATH", help="archives or folders")
-        command.add_argument("--download", action="store_true", help="fetch what is published without a form")
+        command.add_argument(
+            "--archive", nargs="+", type=Path, default=[], metavar="PATH", help="downloaded archives or folders"
+        )
+        command.add_argument("--download", action="store_true", help="download archives that need no form")
         _add_common(command)
     for name, title in OWN.items():
         own = sub_parser(commands, name, title)
@@ -43,27 +45,39 @@ def _add_source(command: argparse.ArgumentParser, name: str) -> None:
         what = "the .parquet file, or a folder of them" if name == "parquet" else f"the .{name} file"
         command.add_argument("--file", type=Path, required=True, metavar="FILE", help=what)
     if name != "npz":
-        command.add_argument("--label-column", metavar="TITLE", help="column of the labels (default: found)")
+        command.add_argument("--label-column", metavar="TITLE", help="name of the label column (default: detected)")
     if name in ("csv", "parquet"):
         command.add_argument(
-            "--label-separator", metavar="TEXT", help="between several labels in one cell; '' for none (default: found)"
+            "--label-separator",
+            metavar="TEXT",
+            help="separator of several labels in one cell; '' for none (default: detected)",
         )
     if name == "csv":
-        command.add_argument("--images", type=Path, metavar="DIR", help="image folder (default: that of the file)")
+        command.add_argument(
+            "--images", type=Path, metavar="DIR", help="image folder (default: the folder of the file)"
+        )
     if name == "folder":
         command.add_argument("--images", type=Path, required=True, metavar="DIR", help="image folder")
-        command.add_argument("--lists", nargs="+", type=Path, default=[], help="all, or train test, or train val test")
+        command.add_argument(
+            "--lists",
+            nargs="+",
+            type=Path,
+            default=[],
+            help="list files: one with all images, or train test, or train val test",
+        )
     if name in ("folder", "csv"):
-        command.add_argument("--groups", type=Path, metavar="FILE", help="'NAME GROUP' lines: a group is not divided")
+        command.add_argument(
+            "--groups", type=Path, metavar="FILE", help="file of 'NAME GROUP' lines; a group stays in one split"
+        )
 
 
 def _add_own(command: argparse.ArgumentParser) -> None:
     """How images are checked and divided."""
     command.add_argument("--name", required=True, help="name of the task")
     command.add_argument(
-        "--metric", help="top1, mean_per_class, roc_auc or map11 (default: top1, roc_auc for several labels an image)"
+        "--metric", help="top1, mean_per_class, roc_auc or map11 (default: top1, roc_auc for multi-label tasks)"
     )
-    command.add_argument("--seed", type=int, default=0, help="seed of the draw (default: 0)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the random split (default: 0)")
     command.add_argument("--skip-damaged", action="store_true", help="leave out images that do not decode")
     command.add_argument(
         "--min-images", type=int, default=1, metavar="N", help="leave out classes with fewer images (default: 1)"
@@ -71,7 +85,7 @@ def _add_own(command: argparse.ArgumentParser) -> None:
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--root", type=Path, default=Path("data"), help="folder of all data sets (default: data)")
+    command.add_argument("--root", type=Path, default=Path("data"), help="folder of all datasets (default: data)")
     command.add_argument(
         "--check", action="store_true", help="decode every image again and look for duplicates across splits"
     )

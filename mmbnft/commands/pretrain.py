@@ -1,4 +1,4 @@
-"""Pre-train the small checkpoints, or measure them on held-out tasks.
+"""Pre-train the small checkpoints, or evaluate them on held-out tasks.
 
 Example: mmbnft pretrain configs/pretrain/simclr.py --data pictures.npz
 """
@@ -18,15 +18,17 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("config", nargs="*", type=Path, help="configuration files of configs/pretrain")
     parser.add_argument("--all", action="store_true", help="every configuration of configs/pretrain")
     parser.add_argument("--out", type=Path, default=Path("pretrained_models/tiny"), help="folder of the checkpoints")
-    parser.add_argument("--data", type=Path, help="pictures: FILE.npz, or the Caltech-101 folder 101_ObjectCategories")
-    parser.add_argument("--epochs", type=int, help="replaces the epochs of the configuration")
-    parser.add_argument("--workers", type=int, default=0, help="processes that load pictures")
-    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/pretrain"), help="folder of unfinished states")
+    parser.add_argument("--data", type=Path, help="images: FILE.npz, or the Caltech-101 folder 101_ObjectCategories")
+    parser.add_argument("--epochs", type=int, help="number of epochs, instead of the configuration's")
+    parser.add_argument("--workers", type=int, default=0, help="data-loading processes")
+    parser.add_argument(
+        "--work-dir", type=Path, default=Path("work_dirs/pretrain"), help="folder for the state of unfinished runs"
+    )
     parser.add_argument("--resume", action="store_true", help="continue unfinished runs, skip finished ones")
-    parser.add_argument("--evaluate", action="store_true", help="measure the checkpoints of --out instead of training")
+    parser.add_argument("--evaluate", action="store_true", help="evaluate the checkpoints of --out instead of training")
     parser.add_argument("--task", nargs="+", type=Path, default=[], help="held-out tasks for --evaluate: FILE.npz ...")
     parser.add_argument("--splits", type=int, default=5, help="random splits per task for --evaluate")
-    parser.add_argument("--inits", type=int, default=5, help="random networks for --evaluate")
+    parser.add_argument("--inits", type=int, default=5, help="random-weight networks for --evaluate")
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""Rank checkpoints, judge how far proxies can be trusted to do so, and write a report.
+"""Rank checkpoints, measure how far proxies can be trusted, and write a report.
 
 Example: mmbnft rank work_dirs/quickstart --out report/
 """
@@ -26,10 +26,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__)
     parser.add_argument(
-        "sources", nargs="+", type=find_shipped, metavar="SOURCE", help="folder of a grid or of results, or CSV file"
+        "sources", nargs="+", type=find_shipped, metavar="SOURCE", help="folder of a grid or of results, or a CSV file"
     )
-    parser.add_argument("--target", help="protocol to be predicted (default: finetune, if the sources have it)")
-    parser.add_argument("--proxies", nargs="+", metavar="NAME", help="protocols that predict (default: all others)")
+    parser.add_argument("--target", help="protocol to predict (default: finetune, if the sources have it)")
+    parser.add_argument(
+        "--proxies", nargs="+", metavar="NAME", help="protocols to use as proxies (default: all others)"
+    )
     parser.add_argument("--target-from", type=find_shipped, metavar="FILE", help="CSV file with published targets")
     parser.add_argument(
         "--past",
@@ -37,18 +39,24 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("work_dirs"),
         metavar="FOLDER",
-        help="results that judge the proxies where SOURCE has no target (default: all in work_dirs, if any)",
+        help="past results to judge the proxies by if SOURCE has no target (default: all in work_dirs, if any)",
     )
-    parser.add_argument("--wide", metavar="PROTOCOL", help="CSV files have one column per task, values of PROTOCOL")
-    parser.add_argument("--out", type=Path, default=Path("ranking"), help="folder for the report (default: ranking)")
+    parser.add_argument(
+        "--wide", metavar="PROTOCOL", help="CSV files have one column per task, with values of PROTOCOL"
+    )
+    parser.add_argument("--out", type=Path, default=Path("ranking"), help="output folder (default: ranking)")
     parser.add_argument(
         "--metric-scale",
         default="auto",
         choices=("auto", "percent", "fraction"),
-        help="scale of values in CSV files that state none (default: auto, a guess that is reported)",
+        help="scale of values in CSV files that do not state it (default: auto, a guess that is reported)",
     )
     parser.add_argument(
-        "--lower-is-better", nargs="+", default=[], metavar="NAME", help="protocols such as losses and error rates"
+        "--lower-is-better",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="protocols whose values are losses or error rates",
     )
     parser.add_argument(
         "--margin",

@@ -1,4 +1,4 @@
-"""Look at the results of benchmarks, and merge those of several machines.
+"""Inspect, export, remove and merge benchmark results.
 
 Examples:
 mmbnft results list work_dirs/mine --only task=dtd status=ok
@@ -29,20 +29,27 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     store = argparse.ArgumentParser(add_help=False)
     store.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
     store.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help=f"NAME: {', '.join(FILTERS)}")
-    sub_parser(commands, "list", "one line for each result", parents=[store])
-    export = sub_parser(commands, "export", "everything about each result as CSV", parents=[store])
+    sub_parser(commands, "list", "list results, one per line", parents=[store])
+    export = sub_parser(commands, "export", "export all columns of all results as CSV", parents=[store])
     export.add_argument("--csv", type=Path, required=True, help="file to write")
-    sub_parser(commands, "failures", "failed results with their reasons", parents=[store])
-    stale = sub_parser(commands, "stale", "results that a plan or this code no longer has", parents=[store])
-    stale.add_argument("--config", type=Path, help="configuration of the benchmark, or of the few-shot benchmark")
+    sub_parser(commands, "failures", "list failed results with their reasons", parents=[store])
+    stale = sub_parser(
+        commands,
+        "stale",
+        "list results that the plan no longer contains or an older version of the code made",
+        parents=[store],
+    )
+    stale.add_argument("--config", type=Path, help="configuration of the benchmark or few-shot benchmark")
     add_overrides(stale)
-    sub_parser(commands, "remove", "remove those that --only names, with predictions and weights", parents=[store])
-    serve = sub_parser(commands, "serve", "show a grid while it runs in a browser of this machine; reads only")
+    sub_parser(
+        commands, "remove", "remove the results selected by --only, with predictions and weights", parents=[store]
+    )
+    serve = sub_parser(commands, "serve", "show a running grid in a browser on this machine; read-only")
     serve.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
-    serve.add_argument("--port", type=int, default=8600, help="on 127.0.0.1")
-    merge = sub_parser(commands, "merge", "copy results of several stores into one")
+    serve.add_argument("--port", type=int, default=8600, help="port on 127.0.0.1")
+    merge = sub_parser(commands, "merge", "merge results of several folders into one")
     merge.add_argument("sources", nargs="+", type=Path, metavar="STORE", help="folders of benchmarks, or of results")
-    merge.add_argument("into", type=Path, metavar="INTO", help="folder of a benchmark; made if needed")
+    merge.add_argument("into", type=Path, metavar="INTO", help="folder of a benchmark; created if needed")
     return parser.parse_args(argv)
 
 

@@ -1,7 +1,7 @@
-"""From some checkpoints and a budget to one fine-tuned network.
+"""Find the checkpoint that fine-tunes best within a budget, and fine-tune it.
 
 Example: mmbnft select --task data/NAME --checkpoints A B C --budget 30%
-How short trainings may be before the order is lost, from stored results: mmbnft select --shortest work_dirs/NAME
+How short runs can be before the order is lost, from stored results: mmbnft select --shortest work_dirs/NAME
 """
 
 import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mmbnft.select.runs import RaceRuns
 
 PROXIES = ("knn", "logme", "linear")
-# Dearer proxies, each run for all where past tasks tell that it pays.
+# Expensive proxies, each run for all checkpoints only if past tasks show that it pays off.
 RUNGS = ("bn",)
 
 
@@ -33,25 +33,25 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--checkpoints", nargs="+", default=[], metavar="NAME", help="ids, files, timm:NAME, group:NAME"
     )
     parser.add_argument("--budget", help="2h, 90min, 40runs, or 30%% of fine-tuning all")
-    parser.add_argument("--regret", type=float, default=0.5, metavar="POINTS", help="what may be lost")
+    parser.add_argument("--regret", type=float, default=0.5, metavar="POINTS", help="acceptable regret in points")
     parser.add_argument("--target", default="finetune", metavar="NAME", help="protocol to select for")
     parser.add_argument(
         "--proxies",
         nargs="*",
         default=list(PROXIES),
         metavar="NAME",
-        help="cheap scores and protocols for all (default: knn logme linear)",
+        help="cheap scores and protocols to run for all (default: knn logme linear)",
     )
     parser.add_argument(
-        "--past", type=Path, nargs="+", metavar="FOLDER", help="results of other tasks (default: all in work_dirs)"
+        "--past", type=Path, nargs="+", metavar="FOLDER", help="results on other tasks (default: all in work_dirs)"
     )
     parser.add_argument("--recipe", default="clean", metavar="NAME", help=RECIPES)
     add_overrides(parser)
     parser.add_argument(
         "--work-dir", "--work_dir", "--out", type=Path, metavar="DIR", help="default: work_dirs/select_TASK"
     )
-    parser.add_argument("--shortest", type=Path, metavar="FOLDER", help="judge short trainings by stored results")
-    add_checkpoint_options(parser.add_argument_group("what the weight files named by a path are"))
+    parser.add_argument("--shortest", type=Path, metavar="FOLDER", help="judge short runs from stored results instead")
+    add_checkpoint_options(parser.add_argument_group("about weight files given as paths"))
     add_place_options(parser)
     return parser.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Adapt one checkpoint to one task by one protocol and evaluate it once on test.
+"""Adapt one checkpoint to one task with one protocol and evaluate it once on test.
 
 Example: mmbnft train configs/digits/tiny18.py --protocol bn --checkpoint tiny-simclr
 """
@@ -22,15 +22,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--work_dir",
         type=Path,
         metavar="DIR",
-        help="for results and state (default: work_dirs/FOLDER/CONFIG)",
+        help="folder for results and state (default: work_dirs/FOLDER/CONFIG)",
     )
-    what = parser.add_argument_group("what to run, in the place of the configuration's")
+    what = parser.add_argument_group("what to run, instead of the configuration's")
     what.add_argument("--checkpoint", metavar="NAME", help="id, file, timm:NAME ..., or 'random'")
     what.add_argument("--protocol", metavar="NAME", help=f"{PROTOCOLS}, or a score: {SCORES}")
     what.add_argument("--recipe", metavar="NAME", help=RECIPES)
-    what.add_argument("--split", type=int, metavar="N", help="number of the official split, or seed of a drawn one")
-    what.add_argument("--seed", type=int, help="seed of head, order and augmentation")
-    add_checkpoint_options(parser.add_argument_group("what a weight file named by a path is"))
+    what.add_argument("--split", type=int, metavar="N", help="number of the official split, or seed of a random one")
+    what.add_argument("--seed", type=int, help="seed of head, data order and augmentation")
+    add_checkpoint_options(parser.add_argument_group("about a weight file given as a path"))
     _add_execution_options(parser)
     _add_tracking_options(parser)
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
@@ -40,7 +40,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def _add_execution_options(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument(
-        "--restart", action="store_true", help="start anew what the work dir has unfinished (default: continue)"
+        "--restart", action="store_true", help="restart an unfinished run in the work dir (default: resume it)"
     )
     how.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)  # what happens anyway
     how.add_argument("--device", default="auto", help=DEVICES)
@@ -48,21 +48,23 @@ def _add_execution_options(parser: argparse.ArgumentParser) -> None:
         "--launcher",
         choices=["none", "pytorch", "slurm"],
         default="none",
-        help="several processes: started by torchrun (pytorch) or srun (slurm)",
+        help="several processes, started by torchrun (pytorch) or srun (slurm)",
     )
     how.add_argument(
-        "--workers", type=int, metavar="N", help="data-loading processes (default: as many as the data are worth)"
+        "--workers", type=int, metavar="N", help="data-loading processes (default: depends on the size of the data)"
     )
-    how.add_argument("--cache", type=Path, metavar="DIR", help="keeps decoded images for this and other runs")
-    how.add_argument("--cache-limit", type=float, default=20.0, metavar="GIB", help="of the cache")
-    how.add_argument("--save-memory", action="store_true", help="keep fewer activations, for a little time")
-    how.add_argument("--val-interval", type=int, default=0, metavar="N", help="evaluate on val every N epochs too")
-    how.add_argument("--keep-weights", choices=["none", "all"], default="all", help="the adapted network, in weights/")
+    how.add_argument("--cache", type=Path, metavar="DIR", help="cache decoded images here for this and other runs")
+    how.add_argument("--cache-limit", type=float, default=20.0, metavar="GIB", help="size limit of the cache")
+    how.add_argument("--save-memory", action="store_true", help="keep fewer activations, at a small cost in time")
+    how.add_argument("--val-interval", type=int, default=0, metavar="N", help="also evaluate on val every N epochs")
+    how.add_argument(
+        "--keep-weights", choices=["none", "all"], default="all", help="keep the adapted network in weights/"
+    )
 
 
 def _add_tracking_options(parser: argparse.ArgumentParser) -> None:
     track = parser.add_argument_group(
-        "tracking", "MLflow is told of the finished run where the variable MLFLOW_TRACKING_URI is set."
+        "tracking", "The finished run is also logged to MLflow if the variable MLFLOW_TRACKING_URI is set."
     )
     track.add_argument(
         "--wandb",
@@ -75,7 +77,7 @@ def _add_tracking_options(parser: argparse.ArgumentParser) -> None:
         "--tensorboard",
         action="store_true",
         default=None,
-        help="curves of every training and the hparams table in WORK_DIR/tensorboard",
+        help="curves of every trial and the hparams table in WORK_DIR/tensorboard",
     )
 
 
