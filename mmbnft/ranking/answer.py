@@ -22,7 +22,7 @@ class Answer:
     """What the first screen of a report and the end of a command say.
 
     Attributes:
-        headline: The checkpoint to take, the tier that cannot be told apart, or what to fine-tune next.
+        headline: The checkpoint to take, the tier of those not separable from the best, or what to fine-tune next.
         pick: Why.
         regret: What it may lose against the best one, in points of the target.
         trust: How far the proxies can be trusted.
@@ -82,14 +82,14 @@ def _headline(table: ScoreTable, board: Leaderboard) -> str:
         )
     first, tier = rows["checkpoint"].iloc[0], rows[rows["tier"] == 1]["checkpoint"].tolist()
     if not tier:
-        return f"{first} is first, how surely is unknown"
+        return f"{first} ranks first; its uncertainty is unknown"
     if len(tier) == 1:
         return f"Take {tier[0]}"
     if len(tier) <= _NAMED:
-        return f"Take {joined(tier, 'or')}: they cannot be told apart"
+        return f"Take {joined(tier, 'or')} (not separable)"
     if len(tier) == len(rows):
-        return f"No checkpoint can be told from another; {first} ranks first"
-    return f"Take {first}; {len(tier) - 1} others cannot be told from it"
+        return f"No two checkpoints are separable; {first} ranks first"
+    return f"Take {first}; {len(tier) - 1} others are not separable from it"
 
 
 def _regret(table: ScoreTable, board: Leaderboard, selection: pd.DataFrame) -> str:
@@ -98,23 +98,21 @@ def _regret(table: ScoreTable, board: Leaderboard, selection: pd.DataFrame) -> s
     rows = rows.set_index("proxy")
     known = int((board.rows["target_tasks"] > 0).sum())
     if rows.empty:
-        return f"What a wrong pick loses is unknown until {table.target} has been run on at least three checkpoints."
-    at_random = f"a pick at random {_points(rows.loc[RANDOM])}"
+        return f"The regret of a pick is unknown until {table.target} has been run on at least three checkpoints."
+    at_random = f"a random pick loses {_points(rows.loc[RANDOM])}"
     if board.by == table.target:
         if OTHER_TASKS in rows.index:
-            lost = f"taking the leader loses {_points(rows.loc[OTHER_TASKS])} against that task's best"
-            return f"On a task that had no say in it, {lost}; {at_random}."
-        return f"It has the best {table.target} measured here; a pick at random would lose {_points(rows.loc[RANDOM])}."
-    among = "" if known == len(board.rows) else f" Known among the {known} that have {table.target} only."
+            lost = f"picking the leader loses {_points(rows.loc[OTHER_TASKS])} against the task's best"
+            return f"On a held-out task, {lost}; {at_random}."
+        return f"It has the best {table.target} value measured here; {at_random}."
+    among = "" if known == len(board.rows) else f" This covers only the {known} checkpoints with {table.target}."
     if board.by != CONSENSUS and board.by in rows.index:
-        return (
-            f"Taking the first by {board.by} loses {_points(rows.loc[board.by])} against the best; {at_random}.{among}"
-        )
+        return f"Picking by {board.by} loses {_points(rows.loc[board.by])} against the best; {at_random}.{among}"
     proxies = rows[rows.index.isin(table.proxies)].sort_values("regret")
     if len(proxies) > 1 and proxies["regret"].nunique() == 1:
-        return f"Taking the first by any proxy loses {_points(proxies.iloc[0])}; {at_random}.{among}"
-    ends = [f"{_points(proxies.loc[name])} by {name}" for name in dict.fromkeys(proxies.index[[0, -1]])]
-    return f"Taking the first by one proxy loses {joined(ends, 'to')}; {at_random}.{among}"
+        return f"Picking by any of the proxies loses {_points(proxies.iloc[0])}; {at_random}.{among}"
+    ends = [f"{_points(proxies.loc[name])} ({name})" for name in dict.fromkeys(proxies.index[[0, -1]])]
+    return f"Picking by a proxy loses {joined(ends, 'to')}; {at_random}.{among}"
 
 
 def _points(row: pd.Series) -> str:
@@ -125,9 +123,7 @@ def _points(row: pd.Series) -> str:
 
 def _trust(table: ScoreTable, correlations: pd.DataFrame, verdict: str, past: pd.DataFrame) -> str:
     if not table.is_judged:
-        unknown = (
-            f"How far the proxies can be trusted is unknown here: no task has three checkpoints with {table.target}."
-        )
+        unknown = f"How far to trust the proxies is unknown here: no task has three checkpoints with {table.target}."
         return f"{unknown} {trust_sentence(past, table.target)}".strip()
     where = MEAN if len(table.tasks) > 1 else table.tasks[0].name
     rows = correlations[(correlations["task"] == where) & (correlations["statistic"] == TRUST)]
@@ -138,7 +134,7 @@ def _trust(table: ScoreTable, correlations: pd.DataFrame, verdict: str, past: pd
         return verdict
     name = str(free.idxmax()).removeprefix(CONTROL)
     return (
-        f"{verdict.removesuffix('.')}; a control that costs nothing ({name}, tau {free.max():.2f}) is ahead of "
+        f"{verdict.removesuffix('.')}; a free control ({name}, tau {free.max():.2f}) is ahead of "
         f"{joined(behind, most=_NAMED)}."
     )
 
@@ -149,18 +145,18 @@ def _cost(table: ScoreTable, board: Leaderboard, costs: pd.DataFrame) -> str:
     n = len(table.checkpoints)
     proxy = board.by if board.by in table.proxies else _most_trusted(table, costs)
     if proxy not in seconds.index:
-        return "The table says nothing of costs."
+        return "The table has no costs."
     mine = float(seconds[proxy])
     if math.isnan(whole):
-        return f"{proxy} takes {duration(mine)} a run; what {table.target} takes is unknown."
+        return f"{proxy} takes {duration(mine)} per run; the cost of {table.target} is unknown."
     sentence = (
-        f"{proxy} takes {duration(mine)} a run, {table.target} {duration(whole)}: ranking "
-        f"{counted(n, 'checkpoint')} on one task by it costs {100 * mine / whole:.2g} % of running all "
-        f"({duration(n * mine)} against {duration(n * whole)})."
+        f"{proxy} takes {duration(mine)} per run, {table.target} {duration(whole)}: ranking "
+        f"{counted(n, 'checkpoint')} on one task by {proxy} costs {100 * mine / whole:.2g} % of running "
+        f"{table.target} on all ({duration(n * mine)} versus {duration(n * whole)})."
     )
     following = open_checkpoints(table, board)
     if following:
-        sentence += f" {joined(following)} would take about {duration(len(following) * whole)} more a task."
+        sentence += f" Adding {joined(following)} takes about {duration(len(following) * whole)} more per task."
     return sentence
 
 

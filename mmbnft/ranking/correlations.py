@@ -90,7 +90,7 @@ def no_interval(boot: Array) -> str:
 def _why(cell: Cell) -> str:
     if cell.n < 3:
         return f"only {cell.n} checkpoints have both values"
-    return "a side is constant: no correlation"
+    return "one side is constant: no correlation"
 
 
 def _over_tasks(bootstrap: Bootstrap, proxy: str, cells: Sequence[Cell]) -> list[tuple[object, ...]]:

@@ -67,26 +67,27 @@ def advice_sentence(costs: pd.DataFrame, target: str, margin: float) -> str:
     trusted = proxies[proxies["trusted"]]
     if trusted.empty:
         return (
-            f"No proxy has earned trust here (none has a tau clearly above 0 and above every control): run "
-            f"{target} on a shortlist instead of relying on one."
+            f"No proxy can be trusted here (none has a tau clearly above 0 and above every control): run {target} on a "
+            "shortlist instead."
         )
     best = trusted.loc[trusted["kendall"].idxmax()]
     good = trusted[(trusted["lost_high"] <= margin) | (trusted["proxy"] == best["proxy"])]
     good = good[good["cost_seconds"].notna()]
     if good.empty:
-        return f"{best['proxy']} is the most trusted proxy; without costs nothing can be said of cheaper ones."
+        return f"{best['proxy']} is the most trusted proxy; costs are unknown, so no cheaper one can be recommended."
     row = good.loc[good["cost_seconds"].idxmin()]
     whole = costs.set_index("proxy")["cost_seconds"].get(target, math.nan)
     against = f", {100 * row['cost_seconds'] / whole:.2g} % of {target}" if whole and whole > 0 else ""
     if row["proxy"] == best["proxy"]:
         return (
-            f"{row['proxy']} is the most trusted proxy ({row['cost_seconds']:.3g} s a run{against}); no cheaper one is "
-            f"shown to lose at most {margin:g} of its tau."
+            f"{row['proxy']} is the most trusted proxy ({row['cost_seconds']:.3g} s per run{against}); no cheaper one "
+            f"is shown to lose at most {margin:g} tau to it."
         )
     lost = f"{row['lost']:.2f} [{row['lost_low']:.2f}, {row['lost_high']:.2f}]"
     return (
-        f"{row['proxy']} is the cheapest proxy shown to lose at most {margin:g} of tau against the most trusted one, "
-        f"{best['proxy']}: {lost}, {row['cost_seconds']:.3g} s a run against {best['cost_seconds']:.3g} s{against}."
+        f"{row['proxy']} is the cheapest proxy shown to lose at most {margin:g} tau to the most trusted one, "
+        f"{best['proxy']}: it loses {lost} at {row['cost_seconds']:.3g} s per run{against}, versus "
+        f"{best['cost_seconds']:.3g} s."
     )
 
 

@@ -164,7 +164,7 @@ def _missing(path: Path, table: pd.DataFrame) -> list[Finding]:
 
 def _spreads(path: Path, table: pd.DataFrame) -> list[Finding]:
     known = int(table["spread"].notna().sum())
-    sentence = f"{path} gives {known} values with a spread (\u00b1) but not what kind; shown, not used for intervals"
+    sentence = f"{path} gives {known} values with a spread (\u00b1) of unknown kind; shown, not used for intervals"
     return [Finding("MB209", sentence)] if known else []
 
 

@@ -133,25 +133,25 @@ def _sentence(table: ScoreTable, by: str, rows: pd.DataFrame, costs: pd.DataFram
     ranked = rows[rows["score"].notna()]
     first = ranked[ranked["score"] <= ranked["score"].iloc[0] + ROUNDING]["checkpoint"].tolist()
     names = joined(first)
-    verb = "share the first place" if len(first) > 1 else "ranks first"
+    verb = "share first place" if len(first) > 1 else "ranks first"
     tasks = sum(len(task.complete([by])) > 0 for task in table.tasks) if by != CONSENSUS else len(table.tasks)
     over = "" if tasks == 1 else f" over {tasks} tasks"
-    head = f"By {by} {names} {verb}{over}"
+    head = f"By {by}, {names} {verb}{over}"
     if by == table.target:
         return f"{head}{_tier(ranked, first)}."
     open_ones = ranked[ranked["target_tasks"] == 0]["checkpoint"].tolist()[:SHORTLIST]
     run = int((rows["target_tasks"] > 0).sum())
     trusted = by in set(costs.loc[costs["trusted"], "proxy"])
-    trust = "" if trusted else "; nothing here shows how far that can be trusted"
-    known = f"{run} of {len(rows)} checkpoints have {table.target}" if run else f"No checkpoint has {table.target} yet"
+    trust = "" if trusted else "; nothing here shows how far to trust that"
+    known = f"has been run on {run} of {len(rows)} checkpoints" if run else "has not been run yet"
     following = f" Next, run {table.target} on {', '.join(open_ones)}." if open_ones else ""
-    return f"{known}. {head}{trust}.{following}"
+    return f"{table.target} {known}. {head}{trust}.{following}"
 
 
 def _tier(ranked: pd.DataFrame, first: list[str]) -> str:
     if ranked["tier"].isna().all():
-        return "; with one run per cell nothing tells how sure that is"
+        return "; with one run per cell there is no estimate of uncertainty"
     others = ranked[(ranked["tier"] == 1) & ~ranked["checkpoint"].isin(first)]["checkpoint"].tolist()
     if not others:
-        return "; all others are significantly behind"
-    return f"; it is not separable from {joined(others, most=5)}"
+        return "; all others are significantly worse"
+    return f"; {'it is' if len(first) == 1 else 'they are'} not separable from {joined(others, most=5)}"

@@ -52,7 +52,7 @@ def joined_names(
     for entry, sides in sorted(spelt.items()):
         listed = ", ".join(sorted(set().union(*sides)))
         if any(len(names) > 1 for names in sides):
-            findings.append(Finding("MB206", f"{listed} are names of one catalogue entry and are kept apart"))
+            findings.append(Finding("MB206", f"{listed} name the same catalogue entry but are kept apart"))
         elif len(set().union(*sides)) > 1:
             name = entry if entry in aliases else sorted(sides[0])[0]
             changes.update(dict.fromkeys(set().union(*sides), name))

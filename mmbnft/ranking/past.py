@@ -108,7 +108,7 @@ def trust_sentence(trust: pd.DataFrame, target: str) -> str:
     """
     said = [
         f"{row.proxy} {row.tau:.2f} ({row.table}, mean of {counted(row.tasks, 'task')}"
-        f"{f', {row.low:.2f} to {row.high:.2f} on single ones' if row.tasks > 1 else ''})"
+        f"{f', range {row.low:.2f} to {row.high:.2f}' if row.tasks > 1 else ''})"
         for row in trust.itertuples()
     ]
-    return f"In past tables Kendall's tau with {target} is {joined(said, most=_NAMED)}." if said else ""
+    return f"In past tables, Kendall's tau with {target}: {joined(said, most=_NAMED)}." if said else ""

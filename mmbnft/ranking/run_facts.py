@@ -9,6 +9,7 @@ import pandas as pd
 from mmbnft.ranking.checks import Finding
 from mmbnft.results import Result, search_summary
 from mmbnft.utils.errors import choices
+from mmbnft.utils.wording import counted
 
 # Keys of a result's details that identify what was run.
 _KEPT = ("versions", "hashes", "certificate")
@@ -95,7 +96,7 @@ def _curve(result: Result) -> tuple[float, ...]:
 def _certificate(told: dict[str, Any]) -> str:
     if not told:
         return ""
-    whole = "only in part" if told.get("partial") else "completely"
+    whole = "partially" if told.get("partial") else "completely"
     source = told.get("normalisation_source") or told.get("normalisation_known_from") or "unknown"
     return (
         f"{told.get('matched')} of {told.get('expected')} tensors, loaded {whole}; format {told.get('format')}; "
@@ -169,7 +170,7 @@ def _is_partial(result: Result) -> bool:
 
 def _partial(results: Sequence[Result]) -> list[Finding]:
     names = sorted({result.checkpoint for result in results if _is_partial(result)})
-    sentence = f"{', '.join(names)} did not hold every tensor of its network; the rest kept its random start"
+    sentence = f"{', '.join(names)} lacked tensors of its network; these kept their random initialisation"
     return [Finding("MB101", sentence)] if names else []
 
 
@@ -211,21 +212,21 @@ def _recipes(results: Sequence[Result]) -> list[Finding]:
     for result in results:
         recipes.setdefault(result.protocol, set()).add(result.recipe)
     findings = [
-        Finding("MB105", f"{protocol} was run with different recipes ({choices(names)}): its values do not compare")
+        Finding("MB105", f"{protocol} was run with different recipes ({choices(names)}): its values are not comparable")
         for protocol, names in sorted(recipes.items())
         if len(names) > 1
     ]
     if len({name for names in recipes.values() for name in names}) > 1:
         listed = "; ".join(f"{protocol}: {choices(names)}" for protocol, names in sorted(recipes.items()))
-        sentence = f"protocols differ in their recipe, which may explain a difference between them ({listed})"
+        sentence = f"protocols used different recipes, which may explain differences between them ({listed})"
         findings.append(Finding("MB106", sentence))
     return findings
 
 
 def _micro_batches(results: Sequence[Result]) -> list[Finding]:
     split = [result for result in results if (result.details.get("accumulation") or 1) > 1]
-    sentence = f"{len(split)} runs took every batch in micro-batches for lack of memory: {_named(split)}"
-    return [Finding("MB107", f"{sentence}; batch statistics are those of the micro-batches")] if split else []
+    sentence = f"{counted(len(split), 'run')} split every batch into micro-batches for lack of memory: {_named(split)}"
+    return [Finding("MB107", f"{sentence}; batch statistics come from the micro-batches")] if split else []
 
 
 def _diverged(results: Sequence[Result]) -> list[Finding]:

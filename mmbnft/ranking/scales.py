@@ -90,7 +90,7 @@ class _Guesses:
 
     def findings(self) -> list[Finding]:
         """One finding per sentence."""
-        states = "; --metric-scale or a column scale states it"
+        states = "; state it with --metric-scale or a column scale"
         return [Finding("MB203", f"{', '.join(names)}: {said}{states}") for said, names in self.names.items()]
 
 
@@ -108,10 +108,10 @@ def _scales(
     if metric_scale != AUTO:
         return stated.mask(open_rows, FRACTION if metric_scale == FRACTION and mine.max() <= 1 else PERCENT)
     if mine.max() <= 1:
-        guesses.add("no value exceeds 1, so they are taken as fractions of 1", protocol)
+        guesses.add("no value exceeds 1, so values are taken as fractions of 1", protocol)
         return stated.mask(open_rows, FRACTION)
     if mine.max() <= _SMALL and protocol != target:
-        guesses.add(f"no value exceeds {_SMALL}, so they are taken as scores without a scale", protocol)
+        guesses.add(f"no value exceeds {_SMALL}, so values are taken as scores without a scale", protocol)
         return pd.Series(SCORE, index=part.index)
     return _by_task(protocol, part, stated.copy(), guesses)
 
@@ -121,7 +121,7 @@ def _by_task(protocol: str, part: pd.DataFrame, scale: pd.Series, guesses: _Gues
         small = rows[(rows["value"] > 0) & (rows["value"] <= 1)]
         if rows["value"].max() <= 1 and len(rows) >= _FEWEST:
             scale[rows.index] = FRACTION
-            guesses.add(f"on {task} no value exceeds 1, so there they are taken as fractions of 1", protocol)
+            guesses.add(f"on {task} no value exceeds 1, so values there are taken as fractions of 1", protocol)
             continue
         scale[rows.index] = PERCENT
         if len(small):

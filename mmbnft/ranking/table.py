@@ -282,7 +282,7 @@ def _gaps(table: ScoreTable, protocol: str) -> list[Finding]:
     code = "MB308" if protocol == table.target else "MB201"
     whole = [task.name for task in table.tasks if len(absent[task.name]) == len(task.checkpoints)]
     if len(whole) == len(table.tasks):
-        return [Finding(code, f"{protocol} has no value at all")]
+        return [Finding(code, f"{protocol} has no values")]
     found = [Finding(code, f"{protocol} has no value on {joined(whole)}")] if whole else []
     partly = {task: names for task, names in absent.items() if task not in whole}
     missing = sum(map(len, partly.values()))
@@ -291,5 +291,5 @@ def _gaps(table: ScoreTable, protocol: str) -> list[Finding]:
     total = sum(len(task.checkpoints) for task in table.tasks if task.name in partly)
     named = [f"{task}: {', '.join(names)}" for task, names in partly.items() if names]
     more = f"; and {len(named) - _NAMED} more tasks" if len(named) > _NAMED else ""
-    sentence = f"{protocol} is missing for {missing} of {total} pairs of checkpoint and task"
+    sentence = f"{protocol} is missing for {missing} of {total} checkpoint-task pairs"
     return [*found, Finding(code, f"{sentence} ({'; '.join(named[:_NAMED])}{more})")]

@@ -63,10 +63,10 @@ def _one_run(table: ScoreTable) -> list[Finding]:
         if all(task.repeats[name].shape[1] == 1 for task in table.tasks if name in task.repeats)
     ]
     known = {name for name in single if any(name in task.errors for task in table.tasks)}
-    hence = "rank intervals and tiers on a task speak of other test images only"
-    sentences = ((known, hence), (set(single) - known, "hence no rank interval, no tier on a task"))
+    hence = "rank intervals and tiers within a task cover only the draw of test images"
+    sentences = ((known, hence), (set(single) - known, "no rank intervals or tiers within a task"))
     return [
-        Finding("MB302", f"{', '.join(sorted(names))}: one run per cell: no estimate of seed variance, {then}")
+        Finding("MB302", f"{', '.join(sorted(names))}: one run per cell, so no estimate of seed variance; {then}")
         for names, then in sentences
         if names
     ]
@@ -79,7 +79,7 @@ def _unreliable_target(table: ScoreTable) -> list[Finding]:
         return []
     named = ", ".join(f"{row.task} ({row.mean:.2f}, tau up to {row.ceiling_kendall:.2f})" for row in rows.itertuples())
     sentence = f"the mean of {table.target} over seeds has a reliability below {_RELIABLE:g} on {named}"
-    return [Finding("MB309", f"{sentence}; its noise holds every correlation down")]
+    return [Finding("MB309", f"{sentence}; its noise limits every correlation")]
 
 
 def _saturated(table: ScoreTable) -> list[Finding]:
@@ -88,7 +88,7 @@ def _saturated(table: ScoreTable) -> list[Finding]:
         values = task.means(table.target)[task.complete([table.target])]
         if len(values) >= FEWEST_CHECKPOINTS and np.mean(values >= values.max() - _SATURATED) >= 0.5:
             names.append(task.name)
-    sentence = f"at least half of the checkpoints lie within {_SATURATED:g} points of the best in {table.target}"
+    sentence = f"at least half of the checkpoints lie within {_SATURATED:g} points of the best {table.target}"
     return [Finding("MB303", f"{', '.join(names)}: {sentence}; there is little to rank")] if names else []
 
 
@@ -109,7 +109,7 @@ def _random_weights(table: ScoreTable) -> list[Finding]:
             random = [i for i, name in enumerate(names) if _RANDOM_NAME.match(name)]
             beaten += [(ranks > ranks[i]).sum() / max(1, len(ranks) - len(random)) for i in random]
         if beaten and np.mean(beaten) >= 0.5:
-            sentence = f"under {protocol} random weights are ahead of {100 * np.mean(beaten):.0f} % of the others"
+            sentence = f"under {protocol}, random weights beat {100 * np.mean(beaten):.0f} % of the other checkpoints"
             found.append(Finding("MB307", sentence))
     return found
 
@@ -122,8 +122,8 @@ def _pooled(table: pd.DataFrame) -> list[Finding]:
         naive, within = by_task.get(NAIVE, math.nan), by_task.get(WITHIN, math.nan)
         if naive - within > _MISLEADING:
             sentence = (
-                f"{proxy}: pooled over tasks Pearson's r is {naive:.2f}, within tasks {within:.2f} (logit scale); the "
-                "pooled r mostly reflects how hard the tasks are"
+                f"{proxy}: Pearson's r is {naive:.2f} pooled over tasks but {within:.2f} within tasks (logit scale); "
+                "the pooled r mostly reflects how hard the tasks are"
             )
             found.append(Finding("MB304", sentence))
     return found
@@ -151,7 +151,7 @@ def _lower_is_better(table: pd.DataFrame) -> list[Finding]:
         if ((over["ci_high"] < 0).any() or significant.any()) and (known["value"] < 0).all():
             sentence = (
                 f"{proxy} falls as the target rises (mean tau {known['value'].mean():.2f}): if lower values are "
-                f"better, say --lower-is-better {proxy}"
+                f"better, use --lower-is-better {proxy}"
             )
             found.append(Finding("MB207", sentence))
     return found

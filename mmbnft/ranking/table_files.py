@@ -139,7 +139,7 @@ def with_targets(table: pd.DataFrame, targets: pd.DataFrame, target: str) -> tup
             ("the sources", sorted(set(table[column]) - set(targets[column]))),
         ):
             if lone:
-                sentence = f"only {side} have the {column} {', '.join(lone)}; nothing can be judged there"
+                sentence = f"only {side} have the {column} {', '.join(lone)}; proxies cannot be judged there"
                 findings.append(Finding("MB208", sentence))
     shared = set(zip(table["checkpoint"], table["task"], strict=True))
     kept = [cell in shared for cell in zip(targets["checkpoint"], targets["task"], strict=True)]

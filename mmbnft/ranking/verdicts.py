@@ -34,13 +34,13 @@ def verdicts(correlations: pd.DataFrame, comparisons: pd.DataFrame, target: str)
 
 
 def _sentence(task: str, rows: pd.DataFrame, pairs: pd.DataFrame, target: str) -> str:
-    where = "Over all tasks" if task == MEAN else "On this task"
+    where = "Over all tasks," if task == MEAN else "On this task,"
     known = rows[rows["value"].notna()]
     if known.empty:
-        return f"{where} nothing can be said: {rows['note'].iloc[0]} (n = {rows['n'].max()})."
+        return f"{where} no verdict is possible: {rows['note'].iloc[0]} (n = {rows['n'].max()})."
     best = known.loc[known["value"].idxmax()]
     tied = [str(p) for p in known.loc[known["value"] >= best["value"] - ROUNDING, "proxy"]]
-    cells = " pairs of checkpoint and task" if task == MEAN else ""
+    cells = " checkpoint-task pairs" if task == MEAN else ""
     trust = f"tau {figure(best)}, n = {best['n']}{cells}"
     doubt = _doubt(best)
     if len(known) == 1:
@@ -56,7 +56,7 @@ def _sentence(task: str, rows: pd.DataFrame, pairs: pd.DataFrame, target: str) -
     elif equal:
         found = f"is not separable from {joined(equal)} as a predictor of {target}"
     else:
-        found = f"has the highest correlation with {target}, without a verdict"
+        found = f"has the highest correlation with {target}, but there is no verdict"
     return f"{where} {tied[0]} {found} ({trust}){doubt}."
 
 
@@ -80,7 +80,7 @@ def _doubt(row: pd.Series) -> str:
 
 
 def _against(best: str, pairs: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Proxies that `best` beats, and those it cannot be told from."""
+    """Proxies that `best` beats, and those not separable from it."""
     beaten, equal = [], []
     for pair in pairs[(pairs["proxy_a"] == best) | (pairs["proxy_b"] == best)].itertuples():
         other = str(pair.proxy_b if pair.proxy_a == best else pair.proxy_a)

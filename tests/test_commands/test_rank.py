@@ -16,7 +16,7 @@ def test_a_csv_becomes_a_report(tmp_path, capsys):
     rows = [f"c{i},dtd,{p},{50 + (i * k) % 7}.5" for i in range(6) for p, k in (("linear", 3), ("finetune", 2))]
     (tmp_path / "t.csv").write_text("\n".join(["checkpoint,task,protocol,value", *rows]))
     assert run(tmp_path / "t.csv", "--out", tmp_path / "out", "--resamples", 200) == 0
-    assert "On this task linear predicts finetune" in capsys.readouterr().out
+    assert "On this task, linear predicts finetune" in capsys.readouterr().out
     assert (tmp_path / "out/report.html").exists()
 
 

@@ -80,4 +80,4 @@ def test_one_run_per_cell_is_ranked_with_intervals_from_its_test_images(tmp_path
     assert (rows.loc["c3", "rank_low"], rows.loc["c3", "rank_high"]) == (1, 1)
     assert (rows.loc["c1", "rank_low"], rows.loc["c1", "rank_high"]) == (2, 3)
     (finding,) = [finding for finding in found.findings if finding.code == "MB302"]
-    assert "speak of other test images only" in finding.sentence
+    assert "cover only the draw of test images" in finding.sentence

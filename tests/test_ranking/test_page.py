@@ -181,7 +181,7 @@ def test_points_and_words_speak_on_hover_and_by_keyboard(page):
     assert tip.text == page.find_element("css selector", "#trust .mark.on").get_attribute("data-tip")
     head = page.find_element("xpath", "//section[@id='leaderboard']//th[button[text()='tier']]")
     webdriver.ActionChains(page).move_to_element(head).perform()
-    assert tip.text.startswith("Checkpoints that cannot be told apart")
+    assert tip.text.startswith("Checkpoints not separable from the best of their tier")
 
 
 def test_screen_readers_find_names_everywhere(page):

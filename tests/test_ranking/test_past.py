@@ -60,7 +60,7 @@ def test_own_past_results_say_it_of_proxies_that_no_published_table_knows(mine, 
     where = [folder] if named else tmp_path / "work_dirs"
     found = rank_sources([mine], out=tmp_path / "report", resamples=100, past=where).study
     # One of 28 pairs is out of order: 1 - 2 / 28.
-    assert f"bn 0.93 ({folder}, mean of 2 tasks, 0.93 to 0.93 on single ones)" in found.answer.trust
+    assert f"bn 0.93 ({folder}, mean of 2 tasks, range 0.93 to 0.93)" in found.answer.trust
     assert "In past tables" in (tmp_path / "report" / "report.html").read_text()
 
 

@@ -55,7 +55,7 @@ def test_regret_of_the_first_pick_is_what_was_lost(report, simulated):
 
 def test_the_better_proxy_is_named_and_the_cheapest_good_one_too(report):
     assert "good predicts finetune better than bad" in report.study.verdicts["all tasks (mean)"]
-    assert report.study.advice.startswith("good is the most trusted proxy (60 s a run, 6.7 % of finetune)")
+    assert report.study.advice.startswith("good is the most trusted proxy (60 s per run, 6.7 % of finetune)")
     front = report.study.costs.set_index("proxy")["pareto"]
     assert front["good"]
     assert front["bad"]
@@ -64,7 +64,7 @@ def test_the_better_proxy_is_named_and_the_cheapest_good_one_too(report):
 def test_controls_stand_beside_the_proxies_and_a_constant_one_is_a_gap(report):
     rows = report.study.correlations.query("task == 'task0' and statistic == 'kendall'").set_index("proxy")
     assert math.isnan(rows["value"]["control: number of parameters"])
-    assert rows["note"]["control: number of parameters"] == "a side is constant: no correlation"
+    assert rows["note"]["control: number of parameters"] == "one side is constant: no correlation"
     assert math.isfinite(rows["value"]["control: ImageNet linear"])
     # The band of random orders of 12 is known: tau has standard deviation 0.2215.
     assert rows["ci_high"]["control: random"] == pytest.approx(1.96 * 0.2215, abs=0.04)

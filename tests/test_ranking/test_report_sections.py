@@ -19,7 +19,7 @@ from mmbnft.ranking.table_files import Source
 def report(tmp_path_factory, simulated):
     table = simulated(tasks=3, repeats=2)
     table = table[~((table["checkpoint"] == "ckpt03") & (table["protocol"] == "finetune"))]
-    found = (Finding("MB101", "ckpt01 & <b> did not hold every tensor"),)
+    found = (Finding("MB101", "ckpt01 & <b> lacked tensors of its network"),)
     source = Source(table, findings=found, runs=runs_of_table(table))
     return rank(source, out=tmp_path_factory.mktemp("sections"), resamples=200)
 
@@ -59,7 +59,7 @@ def test_the_first_thing_said_is_which_checkpoint_to_take(report):
     first = html[html.index("<h1>") : html.index('id="leaderboard"')]
     cards = re.findall(r'<section class="card" id="(\w+)"', first)
     assert cards == ["pick", "regret", "trust", "cost", "checks"]
-    assert "11 of 12 checkpoints have finetune. By " in first
+    assert "finetune has been run on 11 of 12 checkpoints. By " in first
 
 
 def test_what_was_not_run_is_called_so_and_nothing_is_called_a_gap(report):
@@ -70,7 +70,7 @@ def test_what_was_not_run_is_called_so_and_nothing_is_called_a_gap(report):
 
 def test_text_from_outside_is_escaped_everywhere_on_the_page(report):
     html = (report.folder / "report.html").read_text()
-    assert "ckpt01 &amp; &lt;b&gt; did not hold" in html
+    assert "ckpt01 &amp; &lt;b&gt; lacked tensors" in html
     assert html.index("MB101") < html.index("MB308")  # what may change the pick comes before what limits it
     assert "The file lacked tensors of its network" in html
     assert "& <b>" not in html
@@ -80,7 +80,7 @@ def test_without_a_target_there_is_a_leaderboard_and_no_empty_table_or_picture(t
     table = simulated(tasks=2)
     rank(table[table["protocol"] != "finetune"], out=tmp_path, resamples=200)
     html = (tmp_path / "report.html").read_text()
-    assert "No checkpoint has finetune yet" in html
+    assert "finetune has not been run yet" in html
     assert "data-chart" not in html
     assert '"charts":[{' not in html
     assert not list(tmp_path.glob("*.png"))

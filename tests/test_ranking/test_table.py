@@ -40,7 +40,7 @@ def test_a_score_without_a_scale_stays_as_it_is(table):
 def test_missing_cell_is_a_named_gap_with_its_true_n(table):
     scores = score_table(table[~((table["checkpoint"] == "b") & (table["protocol"] == "linear"))])
     (finding,) = scores.findings
-    assert str(finding) == "MB201 linear is missing for 1 of 4 pairs of checkpoint and task (dtd: b)"
+    assert str(finding) == "MB201 linear is missing for 1 of 4 checkpoint-task pairs (dtd: b)"
     assert len(scores.tasks[0].complete(["linear", "finetune"])) == 3
 
 

@@ -83,7 +83,7 @@ def test_published_targets_join_and_what_has_no_partner_is_said():
     table, findings = with_targets(ours, theirs, "finetune")
     assert table[table["protocol"] == "finetune"]["value"].tolist() == [3, 4]
     assert [finding.code for finding in findings] == ["MB208"]
-    assert findings[0].sentence == "only the published targets have the checkpoint z; nothing can be judged there"
+    assert findings[0].sentence == "only the published targets have the checkpoint z; proxies cannot be judged there"
     with pytest.raises(UserError, match="no published target matches"):
         with_targets(ours, theirs.assign(task="pets"), "finetune")
     with pytest.raises(UserError, match="it has finetune"):

@@ -42,7 +42,7 @@ def trust(study: Study) -> list[Chart]:
         _entry(row.proxy, row.value, row.ci_low, row.ci_high, mark(row.proxy, study.scores.proxies), f"n = {row.n}")
         for row in rows.itertuples()
     ]
-    ends = _sides("orders against the target", "orders as the target")
+    ends = _sides("reverse order", "same order as the target")
     return [{"kind": "forest", "name": "Kendall's tau with the target", "rows": entries, "range": [-1, 1], **ends}]
 
 
@@ -59,8 +59,8 @@ def _remembered(study: Study) -> list[Chart]:
         )
         for row in rows.itertuples()
     ]
-    name = f"Kendall's tau with {study.scores.target} in past tables; lines: from the lowest task to the highest"
-    ends = _sides("orders against the target", "orders as the target")
+    name = f"Kendall's tau with {study.scores.target} in past tables; lines: range over tasks"
+    ends = _sides("reverse order", "same order as the target")
     return [{"kind": "forest", "name": name, "rows": entries, "range": [-1, 1], **ends}] if entries else []
 
 
@@ -85,7 +85,7 @@ def pairs(study: Study) -> list[Chart]:
         for row in rows.itertuples()
     ]
     ends = _sides("second better", "first better")
-    return [{"kind": "forest", "name": "difference of Kendall's tau", "rows": entries, **ends}] if entries else []
+    return [{"kind": "forest", "name": "difference in Kendall's tau", "rows": entries, **ends}] if entries else []
 
 
 def costs(study: Study) -> list[Chart]:
@@ -103,7 +103,7 @@ def costs(study: Study) -> list[Chart]:
     log = bool(rows["cost_seconds"].min() > 0)
     return [
         {
-            "kind": "scatter", "name": "Cost against trust", "x": "seconds of one run", "y": "Kendall's tau",
+            "kind": "scatter", "name": "Cost versus trust", "x": "seconds of one run", "y": "Kendall's tau",
             "points": points, "log": log, "steps": _plain(steps), "wide": True,
         }
     ]  # fmt: skip

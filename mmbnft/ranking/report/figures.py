@@ -205,7 +205,7 @@ def _forest(study: Study) -> list[Picture] | None:
     axes.set_yticks(
         range(len(table)), [f"{a} \u2212 {b}" for a, b in zip(table["proxy_a"], table["proxy_b"], strict=True)]
     )
-    axes.set_xlabel("difference of Kendall's tau (right: the first is better)")
+    axes.set_xlabel("difference in Kendall's tau (right: the first is better)")
     alt = "Differences of Kendall's tau between pairs of proxies with 95 % intervals"
     return [picture("forest", alt, figure)]
 

@@ -29,7 +29,7 @@ def _shown(study: Study, task: str) -> Shown:
 SECTION = Section(
     order=40,
     name="comparisons",
-    title="Proxy against proxy",
+    title="Proxy versus proxy",
     columns=comparisons.COLUMNS,
     table=lambda study: study.comparisons,
     shown=_shown,

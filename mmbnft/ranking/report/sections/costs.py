@@ -22,14 +22,14 @@ def _shown(study: Study, _: str) -> Shown:
         ]
         for row in known.itertuples()
     ]
-    head = ["protocol", "seconds a run", "of them shared", "images", "memory, MiB", "Kendall's tau", "tau lost"]
+    head = ["protocol", "seconds per run", "of which shared", "images", "memory, MiB", "Kendall's tau", "tau lost"]
     return without_empty(Shown([*head, "trusted", "Pareto front"], table))
 
 
 SECTION = Section(
     order=50,
     name="costs",
-    title="Cost against trust",
+    title="Cost versus trust",
     columns=cost_trust.COLUMNS,
     table=lambda study: study.costs,
     shown=_shown,

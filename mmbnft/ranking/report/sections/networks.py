@@ -56,8 +56,8 @@ def _sentence(study: Study) -> str:
         return ""
     listed = ", ".join(f"{name} ({' and '.join(_KINDS.get(k, k) for k in norms)})" for name, norms in without.items())
     return (
-        f"{', '.join(run)} means norm tuning for {listed}: without batch norm, scale and offset of the norm layers "
-        "train, and there are no running statistics."
+        f"Norm tuning instead of BN tuning ({', '.join(run)}) for {listed}: without batch norm, scale and offset of "
+        "the norm layers are trained, and there are no running statistics."
     )
 
 

@@ -35,19 +35,19 @@ def _sentence(study: Study) -> str:
     if rows.empty:
         return ""
     worst = rows.loc[rows["mean"].idxmin()]
-    where = "" if len(study.scores.tasks) == 1 else f", lowest on {worst['task']}"
+    where = "" if len(study.scores.tasks) == 1 else f" on {worst['task']}, the lowest of all tasks"
     figure = interval(worst["mean"], worst["mean_low"], worst["mean_high"]).text
     return (
-        f"Over seeds {study.scores.target} has a reliability of {figure}{where} (intraclass correlation of the mean of "
-        f"{worst['repeats']:.2g} runs): there even a proxy without noise cannot be expected to reach a tau above "
-        f"{worst['ceiling_kendall']:.2f}."
+        f"Over seeds, {study.scores.target} has a reliability of {figure}{where} (intraclass correlation of the mean "
+        f"of {worst['repeats']:.2g} runs): even a noise-free proxy cannot be expected to exceed a tau of "
+        f"{worst['ceiling_kendall']:.2f} there."
     )
 
 
 SECTION = Section(
     order=25,
     name="reliability",
-    title="How far repeated runs agree",
+    title="How well repeated runs agree",
     columns=reliability.COLUMNS,
     table=_table,
     shown=_shown,

@@ -25,7 +25,7 @@ def _shown(study: Study, task: str) -> Shown:
 SECTION = Section(
     order=60,
     name="selection",
-    title="What picking by a proxy loses",
+    title="Regret of picking by a proxy",
     columns=selection.COLUMNS,
     table=lambda study: study.selection,
     shown=_shown,

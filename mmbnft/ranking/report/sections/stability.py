@@ -33,7 +33,7 @@ def _needed(stable: Stability) -> Cell:
 
 
 def _count(number: float) -> str:
-    return f"{number:.0f}" if math.isfinite(number) else "no number"
+    return f"{number:.0f}" if math.isfinite(number) else "\u221e"
 
 
 def _sentence(study: Study) -> str:
@@ -42,11 +42,11 @@ def _sentence(study: Study) -> str:
         value, low, high = s.reliability
         span = "" if math.isnan(low) else f" [{rounded(low, 2)}, {rounded(high, 2)}]"
         more = s.needed[0] - s.rows
-        following = "this is settled" if more <= 0 else "no number of them would settle it"
+        following = "it is settled" if more <= 0 else f"no number of {kind} would settle it"
         if math.isfinite(more) and more > 0:
-            following = f"about {more:.0f} more {kind} would bring {SETTLED} (Spearman and Brown)"
+            following = f"about {more:.0f} more {kind} would bring it to {SETTLED} (Spearman-Brown)"
         said.append(
-            f"Over {s.rows} {kind} the order by {study.leaderboard.by} has reliability {value:.2f}{span}; {following}."
+            f"Over {s.rows} {kind}, the order by {study.leaderboard.by} has reliability {value:.2f}{span}; {following}."
         )
     return " ".join(said)
 
