@@ -112,7 +112,7 @@ def _given(args: argparse.Namespace, argv: Sequence[str] | None) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Select, or judge how short trainings may be; status 1 if the pick could not be evaluated."""
+    """Select, or judge how short training runs may be; status 1 if the pick could not be evaluated."""
     args = parse_args(argv)
     if args.shortest is not None:
         return _shortest(args)

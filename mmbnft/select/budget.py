@@ -64,7 +64,7 @@ class Budget:
         amount = float(found[1]) if found else 0.0
         if found is None or amount <= 0:
             raise UserError(
-                f"--budget must be hours, minutes or seconds of computing, a number of runs, or a share of "
+                f"--budget must be hours, minutes or seconds of compute, a number of runs, or a share of "
                 f"fine-tuning every checkpoint, got {text!r}; write it like 2h, 90min, 40runs or 30%"
             )
         unit = found[2]

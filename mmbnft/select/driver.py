@@ -32,7 +32,7 @@ from mmbnft.utils.wording import counted
 
 # Cost of a trained proxy such as `bn` in whole trainings: forward, and backward without the gradients of most weights.
 RUNG_COST = 2 / 3
-# Who is this likely to be as good as the best belongs to the tier that was not told apart.
+# Who is this likely to be as good as the best belongs to the tier not separable from the best.
 TOLD_APART = 0.05
 
 
@@ -88,7 +88,7 @@ class Selected:
 
     @property
     def tier(self) -> list[str]:
-        """Names of the checkpoints that were not told apart from the best, the likeliest first."""
+        """Names of the checkpoints not separable from the best, the likeliest first."""
         close = self.verdict.close
         chosen = [n for n in np.argsort(-close) if close[n] >= TOLD_APART or n == self.verdict.pick]
         return [self.runs.checkpoints[n] for n in chosen]
@@ -224,9 +224,8 @@ class Selection:
         affordable = self.budget.unit != "share" or self.budget.amount > RUNG_COST
         pays = gain > other and affordable
         return pays, (
-            f"{name} {'is run for all' if pays else 'is left out'}: it is expected to bring {gain:.2f} points, "
-            f"{trainings} whole trainings, which cost the same, {other:.2f}"
-            f"{'' if affordable else '; it would cost more than the budget'}"
+            f"{name} {'is run for all' if pays else 'is skipped'}: expected gain {gain:.2f} points, {other:.2f} for "
+            f"{counted(trainings, 'full-length run')} at the same cost{'' if affordable else '; it exceeds the budget'}"
         )
 
     def _prior(self, proxies: dict[str, tuple[PlannedRun, ...]]) -> tuple[Prior, str]:
@@ -236,12 +235,13 @@ class Selection:
         names = {name for table in tables for name in table.checkpoints} & set(self.runs.checkpoints)
         tasks = sum(len(table.tasks) for table in tables)
         told = (
-            f"learned from {tasks} past tasks, which know {len(names)} of the {len(self.runs.checkpoints)} checkpoints"
+            f"learned from {counted(tasks, 'past task')}, which include {len(names)} of the "
+            f"{len(self.runs.checkpoints)} checkpoints"
             if tasks
-            else "flat, as no past was known"
+            else "flat, as there are no past results"
         )
         curves = self.known.curve_tasks
-        told += f", and from the curves of {counted(curves, 'past task')}" if curves else ""
+        told += f", and from curves on {counted(curves, 'past task')}" if curves else ""
         return past.prior(self.runs.checkpoints, values), told
 
     def _noise(self, value: float) -> float:
@@ -266,26 +266,26 @@ class Selection:
 
     def _tell(self, found: Selected, left: dict[int, str]) -> None:
         for number, why in sorted(left.items()):
-            self.say(f"{self.runs.checkpoints[number]} leaves: {why}")
+            self.say(f"{self.runs.checkpoints[number]} drops out: {why}")
         if not found.trainings:
             return
         verdict, cost = found.verdict, found.spent.whole / len(self.runs.checkpoints)
         self.say(
-            f"{100 * cost:.0f} % of fine-tuning all spent; ahead: {self.runs.checkpoints[verdict.pick]}, "
+            f"{100 * cost:.0f} % of the cost of fine-tuning all; leader: {self.runs.checkpoints[verdict.pick]}, "
             f"P(best) {verdict.best[verdict.pick]:.2f}, expected regret {verdict.regret:.2f} points"
         )
 
     def _why(self, number: int, verdict: Verdict) -> str:
         bound = self.rules.leaves_below / len(self.runs.checkpoints)
         return (
-            f"its chance to be within {self.rules.regret:g} points of the best is {100 * verdict.close[number]:.1f} %, "
-            f"below {100 * bound:.1f} %"
+            f"its probability of being within {self.rules.regret:g} points of the best is "
+            f"{100 * verdict.close[number]:.1f} %, below {100 * bound:.1f} %"
         )
 
     def _reason(self, race: Race, verdict: Verdict, belief: Belief, options: Sequence[Training]) -> str:
         if race.is_over(verdict, belief):
-            return f"the expected regret of {verdict.regret:.2f} points is below the {self.rules.regret:g} allowed"
-        return "the budget is spent" if options else "nothing is left to train"
+            return f"the expected regret of {verdict.regret:.2f} points is below --regret {self.rules.regret:g}"
+        return "the budget is spent" if options else "no runs are left"
 
 
 def proxy_seconds(results: Sequence[Result]) -> float:

@@ -14,9 +14,19 @@ from matplotlib.figure import Figure
 from mmbnft.grid.estimate import duration
 from mmbnft.ranking.report.figures import INK, PALETTE, STYLE, Picture, picture
 from mmbnft.select.driver import Selected
+from mmbnft.utils.wording import counted
 
-HEAD = ("checkpoint", "P(best)", "close to the best", "expected on val", "trainings", "longest", "last on val", "left")
-# Checkpoints in a colour of their own; more could not be told apart.
+HEAD = (
+    "checkpoint",
+    "P(best)",
+    "close to the best",
+    "expected on val",
+    "runs",
+    "longest",
+    "last on val",
+    "dropped out",
+)
+# Checkpoints in a colour of their own; more colours would be hard to distinguish.
 COLOURED = len(PALETTE)
 
 
@@ -33,20 +43,18 @@ def sentences(found: Selected, command: Sequence[str], extended: str, regret: fl
     pick = names[verdict.pick]
     told = [
         f"Take {pick}: P(best) {verdict.best[verdict.pick]:.2f}, expected regret {verdict.regret:.2f} points "
-        f"(at most {verdict.upper:.2f} with a probability of 95 %); stopped because {found.reason}."
+        f"(95 % upper bound {verdict.upper:.2f}); stopped because {found.reason}."
     ]
     tier = found.tier
     told.append(
-        f"Not told apart from the best: {', '.join(tier)}." if len(tier) > 1 else "No other checkpoint comes near."
+        f"Not separable from the best: {', '.join(tier)}." if len(tier) > 1 else "No other checkpoint comes close."
     )
     told.append(_cost(found))
     final = found.final
     if final is not None and final.value is not None:
-        told.append(
-            f"{pick} on test, evaluated once after everything was chosen on val: {final.metric} {final.shown_value}."
-        )
+        told.append(f"{pick} on test, evaluated once, after all choices on val: {final.metric} {final.shown_value}.")
     elif final is not None:
-        told.append(f"{pick} could not be evaluated on test: {final.reason}; the same command tries again.")
+        told.append(f"{pick} could not be evaluated on test: {final.reason}; the same command retries it.")
     if found.further is not None:
         one = found.further
         # What the race would stop before has to be allowed to go on.
@@ -55,7 +63,7 @@ def sentences(found: Selected, command: Sequence[str], extended: str, regret: fl
             f"One more run, {names[one.checkpoint]} at {100 * one.share:.0f} % of the length, is expected to lower the "
             f"regret by {one.worth:.2f} points: {' '.join(command)} --budget {extended}{allowed}"
         )
-    told.append(f"The prior was {found.relatives}.")
+    told.append(f"Prior: {found.relatives}.")
     told += [f"{one}." for one in found.rungs]
     return told
 
@@ -64,9 +72,9 @@ def _cost(found: Selected) -> str:
     spent, count = found.spent, len(found.runs.checkpoints)
     all_seconds = (spent.whole_seconds or 0.0) * count
     return (
-        f"{len(spent.trainings)} trainings and the proxies took {duration(spent.seconds)} of computing, "
-        f"{100 * spent.whole / count:.0f} % of about {duration(all_seconds)} for whole trainings of all {count}; the "
-        "evaluation of the pick comes on top."
+        f"{counted(len(spent.trainings), 'training run')} and the proxies took {duration(spent.seconds)} of compute, "
+        f"{100 * spent.whole / count:.0f} % of about {duration(all_seconds)} for fine-tuning all {count}; the pick's "
+        "final run comes on top."
     )
 
 
@@ -159,7 +167,7 @@ def _inline(drawn: Picture) -> str:
 
 
 def race_picture(found: Selected) -> Picture:
-    """Value on val against cost, one line for each checkpoint, a cross where it left."""
+    """Value on val against cost, one line for each checkpoint, a cross where it dropped out."""
     names, verdict = found.runs.checkpoints, found.verdict
     count = len(names)
     ends = {n: step.cost for step in found.steps for n in step.left}
@@ -177,8 +185,8 @@ def race_picture(found: Selected) -> Picture:
             line.set_gid(f"race_{number}")
             if number in ends:
                 axes.plot(100 * ends[number] / count, y[-1], "x", color=colour, markersize=7)
-        axes.set_xlabel("cost, % of whole trainings of all")
+        axes.set_xlabel("cost, % of fine-tuning all")
         axes.set_ylabel(f"{found.runs.target} on val, %")
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        alt = f"Value of each training on val against cost; {names[verdict.pick]} is the pick"
+        alt = f"Value of each run on val against cost; {names[verdict.pick]} is the pick"
         return picture("race", alt, figure)

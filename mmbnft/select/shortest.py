@@ -97,7 +97,7 @@ def shortest_of(folder: Path, target: str) -> Iterator[str]:
     judged = {task: judge_lengths(values) for task, values in sorted(tasks.items())}
     if not any(judged.values()):
         raise UserError(
-            f"{folder} has no results of {target!r} on val at two lengths for {LEAST_CHECKPOINTS} checkpoints; make "
+            f"{folder} has no results of {target!r} on val at two lengths for {LEAST_CHECKPOINTS} checkpoints; get "
             "some with tools/select.py, or with a recipe that searches by halving"
         )
     for task, lengths in judged.items():
@@ -105,12 +105,12 @@ def shortest_of(folder: Path, target: str) -> Iterator[str]:
             low, high = one.interval
             yield (
                 f"{task}: length {one.length} of {max(tasks[task])}: tau {one.tau:.2f} [{low:.2f}, {high:.2f}], "
-                f"n = {one.checkpoints}, picking by it loses {one.lost:.2f} points on val"
+                f"n = {one.checkpoints}; picking by it loses {one.lost:.2f} points on val"
             )
         kept = [one.length for one in lengths if one.interval[0] >= KEPT]
         if lengths:
             yield (
-                f"{task}: the order is kept from length {min(kept)} on (lower end of tau's interval at least {KEPT:g})"
+                f"{task}: length {min(kept)} and up keeps the order (lower end of tau's interval at least {KEPT:g})"
                 if kept
-                else f"{task}: no shorter length keeps the order for sure (lower end of tau's interval below {KEPT:g})"
+                else f"{task}: no shorter length surely keeps the order (lower end of tau's interval below {KEPT:g})"
             )

@@ -42,7 +42,7 @@ def test_the_best_is_found_within_the_budget_and_test_is_seen_once(tmp_path):
     assert sum(": top1" in line for line in lines) == len(executor.executed)
     assert found.reason in (
         "the budget is spent",
-        f"the expected regret of {found.verdict.regret:.2f} points is below the 0.5 allowed",
+        f"the expected regret of {found.verdict.regret:.2f} points is below --regret 0.5",
     )
 
 
@@ -56,7 +56,7 @@ def test_no_budget_is_exceeded(tmp_path, budget, whole, number):
 
 def test_with_all_the_money_it_stops_when_little_can_be_lost(tmp_path):
     found, _, _ = select(tmp_path, "1000%")
-    assert "is below the 0.5 allowed" in found.reason
+    assert "is below --regret 0.5" in found.reason
     assert found.spent.whole < len(TRUTH)
     assert TRUTH.max() - TRUTH[found.verdict.pick] <= 1.0
 
@@ -78,7 +78,7 @@ def test_a_killed_selection_continues_to_the_same_end_without_running_anything_t
 def test_who_cannot_be_trained_leaves_with_the_reason_and_is_never_picked(tmp_path):
     runs = FakeRuns(TRUTH, broken=(1,))
     found, lines, _ = select(tmp_path, runs=runs)
-    assert "c1 leaves: failed: it broke" in lines
+    assert "c1 drops out: failed: it broke" in lines
     assert found.verdict.best[1] == 0
     assert found.runs.checkpoints[found.verdict.pick] == "c3"
     with pytest.raises(UserError, match="no checkpoint could be trained; the last: failed: it broke"):
@@ -95,7 +95,7 @@ def test_the_answer_names_pick_tier_cost_and_the_command_for_one_more_run(tmp_pa
     told = sentences(found, ["mmbnft", "select", "--task", "x"], "45%", 0.5)
     pick = found.runs.checkpoints[found.verdict.pick]
     assert told[0].startswith(f"Take {pick}: P(best) 0.")
-    assert f"{pick} on test, evaluated once after everything was chosen on val: top1" in " ".join(told)
+    assert f"{pick} on test, evaluated once, after all choices on val: top1" in " ".join(told)
     assert "mmbnft select --task x --budget 45%" in " ".join(told)
     assert any("% of about" in sentence for sentence in told)
     html = page(found, told, 0.5)
@@ -151,7 +151,7 @@ def test_bn_is_run_where_the_past_says_that_it_pays_and_the_budget_allows_it(tmp
     known = Known([past_table(("finetune", "bn"), tie=tie)])
     found, lines, executor = select(tmp_path, budget, runs=runs, known=known)
     assert any(job.protocol == "bn" for job in executor.executed) is runs_bn
-    assert any(line.startswith("bn is run for all" if runs_bn else "bn is left out") for line in lines)
+    assert any(line.startswith("bn is run for all" if runs_bn else "bn is skipped") for line in lines)
     assert any(one.startswith("bn is") for one in sentences(found, [], "", 0.5))
 
 

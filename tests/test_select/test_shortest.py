@@ -24,9 +24,9 @@ def test_lengths_that_keep_the_order_are_told_from_those_that_turn_it_round(tmp_
     stored(tmp_path, 9, {name: value - 5 for name, value in WHOLE.items()})
     stored(tmp_path, 3, turned)
     lines = list(shortest_of(tmp_path, "finetune"))
-    assert lines[0].startswith("t: length 3 of 27: tau -1.00 [-1.00, -1.00], n = 10, picking by it loses 9.00 points")
+    assert lines[0].startswith("t: length 3 of 27: tau -1.00 [-1.00, -1.00], n = 10; picking by it loses 9.00 points")
     assert lines[1].startswith("t: length 9 of 27: tau 1.00")
-    assert lines[2].startswith("t: the order is kept from length 9 on")
+    assert lines[2].startswith("t: length 9 and up keeps the order")
 
 
 def test_where_nothing_is_sure_it_says_so_and_few_checkpoints_say_nothing(tmp_path):
