@@ -96,14 +96,14 @@ def _profiles(runs: Sequence[Run]) -> Figure | None:
             if column in layers:
                 axes.plot(layers[column].to_numpy(), ".-", label=run.name, linewidth=1)
         axes.set_ylabel(title.replace(": ", ":\n"))
-    panels[-1, 0].set_xlabel("norm layer, from the input on")
+    panels[-1, 0].set_xlabel("norm layer, input first")
     return _with_legend(figure, runs)
 
 
 def _stages(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
-    shown = [("cka", "CKA, before with after")]
+    shown = [("cka", "CKA, before vs. after")]
     shown += [(name, f"{title} (before: dashed)") for name, title in
               (("effective_rank_after", "effective rank"), ("fisher_after", "Fisher ratio"))]  # fmt: skip
     figure, panels = _panels(1, len(shown), 2.9, 2.6)

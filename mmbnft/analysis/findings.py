@@ -203,8 +203,8 @@ def _disagreement(run: Run) -> str:
     if abs(run.check.get("changed", SURE)) < SURE:
         return ""
     return (
-        f"batch and running statistics disagree: {run.check['batch']:.2f} % by the statistics of each batch, "
-        f"{run.check['running']:.2f} % by the running ones"
+        f"batch and running statistics disagree: {run.check['batch']:.2f} % with batch statistics, "
+        f"{run.check['running']:.2f} % with running statistics"
     )
 
 

@@ -65,28 +65,28 @@ class Part:
 
 TEXTS = {
     "runs": "Value on test, gain over the linear probe of the same checkpoint, and how far the norm layers moved. "
-    "batch statistics: the value if batch norms used the statistics of each batch instead of the running ones.",
-    "gains": "Spearman's correlation across runs with its 95 % interval (resampled runs). Fewer than 4 runs with a "
-    "linear probe beside them give none.",
+    "batch statistics: the value if batch norm used the statistics of each batch instead of the running ones.",
+    "gains": "Spearman's correlation across runs with its 95 % interval (resampled runs). Needs at least 4 runs "
+    "with a linear probe of the same checkpoint.",
     "predictions": "Other metrics and calibration from the stored class scores; the interval resamples test images. "
-    "calibration error: expected difference of confidence and accuracy, 15 bins. Above: confusion by true class; "
-    "below: share right by confidence.",
-    "layers": "How far each layer moved. flipped: channels whose parameter changed its sign; died, revived: channels "
+    "calibration error: expected difference between confidence and accuracy, 15 bins. Above: confusion by true class; "
+    "below: accuracy by confidence.",
+    "layers": "How far each layer moved. flipped: channels whose parameter changed sign; died, revived: channels "
     "whose weight fell below 0.001, or rose above it; kl: symmetric Kullback-Leibler divergence between the Gaussians "
     "of the running statistics, mean over channels.",
-    "features": "Pooled features of test images by stage. fisher: scatter between classes over scatter within; "
+    "features": "Pooled features of test images by stage. fisher: between-class over within-class scatter; "
     "silhouette by Euclidean distance; effective rank: RankMe; sparsity: Hoyer's; cka: linear centred kernel alignment "
-    "of before with after.",
+    "between before and after.",
     "maps": "Pooled features of test images in two dimensions, coloured by class.",
     "curves": "Training loss, and val where it was evaluated (--val-interval 1 with recipe.fit_on=train).",
-    "movement": "Relative change of the parameters of each part within each epoch (length of the change over length "
-    "before), over all phases: what trains first and what follows.",
+    "movement": "Relative change of the parameters of each part within each epoch (norm of the change over norm "
+    "before), over all phases: what moves first and what follows.",
     "sizes": "Share of the parameters of each part by the size of their change within an epoch, as a multiple of the "
     "root mean square of their tensor before.",
     "steadiness": "How steadily a part moves: standard deviation of log10 of its relative change, over the epochs of a "
-    "run and over runs that differ in their seed alone.",
-    "speed": "Epochs until val first reached a share of the best value that any of these runs of the task reached; "
-    "empty where it never did.",
+    "run and over runs that differ only in seed.",
+    "speed": "Epochs until val first reached a share of the best value of any of these runs on the task; empty "
+    "if it never did.",
 }
 
 
@@ -102,9 +102,9 @@ def parts(runs: Sequence[Run]) -> list[Part]:
         ("maps", "Maps of the features", pd.DataFrame(), "maps", False),
         ("curves", "Learning curves", curve_table(runs), "curves", True),
         ("movement", "Which parts move when", movement_table(runs), "movement", True),
-        ("sizes", "How large the changes of parameters are", size_table(runs), "sizes", True),
+        ("sizes", "Size of parameter changes", size_table(runs), "sizes", True),
         ("steadiness", "How steadily parts move", steadiness_table(runs), "", True),
-        ("speed", "Epochs to an accuracy on val", speed_table(runs), "", False),
+        ("speed", "Epochs to reach an accuracy on val", speed_table(runs), "", False),
     ]
     return [Part(name, title, TEXTS[name], rows, figure, folded) for name, title, rows, figure, folded in every]
 

@@ -89,7 +89,7 @@ def _benchmark(args: argparse.Namespace) -> "Benchmark":
     if args.config is None:
         return benchmark_of(**own, overrides=args.cfg_options, stated=stated_options(args))
     if own:
-        raise UserError(f"{args.config} says what to run; leave --{' and --'.join(own)} away, or the configuration")
+        raise UserError(f"{args.config} already says what to run; drop --{' and --'.join(own)}, or the configuration")
     stated = {f"benchmark.stated.{name}": value for name, value in stated_options(args).items()}
     return benchmark_from_file(args.config, args.cfg_options | stated)
 
@@ -101,7 +101,7 @@ def _show(benchmark: "Benchmark", store: "ResultStore", part: "Part", retry_fail
 
     runs, unready = plan_ready(benchmark)
     for item in unready:
-        print(f"not ready: {item.runs} runs: {item.reason}")
+        print(f"{item.runs} runs not ready: {item.reason}")
     if runs:
         plan = open_jobs(runs, store, part, retry_failed)
         print(plan.text)
@@ -130,6 +130,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(sentence)
     for line in outcome.failure_lines:
         print(line, file=sys.stderr)
-    print(f"{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
-    print(f"look closer: mmbnft results {'failures' if outcome.failures else 'list'} {out}")
+    print(f"{outcome.executed} runs executed, {outcome.skipped} already done; results: {out / 'results'}")
+    print(f"details: mmbnft results {'failures' if outcome.failures else 'list'} {out}")
     return 1 if outcome.failures else 0

@@ -56,7 +56,7 @@ def fetch_entries(args: argparse.Namespace) -> int:
         with bytes_bar(name) as advance:
             receipts = fetch(get_entry(name, args.root, args.catalogue), args.root, advance)
         for receipt in receipts:
-            held = f"equal to the published {receipt.checked}" if receipt.checked else "no published hash"
+            held = f"matches the published {receipt.checked}" if receipt.checked else "no published hash"
             print(f"{name}: {receipt.file}, {receipt.size} bytes, sha256 {receipt.sha256} ({held})")
     return 0
 
@@ -66,7 +66,7 @@ def convert_file(args: argparse.Namespace) -> int:
     from mmbnft.zoo.conversion import convert
 
     if args.pooling:
-        raise UserError("--pooling changes no weights; leave it out here, and give it to verify and to the runs")
+        raise UserError("--pooling does not change weights; drop it here and give it to verify and to the runs")
     certificate = convert(source_of(args), args.out, allow_partial=args.allow_partial)
     return report(certificate, as_json=False)
 

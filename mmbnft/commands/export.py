@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     facts = export(restore(read_result(args.result), args.checkpoint), args.file)
     print(f"{args.file}: {len(facts['classes'])} classes; scores are {facts['scores']}")
-    print("inputs, from an RGB picture on: " + "; ".join(_shown(step) for step in facts["inputs"]))
+    print("preprocessing of an RGB image: " + "; ".join(_shown(step) for step in facts["inputs"]))
     return 0
 
 

@@ -108,6 +108,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(summary(outcome.results))
     for sentence in trackers.tell(benchmark.name, outcome.results, out):
         print(sentence)
-    print(f"\n{outcome.executed} runs executed, {outcome.skipped} found done; results: {out / 'results'}")
+    print(f"\n{outcome.executed} runs executed, {outcome.skipped} already done; results: {out / 'results'}")
     print(f"tables with intervals and comparisons: {out / 'few_shot.md'}")
     return 1 if outcome.failures else 0

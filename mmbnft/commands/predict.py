@@ -32,5 +32,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     table.insert(0, "predicted", [network.classes[number] for number in chances.argmax(axis=1)], allow_duplicates=True)
     table.insert(0, "image", [str(path) for path in pictures], allow_duplicates=True)
     files.write_text(args.out, table.to_csv(index=False, float_format="%.6g"))
-    print(f"{len(pictures)} pictures, {len(network.classes)} classes: {args.out}")
+    print(f"{len(pictures)} images, {len(network.classes)} classes: {args.out}")
     return 0

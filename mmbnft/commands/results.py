@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         merged = merge_stores(args.sources, args.into)
         for note in merged.notes:
             print(note)
-        print(f"{merged.added} results added, {merged.replaced} replaced failed ones, {merged.kept} were there already")
+        print(f"{merged.added} results added, {merged.replaced} replaced failed ones, {merged.kept} already there")
         return 0
     results = Selection.parse(args.only, FILTERS).of(open_results(args.store))
     if args.command == "list":
@@ -85,7 +85,7 @@ def _serve(store: Path, port: int) -> int:
     from mmbnft.grid.serving import GridServer
 
     with GridServer(store, port) as server:
-        print(f"{server.address} shows {server.folder}; Ctrl-C ends it", flush=True)
+        print(f"{server.address} shows {server.folder}; Ctrl-C stops it", flush=True)
         server.serve_forever()
     return 0
 

@@ -97,7 +97,7 @@ def attempt(tracker: str, call: Callable[[], str]) -> str:
         return call()
     except Exception as error:  # trackers raise their own kinds, and those of the network
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        sys.stderr.write(f"warning: {tracker} was told of nothing ({reason}); the results are complete without it\n")
+        sys.stderr.write(f"warning: nothing was logged to {tracker} ({reason}); the results are complete\n")
         return ""
 
 

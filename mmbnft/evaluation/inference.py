@@ -48,13 +48,11 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise UserError(f"there is no picture or folder {path}; name files or folders of pictures")
+            raise UserError(f"there is no image or folder {path}; name image files or folders")
         inside = (inner for inner in sorted(path.rglob("*")) if inner.suffix.lower() in PICTURES)
         found += inside if path.is_dir() else [path]
     if not found:
-        raise UserError(
-            f"no picture in {', '.join(map(str, paths))}; pictures are files that end in {choices(PICTURES)}"
-        )
+        raise UserError(f"no image in {', '.join(map(str, paths))}; images are files that end in {choices(PICTURES)}")
     return found
 
 
@@ -112,7 +110,7 @@ def export(network: Restored, path: Path) -> dict[str, Any]:
     """
     write = EXPORTS.get(path.suffix.lower())
     if write is None:
-        raise UserError(f"{path} must end in {choices(EXPORTS)}, which say what is written")
+        raise UserError(f"{path} must end in {choices(EXPORTS)}, which sets the format")
     recipe = network.spec.recipe
     steps = input_steps(recipe.test_pipeline, recipe, network.certificate)
     several = bool(getattr(network.model.head, "multi_label", False))
@@ -146,7 +144,7 @@ def _onnx(network: Restored, path: Path, facts: dict[str, Any], sample: Tensor) 
     try:
         import onnx
     except ImportError as error:
-        raise UserError(f"ONNX needs a package that is not here ({error}); pip install onnx") from error
+        raise UserError(f"ONNX export needs a package that is not installed ({error}); pip install onnx") from error
     model = Classifier(network.model).eval()
     free = {"image": {0: "images"}, "scores": {0: "images"}}
     with tempfile.TemporaryDirectory() as folder:

@@ -186,7 +186,7 @@ def known_protocol(protocol: str | dict[str, Any] | Protocol) -> Protocol:
         ) from error
     taken = found.name in SCORES or (found.name in PRESETS and PRESETS[found.name].phases != found.phases)
     if taken or (found.name.startswith("partial:") and get_protocol(found.name).phases != found.phases):
-        raise UserError(f"{found.name!r} is the name of a protocol or score there is; give the defined one another")
+        raise UserError(f"{found.name!r} is already the name of a protocol or score; give yours another name")
     return found
 
 
@@ -232,7 +232,7 @@ def spec_from_config(config: Config | dict[str, Any]) -> RunSpec:
     unknown = set(settings) - set(SETTINGS)
     for section, command in (("benchmark", "benchmark"), ("few_shot", "few-shot")):
         if section in unknown:
-            raise UserError(f"this is the configuration of a {section}; run it by: mmbnft {command} CONFIG")
+            raise UserError(f"this is a {section} configuration; run it with: mmbnft {command} CONFIG")
     if unknown:
         raise UserError(
             f"unknown settings {choices(unknown)} in the configuration; allowed: {choices(SETTINGS)}"

@@ -58,7 +58,7 @@ class Session:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
             raise UserError(
-                f"{self.path} cannot be read ({error}); delete it, or give --restart, to start anew"
+                f"{self.path} cannot be read ({error}); delete it, or use --restart, to start over"
             ) from error
         self.search = state["search"]
         self.seconds_before = state["seconds"]

@@ -29,8 +29,8 @@ def check_device(device: str, jobs: Iterable[Job] = ()) -> None:
     for job in jobs:
         if job.precision != "float32" and chosen.type == "cpu":
             raise MachineError(
-                f"{job.label} computes in {job.precision}, which is offered on a GPU only, and the device is cpu; set "
-                "recipe.precision=float32, or give --device cuda on a machine that has a GPU"
+                f"{job.label} uses {job.precision}, which needs a GPU, but the device is cpu; set "
+                "recipe.precision=float32, or use --device cuda on a machine with a GPU"
             )
 
 

@@ -35,15 +35,15 @@ class Estimate:
         parts = []
         if self.judged:
             parts.append(
-                f"about {duration(self.seconds)} on one worker for {self.judged} runs, by the median of finished runs "
-                "of the same kind"
+                f"about {duration(self.seconds)} on one worker for {self.judged} runs (median of finished runs of the "
+                "same kind)"
             )
         if self.unknown:
             kinds = [f"{kind} ({count})" for kind, count in sorted(self.unknown.items())]
             if len(kinds) > SHOWN_KINDS:
-                kinds[SHOWN_KINDS:] = [f"and {len(kinds) - SHOWN_KINDS} kinds more"]
+                kinds[SHOWN_KINDS:] = [f"and {len(kinds) - SHOWN_KINDS} more kinds"]
             parts.append(f"no estimate yet for {sum(self.unknown.values())} runs: {', '.join(kinds)}")
-        return "; ".join(parts) or "nothing left to do"
+        return "; ".join(parts) or "nothing left to run"
 
 
 def estimate(runs: Sequence[Job], finished: Sequence[Result]) -> Estimate:

@@ -41,7 +41,7 @@ class OpenPlan:
         """How many jobs are done, new, and tried again."""
         again = sum(job.key in self.failed for job in self.left)
         done, new = len(self.meant) - len(self.left), len(self.left) - again
-        return f"{len(self.meant)} runs: {done} done, {new} new, {again} tried again"
+        return f"{len(self.meant)} runs: {done} done, {new} new, {again} to retry"
 
     @property
     def text(self) -> str:
@@ -49,7 +49,7 @@ class OpenPlan:
         left = {job.key for job in self.left}
         lines = []
         for job in self.meant:
-            state = "again" if job.key in self.failed else "new" if job.key in left else "done"
+            state = "retry" if job.key in self.failed else "new" if job.key in left else "done"
             lines.append(f"{state:5}  {job.key[:16]}  {job.label}")
         return "\n".join([*lines, self.counts])
 

@@ -93,9 +93,9 @@ def stale_reasons(results: Sequence[Result], keys: Collection[str] | None) -> li
     for result in results:
         version = result.details.get("results_version")
         if keys is not None and result.key not in keys:
-            found.append((result, "no run of the plan has its key"))
+            found.append((result, "not in the plan"))
         elif version is not None and version != RESULTS_VERSION:
-            found.append((result, f"made by version {version} of the results, now {RESULTS_VERSION}"))
+            found.append((result, f"made with results version {version}, now {RESULTS_VERSION}"))
         elif version is None and keys is None and result.status == "ok":
-            found.append((result, "does not say which version of the results it is of"))
+            found.append((result, "states no results version"))
     return found

@@ -73,7 +73,7 @@ def _note(result: Result) -> str:
     listed = ", ".join(f"{other['value']!r} on {other['device'] or 'an unknown device'}" for other in others)
     own = result.cost.get("device") or "an unknown device"
     name = f"{result.checkpoint} {result.task} {result.protocol}"
-    return f"{name} split {result.split} seed {result.seed}: {result.value!r} on {own} counts, not {listed}"
+    return f"{name} split {result.split} seed {result.seed}: kept {result.value!r} on {own}, not {listed}"
 
 
 def _located(folder: Path) -> dict[str, tuple[Path, Result]]:

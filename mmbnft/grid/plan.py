@@ -107,8 +107,8 @@ def _distinct_protocols(owner: str, protocols: Sequence[Any]) -> tuple[str | Pro
         other = first.setdefault(content, name)
         if other is not name or name_of(known) in map(name_of, found):
             raise UserError(
-                f"the protocols {other!r} and {name!r} of benchmark {owner!r} are the same, and their results one; "
-                "leave one of them out"
+                f"the protocols {other!r} and {name!r} of benchmark {owner!r} are the same and would share "
+                "their results; leave one out"
             )
         found.append(known if "phases" in named_protocol(known) else name_of(known))
     return tuple(found)
@@ -129,8 +129,8 @@ def read_grid(config: Config, section: str, lists: Iterable[str], known: set[str
     settings = config._cfg_dict.to_dict()
     missing = {"model", "recipe", section} - set(settings)
     if missing:
-        other = "; a single run is started by: mmbnft train CONFIG" if "task" in settings else ""
-        raise UserError(f"{config.filename} is no configuration of a {section}: it lacks {choices(missing)}{other}")
+        other = "; start a single run with: mmbnft train CONFIG" if "task" in settings else ""
+        raise UserError(f"{config.filename} is not a {section} configuration: it lacks {choices(missing)}{other}")
     grid = dict(settings[section])
     allowed = known - {"model", "recipe"}
     if set(grid) - allowed:
@@ -362,4 +362,4 @@ def _same_run(first: PlannedRun, second: PlannedRun) -> str:
         pair = f"{first.protocol!r} and {second.protocol!r} are the same under recipe {first.spec.recipe.name!r}"
     else:
         pair = f"the tasks {first.spec.task} and {second.spec.task} hold the same images, labels and metric"
-    return f"{pair}, and their results one; leave one of them out"
+    return f"{pair} and would share their results; leave one out"

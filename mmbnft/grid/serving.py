@@ -59,7 +59,7 @@ class GridServer(ThreadingHTTPServer):
         plan = self.folder.parent / PLAN
         if plan.exists():
             total = int(read_json(plan)["runs"])
-            lines += [f"{max(0, total - len(results))} of {total} to go{self._left(results, total)}"]
+            lines += [f"{max(0, total - len(results))} of {total} left{self._left(results, total)}"]
         latest = sorted(results, key=lambda result: self._time(result), reverse=True)[:_LATEST]
         rows = [(r.checkpoint, r.task, r.protocol, r.shown_value if r.status == "ok" else r.reason) for r in latest]
         return _page(lines, rows)
@@ -85,7 +85,7 @@ class GridServer(ThreadingHTTPServer):
         if len(times) < 2 or total <= len(results) or times[-1] == times[0]:
             return ""
         seconds = (times[-1] - times[0]) / (len(times) - 1) * (total - len(results))
-        return f", about {duration(seconds)} at the rate of the last {len(times)}"
+        return f", about {duration(seconds)} at the rate of the last {len(times)} runs"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -125,5 +125,5 @@ def _page(lines: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
         f'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="{_RELOAD_SECONDS}">'
         "<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:auto;"
         "padding:1rem}td,th{text-align:left;padding:.2rem .8rem .2rem 0}</style></head><body><h1>Grid</h1>"
-        f'<ul>{listed}</ul><p><a href="/report">Ranking so far</a></p>{table}<p>at {now}</p></body></html>'
+        f'<ul>{listed}</ul><p><a href="/report">Current ranking</a></p>{table}<p>at {now}</p></body></html>'
     )

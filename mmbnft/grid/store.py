@@ -35,8 +35,8 @@ def storing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot write to {folder}: {error.strerror or error}; everything finished before is kept, make room and "
-            "give the same command again"
+            f"cannot write to {folder}: {error.strerror or error}; finished runs are kept, so make room and run the "
+            "same command again"
         ) from error
 
 

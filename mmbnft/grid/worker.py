@@ -121,7 +121,7 @@ def attempt(job: Job, settings: WorkSettings) -> Result:
     second = _try(job, settings, SMALLER_STEPS)
     if isinstance(second, Result):
         return second
-    return job.failed("memory", f"out of memory, also with every batch in {SMALLER_STEPS} micro-batches: {second}")
+    return job.failed("memory", f"out of memory even with batches split into {SMALLER_STEPS} micro-batches: {second}")
 
 
 def _try(job: Job, settings: WorkSettings, accumulation: int) -> Result | str:

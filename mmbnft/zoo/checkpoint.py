@@ -337,9 +337,7 @@ def _refuse_twice(texts: Sequence[str], found: Sequence[Checkpoint]) -> None:
     for place, (text, checkpoint) in enumerate(zip(texts, found, strict=True)):
         other = texts[first.setdefault(checkpoint.identity, place)]
         if first[checkpoint.identity] != place:
-            raise UserError(
-                f"{other!r} and {text!r} are the same weights, and their results one; leave one of them out"
-            )
+            raise UserError(f"{other!r} and {text!r} are the same weights and would share their results; leave one out")
 
 
 def _distinct(found: Sequence[Checkpoint], root: Path | str) -> tuple[Checkpoint, ...]:

@@ -64,7 +64,7 @@ def test_a_check_fires_where_running_statistics_do_not_describe_the_images(netwo
     assert check["changed"] == pytest.approx(45**0.5)
     result = Result("c", "t", "bn", "r", 0, 0, "a" * 64, "ok", 0.0, "top1")
     (note,) = run_table([Run("c bn", result, check=check)])["note"]
-    assert note.startswith("batch and running statistics disagree: 100.00 % by the statistics of each batch, 0.00 %")
+    assert note.startswith("batch and running statistics disagree: 100.00 % with batch statistics, 0.00 %")
     same = statistics_check(good, good, sample.labels, "top1")
     assert run_table([Run("c bn", result, check=same)])["note"].tolist() == [""]
 

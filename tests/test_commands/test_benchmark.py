@@ -32,21 +32,21 @@ def test_without_a_configuration_and_without_a_target_the_report_ranks_by_what_w
     command = asked(folder, out, "knn", "bn_stats")
     assert benchmark(*command, "--dry-run") == 0
     said = capsys.readouterr().out
-    assert "6 runs: 0 done, 6 new, 0 tried again" in said
+    assert "6 runs: 0 done, 6 new, 0 to retry" in said
     assert "cost: no estimate yet for 6 runs: bn_stats on mine (3), knn on mine (3)" in said
     assert not out.exists()
     assert benchmark(*command, "--only", "checkpoint=tiny-byol,random") == 0
     said = capsys.readouterr().out
-    assert "4 runs executed, 0 found done" in said
+    assert "4 runs executed, 0 already done" in said
     assert "next." in said
-    assert "How far the proxies can be trusted is unknown here" in said
+    assert "How far to trust the proxies is unknown here" in said
     table = pd.read_csv(out / "results.csv")
     assert set(table["checkpoint"]) == {"tiny-byol", "random"}
     assert (out / "report.html").exists()
     assert benchmark(*command, "--dry-run") == 0
     said = capsys.readouterr().out
-    assert "6 runs: 4 done, 2 new, 0 tried again" in said
-    assert "on one worker for 2 runs, by the median of finished runs of the same kind" in said
+    assert "6 runs: 4 done, 2 new, 0 to retry" in said
+    assert "on one worker for 2 runs (median of finished runs of the same kind)" in said
     assert sum(line.startswith("new ") for line in said.splitlines()) == 2
 
 
@@ -76,4 +76,4 @@ def test_mistakes_are_one_sentence(benchmark, folder, tmp_path, capsys, changes,
 def test_a_configuration_and_a_task_exclude_each_other(benchmark, folder, capsys):
     config = ROOT / "configs/benchmarks/quickstart.py"
     assert benchmark(config, "--task", folder, "--recipe", "clean", "--dry-run") == 2
-    assert "says what to run; leave --task and --recipe away, or the configuration" in capsys.readouterr().err
+    assert "already says what to run; drop --task and --recipe, or the configuration" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def test_options_reach_the_episodes_and_tables_come_from_the_files(run, tmp_path
     head = json.loads(next((tmp_path / "out" / "manifests").glob("*2shot*")).read_text().splitlines()[0])
     wanted = dict(n_way=3, k_shot=2, queries=2, episodes=3, validation=2, seed=4)
     assert wanted.items() <= head["settings"].items()
-    assert "8 runs executed, 0 found done" in done.stdout
+    assert "8 runs executed, 0 already done" in done.stdout
     table = (tmp_path / "out" / "few_shot.md").read_text()
     assert "### leaves, 3-way 1-shot" in table
     assert f"tables with intervals and comparisons: {tmp_path / 'out' / 'few_shot.md'}" in done.stdout
@@ -62,7 +62,7 @@ def test_options_reach_the_episodes_and_tables_come_from_the_files(run, tmp_path
     assert (shown.returncode, shown.stdout.strip()) == (0, table.strip())
     plan = run(*arguments, "--checkpoints", "tiny-rotation", "random", "tiny-simclr", "--dry-run")
     assert plan.returncode == 0
-    assert "12 runs: 8 done, 4 new, 0 tried again" in plan.stdout
+    assert "12 runs: 8 done, 4 new, 0 to retry" in plan.stdout
     assert "cost: about " in plan.stdout
 
 

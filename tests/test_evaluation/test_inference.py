@@ -40,7 +40,7 @@ def test_pictures_of_the_test_set_get_the_probabilities_of_its_stored_scores(res
     exact = np.exp(result.predictions.logits[:5])
     assert np.allclose(table[classes].iloc[:5], exact / exact.sum(1)[:, None], atol=2e-3)
     assert table["predicted"].tolist() == [classes[i] for i in table[classes].to_numpy().argmax(1)]
-    with pytest.raises(UserError, match="there is no picture or folder"):
+    with pytest.raises(UserError, match="there is no image or folder"):
         predict_command.main([str(path), str(tmp_path / "none")])
 
 

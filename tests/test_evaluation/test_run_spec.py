@@ -116,7 +116,7 @@ def test_a_wrapped_backbone_is_understood():
         ({"protocol": dict(name="mine", phases=[dict(trains="head")])}, "a phase must be dict"),
         (
             {"protocol": dict(name="bn", phases=[dict(train="head")])},
-            "'bn' is the name of a protocol or score there is",
+            "'bn' is already the name of a protocol or score",
         ),
         ({"recipe.named": "clean"}, "the recipe is both named='clean' and spelt out as 'small'"),
     ],

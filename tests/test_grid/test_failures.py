@@ -44,7 +44,7 @@ def test_a_full_disk_stops_in_one_sentence_and_leaves_no_half_file(
     store = ResultStore(tmp_path / "results")
     large = make_result(run.checkpoint, key=run.key, details=dict(x="y" * 5000))
     monkeypatch.setattr(worker, "attempt", lambda run, settings: large)
-    with pytest.raises(StorageError, match="everything finished before is kept, make room and give the same command"):
+    with pytest.raises(StorageError, match="finished runs are kept, so make room and run the same command"):
         work(run, store, WorkSettings(tmp_path))
     assert [path.name for path in store.folder.iterdir()] == [".claims"]
     small_files()
@@ -90,7 +90,7 @@ def test_memory_that_never_suffices_fails_after_the_second_try(run, tmp_path, mo
     result = attempt(run, WorkSettings(tmp_path))
     assert tried == [1, worker.SMALLER_STEPS]
     assert result.status == "failed"
-    assert "out of memory, also with every batch in 4 micro-batches" in result.reason
+    assert "out of memory even with batches split into 4 micro-batches" in result.reason
     assert "\n" not in result.reason
 
 
@@ -149,4 +149,4 @@ def test_a_benchmark_on_a_really_full_file_system_stops_and_continues(write_conf
     assert len(kept) < 3
     assert not [name for name in (out / "first.files").read_text().split() if name.endswith(".part")]
     assert len(ResultStore(out / "results").results()) == 3
-    assert f"{3 - len(kept)} runs executed, {len(kept)} found done" in (out / "second.out").read_text()
+    assert f"{3 - len(kept)} runs executed, {len(kept)} already done" in (out / "second.out").read_text()

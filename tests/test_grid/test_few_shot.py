@@ -88,7 +88,7 @@ def test_a_part_of_the_plan_is_chosen_by_coordinates(make, tmp_path):
     (result,) = outcome.results
     assert (result.checkpoint, result.protocol) == ("random", "fewshot-linear-3way-1shot")
     plan = open_jobs(plan_episodes(benchmark, tmp_path / "manifests"), store, Part())
-    assert plan.counts == "9 runs: 1 done, 8 new, 0 tried again"
+    assert plan.counts == "9 runs: 1 done, 8 new, 0 to retry"
     linear = [job for job in plan.left if job.protocol == result.protocol]
     assert (len(linear), estimate(linear, outcome.results).judged) == (2, 2)  # by what the one of `random` cost
 
@@ -213,5 +213,5 @@ def test_incomplete_configurations_are_refused(tmp_path):
     (tmp_path / "c.py").write_text("few_shot = dict(speed=1)\nmodel = dict()\nrecipe = dict()\n")
     with pytest.raises(UserError, match="unknown few_shot settings speed; allowed: checkpoints"):
         FewShotBenchmark.from_config(load_config(tmp_path / "c.py"))
-    with pytest.raises(UserError, match=r"quickstart.py is no configuration of a few_shot: it lacks few_shot"):
+    with pytest.raises(UserError, match=r"quickstart.py is not a few_shot configuration: it lacks few_shot"):
         FewShotBenchmark.from_config(load_config("configs/benchmarks/quickstart.py"))

@@ -123,7 +123,7 @@ def test_two_killed_benchmarks_on_one_store_continue_and_lose_nothing(tmp_path, 
     after = {result.key: result for result in store.results()}
     assert len(after) == len(list(store.folder.glob("*.json"))) == 12
     assert all(after[key] == result for key, result in before.items())
-    executed = [int(re.search(r"(\d+) runs executed, (\d+) found done", output)[1]) for output, _ in said]
+    executed = [int(re.search(r"(\d+) runs executed, (\d+) already done", output)[1]) for output, _ in said]
     assert sum(executed) == 12 - len(before)
     for name in ("results.csv", "correlations.csv", "report.html"):
         assert (out / name).stat().st_size > 0

@@ -51,11 +51,11 @@ def test_stale_results_are_found_by_plan_and_by_version(make_result):
     old = make_result("old", details=dict(results_version=RESULTS_VERSION - 1))
     mute = make_result("mute", details={})
     assert [(r.checkpoint, why) for r, why in stale_reasons([now, old, mute], None)] == [
-        ("old", f"made by version {RESULTS_VERSION - 1} of the results, now {RESULTS_VERSION}"),
-        ("mute", "does not say which version of the results it is of"),
+        ("old", f"made with results version {RESULTS_VERSION - 1}, now {RESULTS_VERSION}"),
+        ("mute", "states no results version"),
     ]
     found = stale_reasons([now, old, mute], {old.key, mute.key})
-    assert [(r.checkpoint, why[:14]) for r, why in found] == [("now", "no run of the "), ("old", "made by versio")]
+    assert [(r.checkpoint, why[:17]) for r, why in found] == [("now", "not in the plan"), ("old", "made with results")]
 
 
 def test_a_store_is_named_by_the_benchmark_s_folder_or_its_own(make_result, tmp_path):

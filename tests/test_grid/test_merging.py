@@ -38,7 +38,7 @@ def test_honest_results_that_differ_are_both_kept_and_the_first_counts(make_resu
     second = store(tmp_path / "2", make_result("a", value=66.3, cost=dict(device="H100")))
     merged = merge_stores([first, second], tmp_path / "into")
     assert (merged.added, merged.replaced, merged.kept) == (2, 0, 1)
-    assert merged.notes == ("a t linear split 0 seed 0: 66.0 on A100 counts, not 66.3 on H100",)
+    assert merged.notes == ("a t linear split 0 seed 0: kept 66.0 on A100, not 66.3 on H100",)
     a, b = open_results(tmp_path / "into")
     assert (a.value, a.details["other_values"]) == (66.0, [{"value": 66.3, "device": "H100"}])
     assert "other_values" not in b.details

@@ -51,10 +51,10 @@ def test_a_part_of_a_plan_is_opened(make_benchmark, tmp_path):
     store.write(finished(plan.left[1], 1.0, status="failed", value=None, reason="it broke", kind="bug"))
     plan = open_jobs(plan_runs(make_benchmark()), store, Part(only))
     assert plan.left == ()
-    assert plan.text.splitlines()[-1] == "2 runs: 2 done, 0 new, 0 tried again"
+    assert plan.text.splitlines()[-1] == "2 runs: 2 done, 0 new, 0 to retry"
     again = open_jobs(plan_runs(make_benchmark()), store, Part(only), retry_failed=True)
     assert [run.checkpoint for run in again.left] == ["random"]
-    assert again.text.splitlines()[1].startswith("again  ")
+    assert again.text.splitlines()[1].startswith("retry  ")
     with pytest.raises(UserError, match="there is no checkpoint modell; there are: model0, model1, random"):
         open_jobs(plan_runs(make_benchmark()), store, Part(Selection.parse(["checkpoint=modell"])))
 
@@ -75,14 +75,14 @@ def test_the_cost_is_the_median_of_the_same_kind_of_run_or_unknown(make_benchmar
     other = plan_runs(make_benchmark(recipe=recipe))
     assert estimate(other, done).judged == 0
     assert estimate(runs, [finished(linear[0], 1.0, status="failed", value=None, reason="x", kind="bug")]).judged == 0
-    assert estimate([], done).text == "nothing left to do"
+    assert estimate([], done).text == "nothing left to run"
 
 
 def test_an_unknown_cost_names_a_few_kinds_only(make_benchmark):
     runs = plan_runs(make_benchmark(protocols=("knn", "linear", "bn", "bn_stats", "bn_frozen_stats", "finetune")))
     text = estimate(runs, []).text
     assert text.startswith("no estimate yet for 18 runs: bn on shapes (3), ")
-    assert text.endswith("finetune on shapes (3), and 2 kinds more")
+    assert text.endswith("finetune on shapes (3), and 2 more kinds")
 
 
 def test_durations_read_well():

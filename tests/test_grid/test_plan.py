@@ -54,7 +54,7 @@ def test_missing_checkpoint_is_found_before_anything_runs(make_benchmark):
 
 def test_two_names_of_the_same_weights_are_refused(make_benchmark, weights):
     Path(weights[0]).write_bytes(Path(weights[1]).read_bytes())
-    with pytest.raises(UserError, match="are the same weights, and their results one; leave one of them out"):
+    with pytest.raises(UserError, match="are the same weights and would share their results; leave one out"):
         plan_runs(make_benchmark())
 
 
@@ -119,5 +119,5 @@ def test_unknown_settings_are_named():
     config = load_config("configs/benchmarks/quickstart.py", {"benchmark.protocol": "bn"})
     with pytest.raises(UserError, match="unknown benchmark settings protocol; allowed: checkpoints"):
         Benchmark.from_config(config)
-    with pytest.raises(UserError, match="is no configuration of a benchmark: it lacks benchmark"):
+    with pytest.raises(UserError, match="is not a benchmark configuration: it lacks benchmark"):
         Benchmark.from_config(load_config("configs/digits/tiny18.py"))

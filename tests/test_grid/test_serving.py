@@ -43,7 +43,7 @@ def read(server, path="", **options):
 
 def test_it_counts_what_is_done_failed_and_to_go_and_follows_the_folder(server):
     page = read(server)
-    for part in ("4 runs done", "1 failed", "failed (memory): 1", "7 of 12 to go", "out of memory", "&lt;dtd&gt;"):
+    for part in ("4 runs done", "1 failed", "failed (memory): 1", "7 of 12 left", "out of memory", "&lt;dtd&gt;"):
         assert part in page
     write_result(server.folder, result(4))
     assert "5 runs done" in read(server)

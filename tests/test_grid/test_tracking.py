@@ -64,7 +64,7 @@ def test_a_grid_is_told_to_tensorboard_too_and_a_tracker_that_fails_costs_nothin
     said = Trackers("offline", tensorboard=True).tell("g", results, tmp_path)
     assert said == [f"TensorBoard: tensorboard --logdir {tmp_path / 'tensorboard'}"]
     assert [path.name for path in (tmp_path / "tensorboard").iterdir()] == ["ckpt0"]
-    assert "warning: W&B was told of nothing" in capsys.readouterr().err
+    assert "warning: nothing was logged to W&B" in capsys.readouterr().err
 
 
 def test_the_summary_of_a_run_holds_value_choice_cost_and_certificate():

@@ -28,9 +28,9 @@ def execute(tmp_path, jobs):
 @pytest.mark.parametrize(
     ("device", "recipe", "sentence"),
     [
-        ("cuda", {}, "device 'cuda' is not there: 0 CUDA devices"),
+        ("cuda", {}, "device 'cuda' does not exist: there are 0 CUDA devices"),
         ("gpu", {}, "unknown device 'gpu'; allowed: auto, cpu, cuda, cuda:N"),
-        ("auto", {"recipe.precision": "bfloat16"}, "computes in bfloat16, which is offered on a GPU only"),
+        ("auto", {"recipe.precision": "bfloat16"}, "uses bfloat16, which needs a GPU, but the device is cpu"),
     ],
 )
 def test_a_device_that_is_not_there_is_no_result(device, recipe, sentence, tmp_path):
@@ -73,7 +73,7 @@ def test_what_the_machine_spoilt_is_tried_again_without_being_asked(tmp_path, ki
     store.write(job.failed(kind, "it broke"))
     again = kind in ("environment", "memory")
     plan = open_jobs([job, StubJob("b")], store, Part())
-    assert plan.counts == f"2 runs: {int(not again)} done, 1 new, {int(again)} tried again"
+    assert plan.counts == f"2 runs: {int(not again)} done, 1 new, {int(again)} to retry"
     done = work(job, store, WorkSettings(tmp_path))
     assert (done.executed, done.result.status) == ((True, "ok") if again else (False, "failed"))
     assert len(store.results()) == 1

@@ -110,8 +110,8 @@ def local_device(device: str) -> torch.device:
         raise UserError(f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:N") from error
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise UserError(
-            f"device {device!r} is not there: {torch.cuda.device_count()} CUDA devices, and this process asks for "
-            f"number {chosen.index or 0}; use --device cpu, or start no more processes than there are GPUs"
+            f"device {device!r} does not exist: there are {torch.cuda.device_count()} CUDA devices, and this process "
+            f"asks for number {chosen.index or 0}; use --device cpu, or start at most one process per GPU"
         )
     return chosen
 

@@ -91,7 +91,7 @@ def test_wrong_launchers_and_devices_are_one_sentence(monkeypatch):
     with pytest.raises(UserError, match="unknown device 'gpu'; allowed: auto, cpu, cuda, cuda:N"):
         local_device("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(UserError, match="device 'cuda' is not there: 0 CUDA devices.*use --device cpu"):
+        with pytest.raises(UserError, match="device 'cuda' does not exist: there are 0 CUDA devices.*use --device cpu"):
             local_device("cuda")
         assert local_device("auto").type == "cpu"
     assert Path("tools/train.py").exists()
