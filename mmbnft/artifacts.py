@@ -102,7 +102,7 @@ def read_predictions(folder: Path | str, key: str) -> Predictions | None:
         with np.load(path, allow_pickle=False) as content:
             return Predictions(content["scores"], content["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no file of predictions ({error}); remove it or restore it") from error
+        raise UserError(f"{path} is not a predictions file ({error}); remove it or restore it") from error
 
 
 def kept(folder: Path | None, key: str) -> str:

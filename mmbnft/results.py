@@ -213,7 +213,7 @@ def read_result(path: Path | str) -> Result:
     written = content.get("schema", "none") if isinstance(content, dict) else "none"
     if written not in (1, SCHEMA):
         raise UserError(
-            f"{path} is not a result of schema {SCHEMA} but of {written}; remove it or read it with the version that "
+            f"{path} is not a result of schema {SCHEMA} (it has {written}); remove it or read it with the version that "
             "wrote it"
         )
     try:

@@ -53,6 +53,6 @@ def test_files_are_beside_the_results_and_come_back_whole(tmp_path):
 
 def test_a_damaged_file_is_one_sentence(tmp_path):
     predictions_path(tmp_path, KEY).write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(UserError, match="is no file of predictions"):
+    with pytest.raises(UserError, match="is not a predictions file"):
         read_predictions(tmp_path, KEY)
     assert read_predictions(tmp_path / "none", KEY) is None

@@ -111,4 +111,4 @@ def resampled_interval(
 
 def _one_class(predictions: Predictions, what: str) -> None:
     if predictions.labels.ndim == 2:
-        raise UserError(f"{what} needs one class an image, and these images may have several; use roc_auc or map11")
+        raise UserError(f"{what} needs one class per image, and these images may have several; use roc_auc or map11")

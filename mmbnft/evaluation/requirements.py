@@ -22,7 +22,7 @@ def check_run(spec: RunSpec, task: Task) -> None:
     """
     if spec.is_score and task.multi_label:
         raise UserError(
-            f"the score {spec.protocol} compares classes and is not defined where an image carries several, as in "
+            f"the score {spec.protocol} compares classes and is not defined where an image has several, as in "
             f"task {task.name}; leave the training-free scores out for it"
         )
     if "steps" in spec.recipe.search:

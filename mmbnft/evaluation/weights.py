@@ -131,7 +131,7 @@ def _read(result: Result) -> dict[str, Any]:
     path = weights_path(result.folder, result.key)
     if not path.exists():
         raise UserError(
-            f"no weights were kept of {result.file_name} (looked for {path}); run it again with --keep-weights all"
+            f"no weights were kept for {result.file_name} (looked for {path}); run it again with --keep-weights all"
         )
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -81,7 +81,7 @@ class EpisodeImages:
         self.dataset = TaskDataset(task, manifest.settings.pool, steps, cache=cache)
         self.dataset.images = ChosenImages(self.dataset.images, self.numbers)
         if not self.dataset.is_static:
-            raise UserError("the test_pipeline of episodes must not draw at random; use Resize, CenterCrop or Pad")
+            raise UserError("the test_pipeline of episodes must not be random; use Resize, CenterCrop or Pad")
 
     def places(self, numbers: np.ndarray) -> np.ndarray:
         """Where the images with these numbers of the pool stand among those of the manifest."""

@@ -76,7 +76,9 @@ def paired_difference(first: Array, second: Array) -> Difference:
         UserError: The numbers of episodes differ.
     """
     if len(first) != len(second):
-        raise UserError(f"only results on the same episodes compare, got {len(first)} and {len(second)} episodes")
+        raise UserError(
+            f"only results on the same episodes can be compared, got {len(first)} and {len(second)} episodes"
+        )
     differences = np.asarray(first, float) - np.asarray(second, float)
     low, high = expanded(_resampled(differences), len(differences))
     constant = bool(np.ptp(differences) == 0)

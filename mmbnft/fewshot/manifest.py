@@ -72,7 +72,7 @@ def open_manifest(path: Path | str, task: Task, settings: EpisodeSettings) -> Ma
     if manifest.settings != settings:
         wanted, there = dataclasses.asdict(settings), dataclasses.asdict(manifest.settings)
         differing = ", ".join(f"{k} {there[k]!r} instead of {wanted[k]!r}" for k in wanted if wanted[k] != there[k])
-        raise UserError(f"the episodes in {path} have {differing}; use another file, or delete it to draw anew")
+        raise UserError(f"the episodes in {path} have {differing}; use another file, or delete it to draw new ones")
     return manifest
 
 
@@ -88,7 +88,7 @@ def write_manifest(path: Path | str, task: Task, settings: EpisodeSettings) -> M
         UserError: The task is multi-label or has too few classes or images.
     """
     if task.multi_label:
-        raise UserError(f"task {task.name} gives an image several classes, so it has no episodes; use another task")
+        raise UserError(f"task {task.name} has several classes per image, so it has no episodes; use another task")
     pool = task.images(settings.pool)
     draw = draw_episodes(pool.labels, dict(enumerate(task.classes)), settings)
     manifest = Manifest(task.name, task.split, _identity(pool), settings, draw, "")
@@ -119,7 +119,7 @@ def read_manifest(path: Path | str, task: Task) -> Manifest:
         raise UserError(f"cannot read the episodes {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is not a whole file of episodes ({error}); restore it, or delete it to draw anew"
+            f"{path} is not a whole file of episodes ({error}); restore it, or delete it to draw new ones"
         ) from error
     pool = task.images(settings.pool)
     if content["pool"] != _identity(pool):

@@ -102,7 +102,7 @@ class Method:
             episode_phase(protocol, stats or "frozen")
         except UserError as error:
             raise UserError(
-                f"{name!r} is no few-shot method: {error}; methods on frozen features are {choices(ON_FEATURES)}, "
+                f"{name!r} is not a few-shot method: {error}; methods on frozen features are {choices(ON_FEATURES)}, "
                 f"others are protocols of one phase with @ and one of {choices(NORM_STATS)}, or with frozen statistics"
             ) from error
         return cls(name, protocol, stats or "frozen")

@@ -114,7 +114,7 @@ def boards(results: Sequence[Result]) -> list[Board]:
         board = found.setdefault(where, Board(result.task, settings, result.recipe, details["manifest"], {}))
         cell = (result.checkpoint, details["config"]["method"])
         if cell in board.accuracies:
-            raise UserError(f"{cell[1]} of {cell[0]} on {result.task} stands twice; take results of one version only")
+            raise UserError(f"{cell[1]} of {cell[0]} on {result.task} appears twice; use results of one version only")
         board.accuracies[cell] = np.array(details["accuracies"], float)
         if details.get("diverged_episodes"):
             board.diverged[cell] = list(details["diverged_episodes"])
@@ -182,7 +182,7 @@ def _board(board: Board) -> str:
         f"### {board.task}, {settings.n_way}-way {settings.k_shot}-shot",
         "",
         f"Mean accuracy in percent and half of its classical 95 % interval over {count} "
-        f"{'disjoint ' if settings.disjoint else ''}episodes with {settings.queries} queries a class; recipe "
+        f"{'disjoint ' if settings.disjoint else ''}episodes with {settings.queries} queries per class; recipe "
         f"{board.recipe}, episodes {board.manifest[:12]}.",
         "",
         "| checkpoint | " + " | ".join(board.methods) + " |",

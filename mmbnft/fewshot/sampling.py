@@ -96,9 +96,7 @@ def _large_enough(
             "queries, or small_classes='exclude'"
         )
     if len(members) < settings.n_way:
-        raise UserError(
-            f"an episode has {settings.n_way} classes, the task only {len(members)}; choose at most as many ways"
-        )
+        raise UserError(f"an episode has {settings.n_way} classes but the task only {len(members)}; choose fewer ways")
     if len(members) - len(small) < settings.n_way:
         raise UserError(
             f"only {len(members) - len(small)} of {len(members)} classes have {wanted}, and an episode has "

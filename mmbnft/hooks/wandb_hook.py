@@ -137,7 +137,7 @@ class BnftWandbHook(LoggerHook):
             after = {"start online": "; this run is kept offline, `wandb sync` sends it later", "close": ""}
             reason = (str(error) or type(error).__name__).splitlines()[0]
             sys.stderr.write(
-                f"warning: W&B did not {what} ({reason}){after.get(what, '; this run goes on without it')}\n"
+                f"warning: W&B did not {what} ({reason}){after.get(what, '; this run continues without it')}\n"
             )
             return False
         return True

@@ -38,7 +38,7 @@ def model_of(model: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     if backbone is None and own is None:
         checkpoint.refuse_several_networks()
         raise UserError(
-            f"nothing tells the network of {checkpoint.name} ({checkpoint.path}); state it with --network timm:NAME, "
+            f"the network of {checkpoint.name} ({checkpoint.path}) is unknown; state it with --network timm:NAME, "
             "torchvision:NAME or mmcls:TYPE, in a catalogue of your own, or write a configuration with its model"
         )
     if backbone is not None and (own is None or _is_of(backbone, own)):

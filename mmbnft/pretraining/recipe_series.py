@@ -48,7 +48,7 @@ def pretrain(
     for recipe in recipes:
         images = sets[recipe.picture_size]
         if resume and checkpoint_folder.is_finished(out, recipe, images):
-            console.print(f"{recipe.id}: finished before")
+            console.print(f"{recipe.id}: already done")
             continue
         with _progress(console, recipe.id) as report:
             trained = train(recipe, images, work_dir / recipe.id, workers, resume, report)

@@ -72,7 +72,7 @@ def _refuse_empty(
     if needs_statistics and not statistics:
         raise UserError(
             f"norm_stats {phase.norm_stats!r} has no running statistics to move in {network}, so that the phase would "
-            "be the same as with norm_stats 'frozen'; choose that"
+            "be the same as with norm_stats 'frozen'; use that"
         )
 
 

@@ -114,7 +114,7 @@ def _melted(
     path: Path, header: list[str], rows: list[tuple[int, list[str]]], protocol: str
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if "checkpoint" not in header or len(header) < 2:
-        raise UserError(f"{path} is no wide table: it needs a column checkpoint and one column per task")
+        raise UserError(f"{path} is not a wide table: it needs a column checkpoint and one column per task")
     name = header.index("checkpoint")
     long = [
         (i, [cells[name], task, protocol, cells[k]]) for i, cells in rows for k, task in enumerate(header) if k != name

@@ -69,7 +69,7 @@ def turned(frame: pd.DataFrame, names: Iterable[str], bounded: frozenset[str]) -
         mine = frame["protocol"] == name
         if not mine.any():
             known = ", ".join(sorted(set(frame["protocol"])))
-            raise UserError(f"{name!r}, in which lower is better, is not in the table; it has the protocols {known}")
+            raise UserError(f"--lower-is-better {name!r} is not in the table; it has the protocols {known}")
         values[mine] = (100.0 if name in bounded else 0.0) - values[mine]
     return frame.assign(value=values)
 

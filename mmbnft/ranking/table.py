@@ -201,7 +201,7 @@ def _names(frame: pd.DataFrame, target: str | None, proxies: Sequence[str] | Non
             f"proxy {unknown[0]!r} is not in the table; it has the protocols {choices(known)}{meant(unknown[0], known)}"
         )
     if target in wanted:
-        raise UserError(f"{target!r} is the target and cannot be its own proxy; take it off the list of proxies")
+        raise UserError(f"{target!r} is the target and cannot be its own proxy; remove it from the proxies")
     if not wanted:
         raise UserError(f"the table has only the target {target!r}; add results of at least one proxy")
     return target, wanted

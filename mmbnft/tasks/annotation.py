@@ -62,7 +62,7 @@ def read_list(path: Path | str, num_classes: int, multi_label: bool = False) -> 
             continue
         name, classes = _parse_line(line, f"{path}:{line_number}", num_classes, multi_label)
         if name in seen:
-            raise UserError(f"{path}:{line_number}: {name!r} is listed already on line {seen[name]}; remove one")
+            raise UserError(f"{path}:{line_number}: {name!r} is already listed on line {seen[name]}; remove one")
         seen[name] = line_number
         names.append(name)
         numbers.append(classes)
@@ -113,7 +113,9 @@ def write_list(path: Path | str, names: Sequence[str], labels: np.ndarray) -> No
     lines = []
     for name, label in zip(names, labels, strict=True):
         if name != name.strip() or len(name.splitlines()) != 1:
-            raise UserError(f"cannot write {path}: the image name {name!r} has outer spaces or a line break; rename it")
+            raise UserError(
+                f"cannot write {path}: the image name {name!r} has surrounding spaces or a line break; rename it"
+            )
         field = ",".join(str(c) for c in np.flatnonzero(label)) or NO_CLASS if np.ndim(label) else str(int(label))
         lines.append(f"{name} {field}\n")
     files.write_text(path, "".join(lines))

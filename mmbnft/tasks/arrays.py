@@ -41,8 +41,8 @@ def array_task(path: str, name: str | None = None, metric: str | None = None, sp
         pools = _divided(*pools[""], split, file)
     elif missing := [part for part in SPLITS if part not in pools]:
         raise UserError(
-            f"{file} has no arrays of {' and '.join(missing)}; prepare it by mmbnft prepare-data npz, which draws val "
-            "from train"
+            f"{file} has no arrays of {' and '.join(missing)}; prepare it with mmbnft prepare-data npz, which draws "
+            "val from train"
         )
     elif split != 0:
         raise UserError(f"{file} has official splits and so only split 0, got {split}")
@@ -53,7 +53,7 @@ def array_task(path: str, name: str | None = None, metric: str | None = None, sp
 
 def _divided(images: np.ndarray, labels: np.ndarray, seed: int, file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     if labels.ndim == 2:
-        raise UserError(f"{file} has several labels an image and no splits; name its arrays train_images and so on")
+        raise UserError(f"{file} has several labels per image and no splits; name its arrays train_images and so on")
     parts = zip(SPLITS, stratified(labels.tolist(), seed=seed), strict=True)
     return {part: (images[numbers], labels[numbers]) for part, numbers in parts}
 

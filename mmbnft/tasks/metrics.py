@@ -108,7 +108,7 @@ def check_metric(metric: str, multi_label: bool, where: str) -> None:
     if metric not in METRICS:
         raise UserError(f"{where}: unknown metric {metric!r}; allowed: {choices(METRICS)}")
     if metric not in allowed:
-        labels = "several classes an image" if multi_label else "one class an image"
+        labels = "several classes per image" if multi_label else "one class per image"
         raise UserError(f"{where}: the metric {metric} is not defined for {labels}; use {' or '.join(sorted(allowed))}")
 
 
@@ -134,8 +134,8 @@ def check_split(metric: str, counts: np.ndarray, images: int, classes: Sequence[
         named = missing or everywhere
         raise UserError(
             f"{where}: {len(named)} of {len(classes)} classes {what}, e.g. {named[0]!r}, and {metric} is undefined "
-            "without a positive and a negative image of each; use a metric that does without, or other lists (another "
-            "seed of the draw gives others)"
+            "without a positive and a negative image of each; use a metric that does not need them, or other lists "
+            "(another seed of the draw gives others)"
         )
 
 

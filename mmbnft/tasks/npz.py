@@ -67,7 +67,7 @@ def read_pools(path: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tu
             )
         pools[split] = images, labels
     if len({labels.shape[1:] for _, labels in pools.values()}) > 1:
-        raise UserError(f"{path}: the labels of its splits have different shapes; write them alike")
+        raise UserError(f"{path}: the labels of its splits have different shapes; use one shape for all")
     return pools, tuple(str(name) for name in arrays.get("names", np.array([], dtype=str)).ravel())
 
 

@@ -17,6 +17,6 @@ def check_sizes(name: str, sizes: tuple[int, int, int], classes: int, limit: int
     """
     for split, size in zip(("train", "val", "test"), sizes, strict=True):
         if size < classes:
-            raise UserError(f"task {name}: {split}_size must be at least {classes}, one image a class, got {size}")
+            raise UserError(f"task {name}: {split}_size must be at least {classes}, one image per class, got {size}")
     if limit is not None and sum(sizes) > limit:
         raise UserError(f"task {name}: train, val and test sizes add up to {sum(sizes)}; there are {limit} images")

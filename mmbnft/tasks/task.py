@@ -156,7 +156,7 @@ def list_task(
     """
     folder = Path(root)
     if not (folder / "task.json").is_file():
-        raise UserError(f"{folder} is no prepared task: {_unprepared(folder)}")
+        raise UserError(f"{folder} is not a prepared task: {_unprepared(folder)}")
     facts = files.read_json(folder / "task.json")
     lists = folder / "lists" / str(split)
     if not lists.is_dir():
@@ -186,6 +186,6 @@ def _unprepared(folder: Path) -> str:
         return f"run: mmbnft prepare-data {folder.name} {'--archive FILE ...' if by_hand else '--download'}"
     known = [*(str(path.parent) for path in folder.parent.glob("*/task.json")), *task_types()]
     return (
-        "it has no task.json; prepare it by mmbnft prepare-data (which lists the public data sets, and takes a folder "
-        f"of your own), or name another folder{meant(str(folder), known)}"
+        "it has no task.json; prepare it with mmbnft prepare-data (which lists the public data sets, and takes a "
+        f"folder of your own), or name another folder{meant(str(folder), known)}"
     )

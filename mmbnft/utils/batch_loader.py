@@ -49,7 +49,7 @@ class BatchLoader(DataLoader):
                 raise
             raise UserError(
                 f"the operating system ended a data-loading process ({self.num_workers} are running): memory or "
-                f"{SHARED_MEMORY} is too small; give --workers 0, or give the container more with --shm-size"
+                f"{SHARED_MEMORY} is too small; use --workers 0, or give the container more with --shm-size"
             ) from error
 
 

@@ -37,7 +37,7 @@ def run_command(main: Callable[[], int]) -> int:
     except OSError as error:
         if not is_full(error):
             raise
-        sys.stderr.write(f"error: the disk is full ({error}); make room, the same command continues\n")
+        sys.stderr.write(f"error: the disk is full ({error}); make room and run the same command again\n")
         return 2
     except ModuleNotFoundError as error:
         if (error.name or "mmbnft").startswith("mmbnft"):
@@ -45,7 +45,7 @@ def run_command(main: Callable[[], int]) -> int:
         sys.stderr.write(f"error: the package {error.name} is not installed; run: pip install mmbnft\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: what was finished is kept; the same command continues\n")
+        sys.stderr.write("interrupted: finished work is kept; run the same command to continue\n")
         return 130
 
 

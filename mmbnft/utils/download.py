@@ -56,14 +56,14 @@ def download(url: str, part: Path, report: Report, is_checked: bool = False) -> 
             ) from error
         # Nothing after `start`: the earlier attempt had the whole file.
     except (OSError, HTTPException) as error:
-        raise UserError(f"cannot download {url} ({error}); call again, which continues where it stopped") from error
+        raise UserError(f"cannot download {url} ({error}); run it again to continue where it stopped") from error
     tag_file.unlink(missing_ok=True)
 
 
 def _store(answer: HTTPResponse, part: Path, start: int, report: Report) -> None:
     """Write an answer's body from byte `start` on, and see that it came whole."""
     if answer.headers.get_content_type() == "text/html":
-        raise UserError(f"{answer.url} is a web page, not the file; download it in a browser and hand over the file")
+        raise UserError(f"{answer.url} is a web page, not the file; download the file in a browser and name its path")
     length = answer.headers.get("Content-Length")
     total = start + int(length) if length else None
     done = start

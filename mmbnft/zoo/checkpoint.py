@@ -106,7 +106,7 @@ class Checkpoint:
         """
         certificate = load_source(backbone, self._source(), allow_partial=self.allow_partial)
         if certificate.sha256 != self.sha256:
-            raise UserError(f"{self.path} has changed since the command began; give the command again")
+            raise UserError(f"{self.path} has changed since the command began; run the command again")
         known = self.normalisation.to_dict() if self.normalisation else None
         return replace(certificate, normalisation=known, normalisation_known_from=self.normalisation_known_from)
 
@@ -315,7 +315,7 @@ def resolve_checkpoints(
     files = [text for text in texts if not _is_named(text, root, stated.catalogue)]
     if stated.about_files and not files:
         raise UserError(
-            "--format, --mean, --std, --branch and --network say what weight files are, and none is named among "
+            "--format, --mean, --std, --branch and --network describe weight files, but no weight file is among "
             f"{', '.join(texts)}; leave them out"
         )
     found = [resolve_checkpoint(text, root=root, **vars(stated.for_one(text, root))) for text in texts]

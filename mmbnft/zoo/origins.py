@@ -53,7 +53,7 @@ def _timm(name: str) -> CatalogueEntry:
     config = timm.get_pretrained_cfg(name, allow_unregistered=False) if timm.is_model(name) else None
     if config is None or not (config.hf_hub_id or config.url):
         near = ", ".join(timm.list_pretrained(f"*{name.split('.')[0]}*")[:5]) or "none"
-        raise UserError(f"timm has no weights {name!r}; names like it: {near}")
+        raise UserError(f"timm has no weights {name!r}; similar names: {near}")
     known: dict[str, Any] = {
         "architecture": LibraryNetwork("timm", name),
         "normalisation": Normalisation.from_dict({"mean": config.mean, "std": config.std}),
@@ -124,7 +124,7 @@ def distribution_file(name: str) -> tuple[Path, str]:
     files = [file for file in found.files or () if str(file).endswith(_ENDINGS)]
     if len(files) != 1:
         listed = ", ".join(map(str, files)) or "none"
-        raise UserError(f"the package {name} holds not one weight file but {len(files)} ({listed}); name its path")
+        raise UserError(f"the package {name} has {len(files)} weight files ({listed}), not one; name its path")
     return Path(str(files[0].locate())), found.version
 
 
@@ -155,12 +155,14 @@ def _from_hub(text: str, repository: str, files: tuple[str, ...], wanted: str | 
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
         raise _unreachable(text, error) from error
     except errors.HFValidationError as error:
-        raise UserError(f"{text}: the Hub takes no such name ({error}); write hf:OWNER/NAME[@REVISION]") from error
+        raise UserError(
+            f"{text}: the Hub does not accept this name ({error}); write hf:OWNER/NAME[@REVISION]"
+        ) from error
     raise UserError(f"{text}: the repository has none of {', '.join(files)}; download its weights and name the file")
 
 
 def _say_download(text: str) -> None:
-    sys.stderr.write(f"downloading {text}: what it contains is part of what names a run\n")
+    sys.stderr.write(f"downloading {text}: its content is part of a run's identity\n")
 
 
 def _downloaded(text: str, url: str) -> Path:

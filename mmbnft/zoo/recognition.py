@@ -138,7 +138,7 @@ def _known_network(source: Source, content: Any, kind: str) -> tuple[AnyNetwork 
     if source.network is not None:
         if named and isinstance(source.network, LibraryNetwork) and source.network.name != named:
             raise UserError(
-                f"{source.path.parent / CONFIG} says that {source.path.name} is a {named!r}, stated is "
+                f"{source.path.parent / CONFIG} says that {source.path.name} is a {named!r}, but you stated "
                 f"{source.network}; leave --network out"
             )
         return source.network, "stated"

@@ -105,7 +105,7 @@ def _entry_file(entry: CatalogueEntry, root: Path) -> tuple[CatalogueEntry, Path
     if entry.url.startswith(PIP):
         return entry, distribution_file(entry.url.removeprefix(PIP))[0]
     if not entry.files:
-        raise UserError(f"{entry.id!r} names a family of files, not one file; hand over the path of the file")
+        raise UserError(f"{entry.id!r} names a family of files, not one file; name the path of the file")
     if entry.own and scheme_of(entry.files[0]):
         kept = entry_of(entry.files[0])
         network = entry.architecture or kept.architecture

@@ -31,7 +31,7 @@ def test_confusion_and_loss_are_those_of_scikit_learn(some, several):
     assert of.log_loss(some) == pytest.approx(log_loss(some.labels, chances))
     columns = [log_loss(several.labels[:, c], of.probabilities(several)[:, c]) for c in range(3)]
     assert of.log_loss(several) == pytest.approx(np.mean(columns))
-    with pytest.raises(UserError, match="one class an image"):
+    with pytest.raises(UserError, match="one class per image"):
         of.confusion(several)
 
 

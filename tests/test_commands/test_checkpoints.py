@@ -86,7 +86,7 @@ def test_download_is_recorded_and_kept(server, entry, tmp_path):
 @pytest.mark.parametrize("changed", [False, True])
 def test_download_resumes_only_the_same_source(server, entry, tmp_path, changed):
     server.mode = "cut"
-    with pytest.raises(UserError, match="continues where it stopped"):
+    with pytest.raises(UserError, match="run it again to continue where it stopped"):
         fetch(entry, tmp_path)
     part = tmp_path / "deep" / "x.pth.part"
     assert part.stat().st_size == 1_500_000

@@ -43,7 +43,7 @@ def ended(command):
         ([*RUN, "--checkpoint", "tiny-simclrr"], "no checkpoint is called 'tiny-simclrr'; nearest first: tiny-simclr,"),
         ([*RUN, "--checkpoint", "randon"], "nearest first: random,"),
         ([*RUN, "--checkpoint", "weights/none.pth"], "there is no file weights/none.pth"),
-        ([*RUN, "--checkpoint", "README.md"], "README.md is no torch file.*name a weight file"),
+        ([*RUN, "--checkpoint", "README.md"], "README.md is not a torch file.*name a weight file"),
         (["train", "configs/digits/tiny81.py"], "no configuration .*did you mean 'configs/digits/tiny18.py'"),
         ([*RUN, "--recipe", "vpulabs"], "unknown recipe 'vpulabs'; allowed: cdfsl, clean, .*did you mean 'vpulab'"),
         ([*RUN, "--cfg-options", "recipe.epoch=5"], "unknown recipe settings epoch; .*did you mean 'epochs'"),
@@ -78,11 +78,11 @@ def ended(command):
         (["trian", DIGITS], "there is no command 'trian'; did you mean 'train'"),
         (
             ["few-shot", FEW, "--n-way", "50", "--work-dir", "out", "--dry-run"],
-            "episode has 50 classes, the task only 10",
+            "episode has 50 classes but the task only 10",
         ),
         (
             ["few-shot", FEW, "--methods", "linera", "--dry-run"],
-            "'linera' is no few-shot method.*did you mean 'linear'",
+            "'linera' is not a few-shot method.*did you mean 'linear'",
         ),
         (
             ["select", "--task", "digits", "--checkpoints", "random", "--budget", "30"],
@@ -127,7 +127,7 @@ def test_folders_without_results_and_results_of_another_schema_are_named(tmp_pat
     path = write_result(tmp_path / "results", Result("a", "t", "bn", "r", 0, 0, "f" * 64, "ok", 1.0, "top1"))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 99}))
     assert ended(["rank", tmp_path]) == 2
-    assert "is not a result of schema 2 but of 99" in capsys.readouterr().err
+    assert "is not a result of schema 2 (it has 99)" in capsys.readouterr().err
 
 
 def test_a_near_task_folder_is_named(tmp_path, capsys, folder):
@@ -155,7 +155,7 @@ def test_an_interrupted_run_says_one_sentence_and_the_same_command_continues(tmp
 
     monkeypatch.setattr(Session, "save", interrupted)
     assert ended(command) == 130
-    assert capsys.readouterr().err == "interrupted: what was finished is kept; the same command continues\n"
+    assert capsys.readouterr().err == "interrupted: finished work is kept; run the same command to continue\n"
     monkeypatch.setattr(Session, "save", counted)
     assert ended(command) == 0
     assert labels[0] == ("search0", 2)  # the first epoch was kept

@@ -85,9 +85,9 @@ def test_resume_skips_what_is_finished_and_repairs_what_is_damaged(run, folder, 
     path = folder / "out/tiny-short.pth"
     arguments = ("short.py", "--data", "pictures.npz", "--out", "out", "--epochs", 1, "--resume")
     before = path.read_bytes()
-    assert "finished before" in run(*arguments).stderr
+    assert "already done" in run(*arguments).stderr
     path.write_bytes(before[:1000])
-    assert "finished before" not in run(*arguments).stderr
+    assert "already done" not in run(*arguments).stderr
     (folder / "before.pth").write_bytes(before)
     old, new = (torch.load(p, weights_only=True)["state_dict"] for p in (folder / "before.pth", path))
     assert all(torch.equal(old[name], new[name]) for name in old)

@@ -185,13 +185,15 @@ def test_groups_do_not_change_what_an_episode_gives(recipe, manifest, subject):
 
 def test_random_transforms_and_mixed_sizes_are_refused(make_spec, recipe, shapes, manifest, tmp_path):
     flip = dataclasses.replace(recipe, test_pipeline=[dict(type="RandomHorizontalFlip")])
-    with pytest.raises(UserError, match="test_pipeline of episodes must not draw at random"):
+    with pytest.raises(UserError, match="test_pipeline of episodes must not be random"):
         prepare_subject(make_spec(recipe=flip), shapes, manifest, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", ["cn", "bn@none", "linear_then_bn", "nearest_mean@batch", 5])
 def test_unknown_methods_are_refused(name):
-    with pytest.raises(UserError, match=r"is no few-shot method: .*; methods on frozen features are linear, logistic"):
+    with pytest.raises(
+        UserError, match=r"is not a few-shot method: .*; methods on frozen features are linear, logistic"
+    ):
         Method.named(name)
 
 

@@ -62,7 +62,7 @@ def test_failed_runs_are_listed_and_other_results_passed_over(results, tmp_path)
 
 
 def test_a_cell_that_stands_twice_and_no_results_are_refused(results):
-    with pytest.raises(UserError, match="linear of a on glyphs stands twice"):
+    with pytest.raises(UserError, match="linear of a on glyphs appears twice"):
         write_report([*results, results[0]])
     with pytest.raises(UserError, match="there is no successful few-shot result to show"):
         write_report([])

@@ -42,5 +42,5 @@ def test_equal_results_are_no_difference():
 
 
 def test_results_on_different_numbers_of_episodes_do_not_compare():
-    with pytest.raises(UserError, match="only results on the same episodes compare, got 3 and 2 episodes"):
+    with pytest.raises(UserError, match="only results on the same episodes can be compared, got 3 and 2 episodes"):
         paired_difference(np.ones(3), np.ones(2))

@@ -78,7 +78,9 @@ def test_other_settings_are_refused_with_the_difference(path, shapes):
 )
 def test_a_damaged_manifest_is_refused_in_one_sentence(damage, path, shapes):
     path.write_text(damage(path.read_text()))
-    with pytest.raises(UserError, match="is not a whole file of episodes .*; restore it, or delete it to draw anew"):
+    with pytest.raises(
+        UserError, match="is not a whole file of episodes .*; restore it, or delete it to draw new ones"
+    ):
         open_manifest(path, shapes, SETTINGS)
 
 
@@ -92,5 +94,5 @@ def test_several_classes_an_image_make_no_episodes(tmp_path):
     hot = np.eye(3, dtype=np.uint8).repeat(4, axis=0)
     images = {split: ArrayImages(np.zeros((12, 4, 4, 3), np.uint8), hot) for split in ("train", "val", "test")}
     task = Task("many", ("a", "b", "c"), "map11", images, multi_label=True)
-    with pytest.raises(UserError, match="task many gives an image several classes"):
+    with pytest.raises(UserError, match="task many has several classes per image"):
         open_manifest(tmp_path / "m.jsonl", task, EpisodeSettings(n_way=2, k_shot=1, queries=1))

@@ -154,7 +154,7 @@ def test_mistakes_show_before_anything_runs(make, tmp_path):
     cases = [
         (lambda: make(methods=("bn", "bn")), "methods of benchmark 'test' must be a list without repeats"),
         (lambda: make(checkpoints=()), "checkpoints of benchmark 'test' must be a list"),
-        (lambda: make(methods=("cnn",)), "'cnn' is no few-shot method"),
+        (lambda: make(methods=("cnn",)), "'cnn' is not a few-shot method"),
         (lambda: make(episodes=dict(k_shot=5)), "take their k_shot from the list shots"),
         (lambda: make(shots=(0,)), "k_shot of episodes must be a whole number from 1, got 0"),
         (lambda: make(recipe=_searching()), "searches; set episodes.validation above 0"),

@@ -113,7 +113,7 @@ def test_two_killed_benchmarks_on_one_store_continue_and_lose_nothing(tmp_path, 
     # The second was interrupted as by Ctrl-C, if it had not come to its end by then.
     said = pair[1].stderr.read()
     assert pair[1].returncode in (0, 130)
-    assert pair[1].returncode == 0 or said.strip().splitlines()[-1].startswith("interrupted: what was finished is kept")
+    assert pair[1].returncode == 0 or said.strip().splitlines()[-1].startswith("interrupted: finished work is kept")
     assert "Traceback" not in said
     before = {result.key: result for result in store.results()}
     assert before

@@ -60,4 +60,7 @@ def test_the_report_shows_networks_and_orders_by_their_size(results, tmp_path):
     assert rows["lite"]["parameters"] == 3_371_008
     assert rows["vit"]["multiply_adds"] > rows["lite"]["multiply_adds"] > 0
     assert {"control: number of parameters", "control: multiply-adds"} <= set(report.study.controls)
-    assert "bn means norm tuning for vit (LayerNorm)" in (tmp_path / "report.md").read_text()
+    assert (
+        "Norm tuning instead of BN tuning (bn) for vit (LayerNorm): without batch norm"
+        in (tmp_path / "report.md").read_text()
+    )

@@ -50,7 +50,7 @@ def test_a_network_that_nothing_tells_is_refused_with_the_option_that_states_it(
     with pytest.raises(UserError, match="fits timm:efficientnet_lite0 and timm:tf_.*; say which with --network"):
         plan_runs(benchmark_of(**grid))
     unknown = dict(grid, checkpoints=[own_file(tmp_path, torch.nn.Sequential(torch.nn.Linear(3, 4)))])
-    with pytest.raises(UserError, match=r"nothing tells the network of own .*; state it with --network timm:NAME"):
+    with pytest.raises(UserError, match=r"the network of own .* is unknown; state it with --network timm:NAME"):
         plan_runs(benchmark_of(**unknown))
     own_file(tmp_path, build_library_network(LibraryNetwork("timm", "tf_efficientnet_lite0")))
     (run, _) = plan_runs(benchmark_of(**grid, stated=dict(network="timm:tf_efficientnet_lite0")))

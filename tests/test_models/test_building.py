@@ -69,7 +69,7 @@ def test_tokens_of_torchvision_are_pooled_too():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (dict(type="TIMMBackbone", model_name="no_such_net"), "timm builds no network 'no_such_net'"),
+        (dict(type="TIMMBackbone", model_name="no_such_net"), "timm cannot build 'no_such_net'"),
         (dict(type="TIMMBackbone", model_name="hf-hub:timm/x"), "a model of the Hugging Face Hub is hf:OWNER/NAME"),
         (dict(type="TIMMBackbone", model_name="convnext_atto", pooling="class"), "convnext_atto has no tokens to pool"),
         (
@@ -77,7 +77,7 @@ def test_tokens_of_torchvision_are_pooled_too():
             "pooling must be one of both",
         ),
         (dict(type="TorchvisionBackbone", model_name="resnet51"), "torchvision has no network 'resnet51'; it has"),
-        (dict(type="TorchvisionBackbone", model_name="squeezenet1_0"), "no one linear classifier to take off"),
+        (dict(type="TorchvisionBackbone", model_name="squeezenet1_0"), "no single linear classifier to remove"),
     ],
 )
 def test_what_a_library_does_not_have_is_refused(config, message):

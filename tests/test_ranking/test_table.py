@@ -93,7 +93,7 @@ def test_what_cannot_be_judged_is_refused_in_a_sentence(table, change, message):
         ({"proxies": ["finetune"]}, "cannot be its own proxy"),
         ({"metric_scale": "permille"}, "auto, percent or fraction, got 'permille'"),
         ({"metric_scale": "fraction"}, "choose --metric-scale percent or auto"),
-        ({"lower_is_better": ["loss"]}, "'loss', in which lower is better, is not in the table"),
+        ({"lower_is_better": ["loss"]}, "--lower-is-better 'loss' is not in the table"),
     ],
 )
 def test_wrong_options_are_refused_in_a_sentence(table, options, message):

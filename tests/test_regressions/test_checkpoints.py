@@ -148,7 +148,7 @@ def test_a_checkpoint_loads_what_was_resolved(tmp_path):
 
 
 def test_statements_are_for_files_only(tmp_path):
-    with pytest.raises(UserError, match="none is named among tiny-simclr, random"):
+    with pytest.raises(UserError, match="no weight file is among tiny-simclr, random"):
         resolve_checkpoints(["tiny-simclr", "random"], stated=Statement(format="flat"))
     path = str(files.save(state(), tmp_path / "a.pth"))
     own, tiny = resolve_checkpoints([path, "tiny-simclr"], stated=Statement(mean=(0, 0, 0), std=(1, 1, 1)))

@@ -52,7 +52,7 @@ def test_without_test_val_is_taken_as_test_and_said(images):
 def test_split_folders_that_cannot_be_understood(images):
     for part in ("train", "test"):
         save(images / part / "0.png", 0)
-    with pytest.raises(UserError, match="test is called as a split but holds no class folders"):
+    with pytest.raises(UserError, match="test is named like a split but has no class folders"):
         prepare(images)
     for seed, part in enumerate(("train", "test")):
         (images / part / "0.png").unlink()

@@ -76,7 +76,7 @@ def test_one_image_has_one_name(images, spell):
     assert sorted(chain(*found.values())) == sorted(names)
     assert task.classes == tuple(sorted(CLASSES))
     again = write(images, [*plain, f"{train[0]}\t{train[0].split('/')[0]}"], "test.txt")
-    with pytest.raises(UserError, match=r"test\.txt:8: red ant/0\.png is listed already at .*train\.txt:1"):
+    with pytest.raises(UserError, match=r"test\.txt:8: red ant/0\.png is already listed at .*train\.txt:1"):
         prepare(images, lists=(lists[0], again))
 
 
@@ -172,6 +172,6 @@ def test_names_that_are_all_wrong_are_one_sentence(images):
 
 def test_a_metric_that_does_not_fit_is_refused_before_anything_is_written(images, tmp_path):
     make_classes(images)
-    with pytest.raises(UserError, match="own: the metric map11 is not defined for one class an image"):
+    with pytest.raises(UserError, match="own: the metric map11 is not defined for one class per image"):
         prepare(images, metric="map11")
     assert not (tmp_path / "data").exists()

@@ -127,7 +127,7 @@ def test_a_random_control_below_one_percent_ranks_beside_thirty(tmp_path):
     assert scores.tasks[0].means("linear").min() == 0.8
     assert scores.bounded == {"finetune", "linear"}
     assert said == [
-        "linear: 0.8 for random on dtd is taken as percent, as 82.65 is; --metric-scale or a column scale states it"
+        "linear: 0.8 for random on dtd is taken as percent, as 82.65 is; state it with --metric-scale or a column scale"
     ]
 
 
@@ -145,8 +145,8 @@ def test_scales_are_told_per_task_and_protocol(tmp_path):
     scores, said = scales(tmp_path, "\n".join([header, *mixed]))
     np.testing.assert_allclose(scores.tasks[0].means("linear"), scores.tasks[1].means("linear"))
     assert said == [
-        "finetune, linear: on dtd no value exceeds 1, so there they are taken as fractions of 1; --metric-scale or a "
-        "column scale states it"
+        "finetune, linear: on dtd no value exceeds 1, so values there are taken as fractions of 1; state it with "
+        "--metric-scale or a column scale"
     ]
 
 
@@ -175,7 +175,7 @@ def test_two_own_files_with_aliases_of_one_entry_are_kept_apart(tmp_path):
     source = read_sources([path], {"simclr": "simclr-v1", "simclr-v1": "simclr-v1"})
     assert set(source.table["checkpoint"]) == set(names)
     assert [str(finding) for finding in source.findings] == [
-        "MB206 simclr, simclr-v1 are names of one catalogue entry and are kept apart"
+        "MB206 simclr, simclr-v1 name the same catalogue entry but are kept apart"
     ]
     facts = Facts({"simclr": "simclr-v1", "simclr-v1": "simclr-v1"}, {"simclr-v1": 61.7})
     assert facts.of(names).imagenet_linear_top1 == {"simclr-v1": 61.7}

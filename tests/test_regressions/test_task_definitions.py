@@ -22,13 +22,13 @@ def make(labels, metric="top1", multi_label=False, name="t", val=None, classes=(
 
 @pytest.mark.parametrize("metric", ["top1", "mean_per_class"])
 def test_metrics_of_one_class_an_image_on_multi_hot_labels(metric):
-    words = f"task t: the metric {metric} is not defined for several classes an image; use map11 or roc_auc"
+    words = f"task t: the metric {metric} is not defined for several classes per image; use map11 or roc_auc"
     with pytest.raises(UserError, match=words):
         make(HOT, metric, multi_label=True)
 
 
 def test_map11_on_class_numbers():
-    with pytest.raises(UserError, match="map11 is not defined for one class an image; use mean_per_class or roc_auc"):
+    with pytest.raises(UserError, match="map11 is not defined for one class per image; use mean_per_class or roc_auc"):
         make([0, 1], "map11")
 
 

@@ -69,7 +69,7 @@ def test_a_tracker_that_cannot_start_is_left_away(monkeypatch, tmp_path, capsys)
     hook.after_run(RUNNER)
     hook.close({"value": 1.0})
     said = capsys.readouterr().err
-    assert said == "warning: W&B did not start (service is not running); this run goes on without it\n"
+    assert said == "warning: W&B did not start (service is not running); this run continues without it\n"
 
 
 @pytest.mark.parametrize("fails", ["update", "finish"])

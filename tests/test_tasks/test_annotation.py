@@ -30,7 +30,7 @@ def test_multi_label_lines_become_multi_hot_rows(tmp_path):
         ("a.jpg\n", r"train\.txt:1: expected 'RELATIVE/NAME CLASS_NUMBER', got 'a\.jpg'"),
         ("a.jpg ²\n", "must be 0 to 3"),
         ("a.jpg 1,2\n", "must be 0 to 3, got '1,2'"),
-        ("a.jpg 1\nb.jpg 2\na.jpg 3\n", r"train\.txt:3: 'a\.jpg' is listed already on line 1"),
+        ("a.jpg 1\nb.jpg 2\na.jpg 3\n", r"train\.txt:3: 'a\.jpg' is already listed on line 1"),
         ("\n\n", "has no line"),
     ],
 )
@@ -62,5 +62,5 @@ def test_written_lists_read_back_equal(tmp_path):
 
 @pytest.mark.parametrize("name", [" a.jpg", "a.jpg ", "a\nb.jpg", ""])
 def test_names_that_would_not_read_back_are_refused(tmp_path, name):
-    with pytest.raises(UserError, match="outer spaces or a line break"):
+    with pytest.raises(UserError, match="surrounding spaces or a line break"):
         write_list(tmp_path / "l.txt", [name], np.array([0]))

@@ -83,5 +83,7 @@ def test_changed_list_changes_its_hash(prepared):
 
 
 def test_a_folder_that_is_not_prepared_says_what_to_do(tmp_path):
-    with pytest.raises(UserError, match=r"no prepared task: it has no task\.json; prepare it by mmbnft prepare-data"):
+    with pytest.raises(
+        UserError, match=r"is not a prepared task: it has no task\.json; prepare it with mmbnft prepare-data"
+    ):
         build_task({"type": "list_task", "root": str(tmp_path)})

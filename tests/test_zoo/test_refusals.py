@@ -110,7 +110,7 @@ def _file(tmp_path, content):
 def test_things_that_are_no_weights(tmp_path, narrow):
     assert "empty" in refused(_file(tmp_path, b""))
     assert "web page" in refused(_file(tmp_path, b"\n <!DOCTYPE html><html>sign in</html>"))
-    assert "no torch file" in refused(_file(tmp_path, b"\x00\x01random" * 100))
+    assert "is not a torch file" in refused(_file(tmp_path, b"\x00\x01random" * 100))
     with tarfile.open(tmp_path / "old.pth", "w") as archive:
         archive.add(__file__, "storages")
     assert "tar container" in refused(tmp_path / "old.pth")

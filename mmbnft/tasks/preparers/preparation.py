@@ -171,7 +171,7 @@ def _identify(facts: Facts, path: Path) -> Archive:
     if path.is_dir():
         return facts.archives[0]
     allowed = choices(archive.name for archive in facts.archives)
-    raise UserError(f"{path} is no archive of {facts.name}; expected {allowed}, or a folder of what they hold")
+    raise UserError(f"{path} is not an archive of {facts.name}; expected {allowed}, or a folder of what they hold")
 
 
 def _checked_md5(archive: Archive, path: Path) -> str:

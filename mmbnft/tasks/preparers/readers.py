@@ -82,7 +82,7 @@ def class_folders(
     """Classes are the sub-folders in ASCII order; images are their files, sorted by name, class after class.
 
     Args:
-        folder: Holds one folder a class.
+        folder: Holds one folder per class.
         images: What names are relative to.
         extensions: Suffixes that count as images, in lower case; other files are left out.
         leave_out: Folders that are no class.
@@ -103,11 +103,11 @@ def class_folders(
 def class_names(folder: Path, leave_out: Sequence[str] = ()) -> tuple[str, ...]:
     """Names of the sub-folders in ASCII order, hidden ones and `leave_out` excepted."""
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; expected one folder a class in it")
+        raise UserError(f"there is no folder {folder}; expected one folder per class in it")
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     names = [name for name in names if name not in leave_out]
     if not names:
-        raise UserError(f"{folder} has no sub-folder; expected one folder a class")
+        raise UserError(f"{folder} has no sub-folder; expected one folder per class")
     return tuple(names)
 
 

@@ -51,7 +51,7 @@ def bundle_files(path: Path) -> list[Path]:
     if path.is_dir():
         indices = sorted(path.glob("*.index"))
         if len(indices) != 1:
-            raise UserError(f"{path} holds {len(indices)} .index files, one is needed; name the .index file itself")
+            raise UserError(f"{path} holds {len(indices)} .index files, not one; name the .index file itself")
         path = indices[0]
     shards = sorted(path.parent.glob(f"{path.stem}.data-?????-of-?????"))
     if not path.exists() or not shards:
@@ -75,9 +75,7 @@ def read_bundle(path: Path) -> dict[str, Tensor]:
         with zipfile.ZipFile(path) as archive:
             names = sorted(member for member in archive.namelist() if _INDEX_NAME.fullmatch(member))
             if len(names) != 1:
-                raise UserError(
-                    f"{path.name} holds {len(names)} model.ckpt-N checkpoints, one is needed; unpack it first"
-                )
+                raise UserError(f"{path.name} holds {len(names)} model.ckpt-N checkpoints, not one; unpack it first")
             stem = names[0].removesuffix(".index") + ".data-"
             parts = sorted(member for member in archive.namelist() if member.startswith(stem))
             return _tensors(archive.read(names[0]), len(parts), lambda i: archive.read(parts[i]))

@@ -55,7 +55,7 @@ def container_kind(path: Path) -> str:
     if looks_like_safetensors(head):
         return "safetensors"
     raise UserError(
-        f"{path.name} is no torch file, safetensors file, BYOL pickle or TensorFlow checkpoint; name a weight "
+        f"{path.name} is not a torch file, safetensors file, BYOL pickle or TensorFlow checkpoint; name a weight "
         "file, or download it again"
     )
 

@@ -46,5 +46,7 @@ class TestEurosatOlderArchive(TestEurosat):
 
 def test_multispectral_archive_is_refused(tmp_path):
     archive = tar(tmp_path / "EuroSAT_MS.zip", {"EuroSAT_MS/Forest/Forest_1.tif": b"13 bands"})
-    with pytest.raises(UserError, match=r"EuroSAT_MS.zip is no archive of eurosat; expected EuroSAT.zip, EuroSAT_RGB"):
+    with pytest.raises(
+        UserError, match=r"EuroSAT_MS.zip is not an archive of eurosat; expected EuroSAT.zip, EuroSAT_RGB"
+    ):
         TestEurosat().prepare(tmp_path, [archive])

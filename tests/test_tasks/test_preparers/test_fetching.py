@@ -84,7 +84,7 @@ def test_part_that_is_whole_already(tmp_path, serve):
 
 def test_connection_that_ends_early(tmp_path, serve):
     archive = Archive("a.bin", f"{serve(stop_after=5000).url}/a.bin", MD5)
-    with pytest.raises(UserError, match="call again"):
+    with pytest.raises(UserError, match="run it again to continue"):
         fetch_archive(archive, tmp_path)
     assert (tmp_path / "a.bin.part").read_bytes() == CONTENT[:5000]
     assert not (tmp_path / "a.bin").exists()

@@ -103,7 +103,7 @@ def test_image_in_two_lists(tmp_path, images):
     rows = rows_of(images)
     paths = tuple(write_rows(tmp_path / f"{k}.txt", rows) for k in range(3))
     with pytest.raises(
-        UserError, match=r"1\.txt:1: .*JPG is listed already at .*0\.txt:1; every image belongs to one list"
+        UserError, match=r"1\.txt:1: .*JPG is already listed at .*0\.txt:1; every image belongs to one list"
     ):
         prepare_own(OwnData(images, "leaves", paths), tmp_path / "data")
 

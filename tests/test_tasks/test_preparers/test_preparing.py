@@ -183,7 +183,7 @@ def test_leakage_is_kept_as_long_as_the_lists_are_the_same(tmp_path):
 
 def test_wrong_archive_and_missing_archive(tmp_path):
     other = zipped(tmp_path / "dogs.zip", {"a": b""})
-    with pytest.raises(UserError, match=r"dogs.zip is no archive of dtd; expected dtd-r1.0.1.tar.gz, or a folder"):
+    with pytest.raises(UserError, match=r"dogs.zip is not an archive of dtd; expected dtd-r1.0.1.tar.gz, or a folder"):
         _Dtd().prepare(tmp_path, [other, *_Dtd().build(tmp_path)])
     with pytest.raises(UserError, match="there is no archive"):
         _Dtd().prepare(tmp_path, [tmp_path / "dtd-r1.0.1.tar.gz.none", *_Dtd().build(tmp_path)])

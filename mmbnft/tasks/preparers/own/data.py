@@ -50,11 +50,11 @@ class OwnData:
             what = "file" if self.arrays or self.parquet else "image folder"
             raise UserError(f"there is no {what} {self.images}; give the {what} of your images")
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name) or self.name.startswith("."):
-            raise UserError(f"the name {self.name!r} must be letters, digits, '-', '_' or '.', for it names a folder")
+            raise UserError(f"the name {self.name!r} must be letters, digits, '-', '_' or '.', as it names a folder")
         if len(self.lists) > 3:
             raise UserError(f"give at most three lists (train, val, test), got {len(self.lists)}")
         if self.groups is not None and len(self.lists) > 1:
-            raise UserError("groups say how to divide the images, but the lists do so already; leave one of them out")
+            raise UserError("groups and lists both say how to divide the images; leave one of them out")
         if self.metric is not None and self.metric not in METRICS:
             raise UserError(f"unknown metric {self.metric!r}; allowed: {choices(METRICS)}")
         if self.min_images < 1:

@@ -25,7 +25,7 @@ def divide(found: Found, seed: int) -> tuple[Lists, list[str]]:
     if "" in splits and len(splits) > 1:
         without = [sample.name for sample in found.samples if not sample.split]
         raise UserError(
-            f"{len(without)} images name no split and the others do, e.g. {without[0]}; give all one or none"
+            f"{len(without)} images have no split while others do, e.g. {without[0]}; give all of them one, or none"
         )
     if splits == {""}:
         return _drawn(found, seed)

@@ -40,7 +40,7 @@ def read_folders(images: Path) -> Found:
         found = ", ".join(f"{folder.name}/ is {split}" for split, folder in splits.items())
         remarks = [f"the folders of {images} are splits: {found}; classes are the folders in them"]
     if not samples:
-        raise UserError(f"{images} has no image in a class folder; give a folder that holds one folder a class")
+        raise UserError(f"{images} has no image in a class folder; give a folder that holds one folder per class")
     ordered = order_classes(classes, str(images))
     return Found(tuple(samples), tuple(sorted(ordered)), remarks=(*remarks, *skipped.remarks()))
 
@@ -61,8 +61,8 @@ def _splits(images: Path, folders: list[Path]) -> dict[str, Path]:
     flat = [folder for folder in named if folder not in nested]
     if flat:
         raise UserError(
-            f"{flat[0]} is called as a split but holds no class folders, so its images have no labels; give it one "
-            "folder a class, or give lists or a table of names and labels"
+            f"{flat[0]} is named like a split but has no class folders, so its images have no labels; give it one "
+            "folder per class, or give lists or a table of names and labels"
         )
     others = [folder for folder in folders if folder not in named]
     if others:
@@ -166,7 +166,9 @@ def _list(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise UserError(f"{folder} cannot be read ({error.strerror}); allow it or leave the folder out") from error
+        raise UserError(
+            f"{folder} cannot be read ({error.strerror}); change its permissions or leave the folder out"
+        ) from error
 
 
 def _name(path: Path, images: Path) -> str:

@@ -99,7 +99,7 @@ def order_classes(labels: Iterable[str], where: str) -> tuple[str, ...]:
         if alike in spellings:
             how = "are one number in two spellings" if is_number(name) else "differ only in letter case"
             raise UserError(
-                f"{where}: the labels {spellings[alike]!r} and {name!r} {how}; write every class in one way"
+                f"{where}: the labels {spellings[alike]!r} and {name!r} {how}; spell every class the same way"
             )
         spellings[alike] = name
     return tuple(sorted(names, key=int) if all(is_number(name) for name in names) else names)

@@ -88,9 +88,9 @@ def _json_object(text: str, where: str) -> dict[str, Any]:
     try:
         row = json.loads(text)
     except ValueError as error:
-        raise UserError(f"{where} is not JSON ({error}); expected one object a line") from error
+        raise UserError(f"{where} is not JSON ({error}); expected one object per line") from error
     if not isinstance(row, dict):
-        raise UserError(f"{where} holds {text[:40]!r}; expected one object a line, such as {{'file_name': 'a.png'}}")
+        raise UserError(f"{where} holds {text[:40]!r}; expected one object per line, such as {{'file_name': 'a.png'}}")
     return row
 
 
@@ -125,7 +125,9 @@ def read_parquet(path: Path, separator: str | None, label: str | None) -> Found:
     for file, content in zip(files, contents, strict=True):
         if content.column_names != titles:
             own, first = ", ".join(content.column_names), ", ".join(titles)
-            raise UserError(f"{file} has the columns {own}, and {files[0]} has {first}; give files of one layout")
+            raise UserError(
+                f"{file} has the columns {own}, and {files[0]} has {first}; give files with the same columns"
+            )
         features = _features(content)
         image, role = _image_column(content, features, file), _label_column(titles, features, label)
         split = _split_of_parts(file.relative_to(path.parent if path.is_file() else path).parts)

@@ -44,7 +44,7 @@ def read_lists(paths: Sequence[Path], images: Path) -> Found:
             where = f"{path}:{row.line}"
             name = naming.name(row.name, where)
             if name in seen:
-                raise UserError(f"{where}: {name} is listed already at {seen[name]}; every image belongs to one list")
+                raise UserError(f"{where}: {name} is already listed at {seen[name]}; every image belongs to one list")
             seen[name] = where
             samples.append(Sample(name, images / name, (labels[row.field],), split))
     classes = order_classes((sample.labels[0] for sample in samples), ", ".join(str(path) for path in paths))

@@ -81,7 +81,7 @@ def found_in_table(table: Table, images: Path, separator: str | None) -> Found:
         where = f"{path}:{line}"
         name = naming.name(_cell(row, table, "path"), where)
         if name in seen:
-            raise UserError(f"{where}: {name} is named already on line {seen[name]}; give every image one row")
+            raise UserError(f"{where}: {name} is already named on line {seen[name]}; give every image one row")
         seen[name] = line
         split = split_of(_cell(row, table, "split"), where) if "split" in table.columns else ""
         samples.append(Sample(name, images / name, own, split, _cell(row, table, "group")))
@@ -117,7 +117,7 @@ def read_rows_of(path: Path) -> tuple[list[str], list[tuple[int, list[Any]]]]:
     )
     filled = [line for line in lines if line.strip()]
     if not filled:
-        raise UserError(f"{path} is empty; expected a header such as path,label and one row an image")
+        raise UserError(f"{path} is empty; expected a header such as path,label and one row per image")
     delimiter = max(
         DELIMITERS, key=lambda mark: ("path" in find_roles(_titles(filled[0], mark), None), filled[0].count(mark))
     )
@@ -138,7 +138,7 @@ def read_rows_of(path: Path) -> tuple[list[str], list[tuple[int, list[Any]]]]:
             )
         rows.append((reader.line_num, [cell.strip() for cell in cells]))
     if not rows:
-        raise UserError(f"{path} has a header but no row; expected one row an image")
+        raise UserError(f"{path} has a header but no row; expected one row per image")
     return titles, rows
 
 
@@ -205,7 +205,7 @@ def _labels_of_columns(table: Table) -> tuple[list[tuple[str, ...]], bool, list[
     if len(table.others) < 2:
         raise UserError(
             f"{table.path}: no column of the header ({', '.join(table.titles)}) holds labels; call it label (or one of "
-            f"{COLUMNS['label'].replace(' ', ', ')}), or give one column a class with 0 and 1"
+            f"{COLUMNS['label'].replace(' ', ', ')}), or give one column per class with 0 and 1"
         )
     labels = []
     for line, row in table.rows:

@@ -108,7 +108,7 @@ def test_lists_of_labels_make_a_multi_label_task(tmp_path, prepare):
     ("line", "sentence"),
     [
         ("{'file_name': 1}", "is not JSON"),
-        ("[1]", "expected one object a line"),
+        ("[1]", "expected one object per line"),
         ('{"label": "a"}', "there is no file_name"),
         ('{"file_name": "../../x.png", "label": "a"}', "is not below the image folder"),
     ],

@@ -123,7 +123,7 @@ def test_names_without_a_suffix(images, names):
         (["path,a,b", "ant/0.png,1,2"], r"table\.csv:2: the column b holds '2'; without a label column"),
         (["path,label", "ant/0.png,x,y"], r"table\.csv:2: 3 cells where the header has 2"),
         (["path,label", "ant/0.png,"], r"table\.csv:2: the image has no label"),
-        (["path,label", "ant/0.png,x", "./ant/0.png,y"], r"table\.csv:3: ant/0\.png is named already on line 2"),
+        (["path,label", "ant/0.png,x", "./ant/0.png,y"], r"table\.csv:3: ant/0\.png is already named on line 2"),
         (["path,label,split", "ant/0.png,x,holdout"], r"table\.csv:2: the split 'holdout' is unknown; allowed: train,"),
         (["path,label,split", "ant/0.png,x,train", "bee/0.png,y,"], r"table\.csv:3: the split '' is unknown"),
         (["path,label,split", "ant/0.png,x,train", "bee/0.png,y,train"], "the data name the split train only"),
