@@ -4,19 +4,19 @@
     python benchmarks/select_replay.py --table FILE.csv --target finetune --repetitions 50
 
 A table's values are taken for the truth. A training of the whole length shows the true value plus noise of `--noise`
-points. Tables without curves have no shorter trainings, so these are simulated, by `--curves`:
+points. Tables without curves have no shorter training runs, so these are simulated, by `--curves`:
 
 - exponential: checkpoint i lacks gap_i (exp(-5 f) - exp(-5)) points at the share f of the length, gap_i log-normal,
-  with a mean of 1.8 standard deviations of the targets and a standard deviation of 1.3, so that trainings of a ninth of
+  with a mean of 1.8 standard deviations of the targets and a standard deviation of 1.3, so that runs of a ninth of
   the length correlate 0.8 with whole ones. The race believes in other curves.
 - walk: what checkpoint i lacks is a random walk that correlates 0.8 at a ninth too, so that nothing is extrapolated.
 
-Ways that use whole trainings only do not depend on this. Each task is left out of all past tables. `--strangers` also
+Ways that use full runs only do not depend on this. Each task is left out of all past tables. `--strangers` also
 hides which checkpoint is which, as for weights of your own: then the past only says how proxies and targets go
 together. Several values of `--thrift`, the one setting of the race that was compared on tables, are chosen from for
 each table by the regret on the others under both kinds of curves.
 
-Cost counts whole trainings, a shorter one its share. The same prices for all: each training starts from the beginning,
+Cost counts full runs, a shorter one its share. The same prices for all: each training starts from the beginning,
 as this project's recipes need it; `--continue` lets everyone pay only for what a longer training adds. Successive
 halving and Hyperband continue as published, and are given so too. All proxies of a checkpoint together cost half a
 percent of a training: one pass over the images against 30 epochs forward and backward for each of three learning rates.
@@ -82,7 +82,7 @@ def replay(found: Iterator[World], rules: Rules, hyperband_every: int) -> dict[s
 
 
 def _last(steps: list[Step], one: int, budget: float, continued: bool) -> Verdict:
-    """What one of the races said last within a budget, in whole trainings, before or after it was given more."""
+    """What one of the races said last within a budget, in full training runs, before or after it was given more."""
     return [v[one] for given, spent, v in steps if spent[one] <= budget + 1e-9 and (given == SHOWN or continued)][-1]
 
 

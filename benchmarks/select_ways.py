@@ -1,6 +1,6 @@
 """Ways to spend a budget on choosing a checkpoint, and the worlds, made of a table of true values, that they play in.
 
-What `select_replay.py` compares; how trainings are simulated and what they cost is said there.
+What `select_replay.py` compares; how training runs are simulated and what they cost is said there.
 """
 
 import argparse
@@ -23,7 +23,7 @@ RACE, ALL = "race", "fine-tune all"
 # What is no baseline at the same prices: ways that know more or pay less.
 BEYOND = ("told the two best", "told the three best")
 Lack = Callable[[float], Array]
-# Of races: the budget they were given, what each has spent, in whole trainings, and what each believes.
+# Of races: the budget they were given, what each has spent, in full training runs, and what each believes.
 Step = tuple[float, Array, list[Verdict]]
 
 
@@ -38,7 +38,7 @@ class World:
         others: (K,) mean of the standardised targets on other tasks, or None for strangers.
         noise: Standard deviation of a training's value.
         generator: Of all that is random.
-        lack: (R, K) points by which trainings of a share of the length lag.
+        lack: (R, K) points by which training runs of a share of the length lag.
         races: R.
         continued: Whether a longer training only pays for what it adds.
     """
@@ -54,7 +54,7 @@ class World:
     continued: bool
 
     def train(self, share: float = 1.0) -> Array:
-        """(R, K) values that trainings of everyone would show."""
+        """(R, K) values that training runs of everyone would show."""
         shape = (self.races, self.count)
         return self.truth - self.lack(share) + self.noise * self.generator.standard_normal(shape)
 
@@ -112,7 +112,7 @@ def worlds(table: Table, tables: list[Table], args: argparse.Namespace) -> Itera
 
 
 def then_whole(world: World, score: Array, budget: float) -> Array:
-    """The best of whole trainings in the order of a score, as many as the budget pays for; its top where for none."""
+    """The best of full runs in the order of a score, as many as the budget pays for; its top where for none."""
     order = np.argsort(-np.broadcast_to(score, (world.races, world.count)), axis=1, kind="stable")
     order = order[:, : max(1, int(budget * world.count + 1e-9))]
     values = np.take_along_axis(world.train(), order, axis=1)
@@ -120,7 +120,7 @@ def then_whole(world: World, score: Array, budget: float) -> Array:
 
 
 def successive_halving(world: World, budget: float, continued: bool) -> Array:
-    """K. Jamieson, A. Talwalkar (AISTATS 2016), with trainings that are whole at most."""
+    """K. Jamieson, A. Talwalkar (AISTATS 2016), with training runs that are whole at most."""
     rounds, alive, length = max(1, int(np.ceil(np.log2(world.count)))), world.count, 0.0
     racing = np.ones((world.races, world.count), dtype=bool)
     for _ in range(rounds):

@@ -8,7 +8,7 @@ from mmbnft.host import HOOKS, TensorboardLoggerHook, master_only
 
 @HOOKS.register_module()
 class BnftTensorboardHook(TensorboardLoggerHook):
-    """The host's hook, which would draw the curves of all trainings over each other.
+    """The host's hook, which would draw the curves of all training runs over each other.
 
     Args:
         folder: Gets `training-1`, `training-2` ..., in the order of search, refit and their phases.

@@ -99,7 +99,7 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
 
 def results_source(results: Sequence[Result]) -> Source:
     """The successful runs of `results`; failed ones become findings, never dropped in silence."""
-    # What a selection read on val, after trainings of any length, is no measurement on test.
+    # What a selection read on val, after training runs of any length, is no measurement on test.
     results = [result for result in results if result.evaluated_on != "val"]
     good = [result for result in results if result.status == "ok"]
     table = results_table(good)

@@ -2,7 +2,7 @@
 
 K. Jamieson, A. Talwalkar: Non-stochastic best arm identification and hyperparameter optimization (AISTATS 2016). Each
 rung trains its trials from the beginning with a whole schedule of the rung's length, so that scores of one rung compare
-and the last rung's trainings are those of an ordinary search.
+and the last rung's training runs are those of an ordinary search.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ class Ladder:
         """The training that is due after those with the given scores; None when the search is over.
 
         Args:
-            scores: Val scores of the trainings so far in their order; None for one that diverged.
+            scores: Val scores of the training runs so far in their order; None for one that diverged.
         """
         _, due = self._follow(scores)
         return due

@@ -1,4 +1,4 @@
-"""What finished trainings say of the checkpoints' targets: a mixture of Gaussian posteriors, for many races at once.
+"""What finished runs say of the checkpoints' targets: a mixture of Gaussian posteriors, for many races at once.
 
 Given the scale s of a task (points by which its checkpoints differ), the target of checkpoint i and the value of a
 training of the share f of the whole length are
@@ -28,7 +28,7 @@ from mmbnft.select.past import FAR, LEAST_CHECKPOINTS, Prior
 
 Array = np.ndarray
 
-# Variances of w at the unit of `lag`, alike probable before. By these, trainings of a ninth of the length correlate
+# Variances of w at the unit of `lag`, alike probable before. By these, training runs of a ninth of the length correlate
 # 0.94, 0.80 and 0.56 with whole ones where nothing else is known.
 WANDERS = (0.03, 0.14, 0.55)
 # Shares of a power law in w, the rest being a random walk; alike probable before.
@@ -53,10 +53,10 @@ def lag(share: Array) -> Array:
 
 @dataclass
 class Seen:
-    """Finished trainings of R races among K checkpoints with L lengths, as the sums a posterior needs.
+    """Finished training runs of R races among K checkpoints with L lengths, as the sums a posterior needs.
 
     Attributes:
-        count: (R, K, L) number of trainings.
+        count: (R, K, L) number of training runs.
         precision: (R, K, L) sum of 1 / noise^2.
         total: (R, K, L) sum of value / noise^2, values in percent and noise in points.
     """
@@ -72,10 +72,10 @@ class Seen:
         return cls(np.zeros(shape, dtype=int), np.zeros(shape), np.zeros(shape))
 
     def add(self, where: tuple[Array, Array, Array], value: Array, noise: Array | float) -> None:
-        """Count further trainings.
+        """Count further training runs.
 
         Args:
-            where: Number of the race, checkpoint and length of each of N trainings, none twice.
+            where: Number of the race, checkpoint and length of each of N training runs, none twice.
             value: (N,) what they reached on val, in percent.
             noise: Standard deviation of `value` over seeds and validation images, in points.
         """
@@ -129,8 +129,8 @@ class Belief:
 
     Args:
         prior: What was known before.
-        shares: (L,) lengths of trainings as shares of the whole, growing to 1.
-        seen: Finished trainings.
+        shares: (L,) lengths of training runs as shares of the whole, growing to 1.
+        seen: Finished training runs.
         failed: Numbers of checkpoints that cannot be trained, and so are never the best.
         curves: (W, P) prior weights of the `WANDERS` and `POWER_LAWS`; alike where none is given.
         seed: Of the samples.

@@ -1,4 +1,4 @@
-"""How much a selection may spend: hours of computing, a number of trainings, or a share of fine-tuning all."""
+"""How much a selection may spend: hours of computing, a number of training runs, or a share of fine-tuning all."""
 
 import math
 import re
@@ -36,7 +36,7 @@ class Spent:
 
     @property
     def whole(self) -> float:
-        """Everything in whole trainings."""
+        """Everything in full training runs."""
         proxies = self.proxy_seconds / self.whole_seconds if self.whole_seconds else 0.0
         return proxies + sum(share for share, _ in self.trainings)
 
@@ -46,7 +46,7 @@ class Budget:
     """What may be spent.
 
     Attributes:
-        amount: Seconds, trainings of any length, or the share of one whole training of each checkpoint.
+        amount: Seconds, training runs of any length, or the share of one whole training of each checkpoint.
         unit: `seconds`, `runs` or `share`.
     """
 
@@ -77,7 +77,7 @@ class Budget:
         return cls(amount, "runs")
 
     def left(self, spent: Spent, checkpoints: int) -> tuple[float, float]:
-        """What is left, in whole trainings and in trainings of any length; infinite where it does not limit them.
+        """What is left, in full runs and in training runs of any length; infinite where it does not limit them.
 
         Args:
             spent: What was spent.

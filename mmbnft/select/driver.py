@@ -1,4 +1,4 @@
-"""Runs a selection: proxies for all, trainings for those in the race, one look at test for the pick.
+"""Runs a selection: proxies for all, training runs for those in the race, one look at test for the pick.
 
 Nothing is kept beside the results of the runs. What to do next follows from them alone, so the same command continues a
 selection that was killed: it decides again what it decided before, and finds those runs done.
@@ -38,11 +38,11 @@ TOLD_APART = 0.05
 
 @dataclass(frozen=True)
 class Step:
-    """What was known after some trainings.
+    """What was known after some training runs.
 
     Attributes:
-        cost: What had been spent, in whole trainings.
-        trainings: Number of trainings finished.
+        cost: What had been spent, in full training runs.
+        trainings: Number of training runs finished.
         verdict: What was believed.
         left: Numbers of the checkpoints that left then, and why.
     """
@@ -59,7 +59,7 @@ class Selected:
 
     Attributes:
         runs: What it could run.
-        steps: What was known after each batch of trainings.
+        steps: What was known after each batch of training runs.
         trainings: Number of the checkpoint, share, value on val, and cost after it, for each training.
         spent: What everything cost but the evaluation of the pick.
         reason: Why it stopped.
@@ -105,7 +105,7 @@ class Selection:
         out: Folder of the selection.
         executor: Where runs are executed.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        batch: Trainings that are executed at the same time.
+        batch: Training runs that are executed at the same time.
         say: Takes each line for the person who waits.
     """
 
@@ -186,7 +186,7 @@ class Selection:
                 raise UserError(f"no checkpoint could be trained; the last: {next(iter(news.values()))}")
 
     def _train(self, batch: Sequence[Training], found: Selected, seen: Seen) -> dict[int, str]:
-        """Run some trainings and count what they show; who failed, and why."""
+        """Execute some training runs and count what they show; who failed, and why."""
         jobs = [self.runs.training(one.checkpoint, one.share, one.seed) for one in batch]
         self._execute(jobs)
         news = {}
@@ -215,7 +215,7 @@ class Selection:
         return batch
 
     def _pays(self, name: str, proxies: dict[str, tuple[PlannedRun, ...]]) -> tuple[bool, str]:
-        """Whether a further proxy of all checkpoints is worth more than whole trainings for the same cost, and why."""
+        """Whether a further proxy of all checkpoints is worth more than full runs for the same cost, and why."""
         past = Past(self.known.tables, (*proxies, name), self.runs.target)
         values = {other: values_of(runs, self.results) for other, runs in proxies.items()}
         count = len(self.runs.checkpoints)

@@ -161,13 +161,13 @@ class Past:
     def gains(
         self, checkpoints: Sequence[str], proxies: Mapping[str, Array], more: str, trainings: int
     ) -> tuple[float, float]:
-        """Points by which the target of the pick is expected to rise, by one more proxy or by whole trainings.
+        """Points by which the target of the pick is expected to rise, by one more proxy or by full training runs.
 
         Args:
             checkpoints: Names of the K checkpoints.
             proxies: (K,) values by protocol of what is known already.
             more: Name of the proxy, one of the protocols, which all checkpoints would get.
-            trainings: Number of whole trainings, of those with the best prospects, that would cost the same.
+            trainings: Number of full training runs, of those with the best prospects, that would cost the same.
         """
         before = self.prior(checkpoints, proxies)
         # What a Gaussian's variance shrinks by does not depend on the value that will be seen.

@@ -105,7 +105,7 @@ def store_tables(folders: Iterable[Path], target: str) -> list[Table]:
 
 
 def stored_curves(folders: Iterable[Path], target: str, without: str) -> tuple[Array | None, int]:
-    """What stored trainings of several lengths say of how curves go, and from how many tasks.
+    """What stored training runs of several lengths say of how curves go, and from how many tasks.
 
     Each task counts for one, and what is believed without any for one more.
 

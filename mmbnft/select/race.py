@@ -6,15 +6,15 @@ import numpy as np
 
 from mmbnft.select.belief import Array, Belief, Seen, Verdict
 
-# Lengths of trainings as shares of the whole, each three times the one before, as in Hyperband.
+# Lengths of training runs as shares of the whole, each three times the one before, as in Hyperband.
 SHARES = (1 / 27, 1 / 9, 1 / 3, 1.0)
 # A checkpoint leaves, once each has had its shortest training, when its chance to be as good as the best is below this
 # share of an even chance.
 LEAVES_BELOW = 0.25
-# Whole trainings of one checkpoint, each with a seed of its own.
+# Whole training runs of one checkpoint, each with a seed of its own.
 SEEDS = 3
 # A training is chosen by its worth over its length to this power. 1 is the knowledge gradient per cost, which looks one
-# training ahead and so buys many short trainings that a whole one would have made superfluous; 0 ignores the length.
+# training ahead and so buys many short runs that a whole one would have made superfluous; 0 ignores the length.
 THRIFT = 0.5
 
 
@@ -44,7 +44,7 @@ class Rules:
     Attributes:
         regret: Points that may be lost: who is likely to be further from the best leaves, and the race stops when it
             expects to lose less.
-        shares: Lengths of trainings, growing to 1.
+        shares: Lengths of training runs, growing to 1.
         leaves_below: See `LEAVES_BELOW`.
         seeds: See `SEEDS`.
         thrift: See `THRIFT`.
@@ -57,13 +57,13 @@ class Rules:
     thrift: float = THRIFT
 
     def allowed(self, seen: Seen, racing: Array) -> Array:
-        """(R, K, L) trainings that could be next: longer ones of each checkpoint, and whole ones with a further seed.
+        """(R, K, L) runs that could be next: longer ones of each checkpoint, and whole ones with a further seed.
 
         As long as a checkpoint has had none, only the shortest ones of such checkpoints: nobody is judged by the past
         alone.
 
         Args:
-            seen: Finished trainings.
+            seen: Finished training runs.
             racing: (R, K) which checkpoints are in the race.
         """
         trained = seen.count > 0
@@ -79,14 +79,14 @@ class Rules:
     def ratios(
         self, belief: Belief, racing: Array, noise: float, budget: Array, paid: Array | float = 0.0
     ) -> tuple[Array, Array]:
-        """What trainings are worth, in points, and that over a power of their length, both (R, K, L).
+        """What training runs are worth, in points, and that over a power of their length, both (R, K, L).
 
         Args:
             belief: What is believed.
             racing: (R, K) which checkpoints are in the race.
             noise: Standard deviation of a training's value, in points.
-            budget: (R,) what may still be spent, in whole trainings.
-            paid: (R, K, L) what of each training need not be paid again, in whole trainings.
+            budget: (R,) what may still be spent, in full training runs.
+            paid: (R, K, L) what of each training need not be paid again, in full training runs.
 
         Returns:
             The second is -inf where a training is not allowed or too long.
@@ -132,12 +132,12 @@ class Race:
         return self.all_met(belief, race) and verdict.regret < self.rules.regret
 
     def ranked(self, belief: Belief, noise: float, budget: float = np.inf) -> list[Training]:
-        """Trainings that could be next in the first race, by what they are worth for their length, best first.
+        """Training runs that could be next in the first race, by what they are worth for their length, best first.
 
         Args:
             belief: What is believed.
             noise: Standard deviation of a training's value, in points.
-            budget: What may still be spent, in whole trainings.
+            budget: What may still be spent, in full training runs.
         """
         worth, ratio = self.rules.ratios(belief, self.racing, noise, np.array([budget]))
         order = np.argsort(-ratio[0], axis=None, kind="stable")[: np.isfinite(ratio[0]).sum()]

@@ -1,4 +1,4 @@
-"""The runs of a selection, as jobs of the grid: proxies, trainings of several lengths on val, and the pick on test."""
+"""The runs of a selection, as jobs of the grid: proxies, runs of several lengths on val, and the pick on test."""
 
 import dataclasses
 from collections.abc import Collection, Sequence
@@ -29,7 +29,7 @@ class RaceRuns:
         proxies: Runs of each proxy in the order of the checkpoints, by its name.
         rungs: The same of further proxies, each of which is run for all where the selection finds it worth its cost.
         targets: The target's whole runs, which evaluate on test, in the order of the checkpoints.
-        shares: Lengths of trainings as shares of the whole.
+        shares: Lengths of training runs as shares of the whole.
         val_images: Number of images on val.
     """
 

@@ -1,4 +1,4 @@
-"""How short trainings may be before the order of checkpoints is lost, from results on val at several lengths."""
+"""How short training runs may be before the order of checkpoints is lost, from results on val at several lengths."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ KEPT = 0.6
 
 @dataclass(frozen=True)
 class Length:
-    """How far trainings of one length order the checkpoints as the longest do.
+    """How far training runs of one length order the checkpoints as the longest do.
 
     Attributes:
         length: In epochs, or in steps where the recipe counts them.

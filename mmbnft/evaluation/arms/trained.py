@@ -23,7 +23,7 @@ from mmbnft.tasks import ImageCache, SplitLedger, TaskDataset, predict
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """How trainings are executed; what comes out is the same but for `accumulation`.
+    """How training runs are executed; what comes out is the same but for `accumulation`.
 
     Attributes:
         work_dir: For what hooks write.
@@ -50,7 +50,7 @@ class TrainedArm(Arm):
         store: Features of the network's backbone, for a network that takes them.
         session: Keeps the state of an unfinished training.
         images: Keeps decoded images.
-        settings: How trainings are executed.
+        settings: How training runs are executed.
     """
 
     def __init__(
