@@ -229,18 +229,13 @@ ENTRIES: dict[str, Entry] = {
 PAGES = [path for path in documents() if commands(path)]
 # Their commands take minutes even on miniatures: they run where ALL_PAGES is set (`make documents`), and have to have
 # an entry everywhere.
-_SLOW = (
-    "analysis",
-    "benchmark",
-    "few_shot",
-    "few_shot_results",
-    "few_shot_speed",
-    "images",
-    "recipes",
-    "select",
-    "training",
-)
-SLOW = {f"docs/{name}.md" for name in _SLOW}
+SLOW = {
+    f"docs/{name}.md"
+    for name in (
+        "README", "analysis", "benchmark", "few_shot", "few_shot_results", "few_shot_speed", "images", "recipes", "select",
+        "training",
+    )
+}  # fmt: skip
 RUN_PAGES = [
     page for page in (str(path.relative_to(ROOT)) for path in PAGES) if os.environ.get("ALL_PAGES") or page not in SLOW
 ]
