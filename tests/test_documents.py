@@ -232,8 +232,8 @@ PAGES = [path for path in documents() if commands(path)]
 SLOW = {
     f"docs/{name}.md"
     for name in (
-        "README", "analysis", "benchmark", "few_shot", "few_shot_results", "few_shot_speed", "images", "recipes", "select",
-        "training",
+        "README", "analysis", "benchmark", "few_shot", "few_shot_results", "few_shot_speed", "images", "recipes",
+        "select", "training",
     )
 }  # fmt: skip
 RUN_PAGES = [
