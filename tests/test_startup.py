@@ -41,7 +41,7 @@ for name in summaries():
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
         main([name, "--help"])
 """
-    assert not loaded(code) & set(HEAVY)
+    assert not loaded(code) & {*HEAVY, "numpy", "PIL"}
 
 
 def test_listing_checkpoints_needs_no_torch():
@@ -55,6 +55,10 @@ main(["checkpoints", "list"])
 def test_ranking_needs_no_torch():
     found = loaded("\n".join(f"import {name}" for name in [*modules("ranking"), "mmbnft.results"]))
     assert not found & {*HOST, "torch", "sklearn"}
+
+
+def test_ranking_loads_matplotlib_only_to_draw():
+    assert "matplotlib" not in loaded("import mmbnft.ranking, mmbnft.ranking.report")
 
 
 # What an episode run needs of the host is the building of networks and the reading of images.

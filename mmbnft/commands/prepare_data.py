@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmbnft.commands._options import command_parser, sub_parser
-from mmbnft.tasks.preparers import PREPARERS, OwnData, build_preparer, prepare, prepare_own
-from mmbnft.tasks.preparers.summary import balance_lines, leakage_lines, summary_lines
+from mmbnft.tasks.preparers.titles import TITLES
 
 OWN = {"folder": "your own images in folders, or named by lists", "csv": "your own images named by a CSV file",
        "npz": "arrays of images, as MedMNIST publishes them",
@@ -24,8 +23,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """One sub-command a data set, and `folder`, `csv`, `npz` and `parquet` for your own images."""
     parser = command_parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="NAME")
-    for name, preparer in sorted(PREPARERS.items()):
-        command = sub_parser(commands, name, preparer.facts.title)
+    for name, title in sorted(TITLES.items()):
+        command = sub_parser(commands, name, title)
         command.add_argument(
             "--archive", nargs="+", type=Path, default=[], metavar="PATH", help="downloaded archives or folders"
         )
@@ -93,6 +92,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 
 def prepare_images(arguments: argparse.Namespace) -> list[str]:
     """Prepare your own images; what to tell about them."""
+    from mmbnft.tasks.preparers import OwnData, prepare_own
+    from mmbnft.tasks.preparers.summary import balance_lines, summary_lines
+
     given = vars(arguments)
     is_table = arguments.command == "csv"
     data = OwnData(
@@ -122,6 +124,9 @@ def show(lines: list[str]) -> None:
 
 def prepare_public(arguments: argparse.Namespace) -> list[str]:
     """Prepare a public data set; what to tell about it."""
+    from mmbnft.tasks.preparers import build_preparer, prepare
+    from mmbnft.tasks.preparers.summary import summary_lines
+
     preparer = build_preparer(arguments.command)
     prepared = prepare(preparer, arguments.root, arguments.archive, arguments.download, arguments.check)
     lines = summary_lines(prepared)
@@ -129,7 +134,8 @@ def prepare_public(arguments: argparse.Namespace) -> list[str]:
 
 
 def _leakage(folder: Path) -> list[str]:
-    from mmbnft.tasks.duplicates import check_leakage  # imports the host framework, which --help can do without
+    from mmbnft.tasks.duplicates import check_leakage
+    from mmbnft.tasks.preparers.summary import leakage_lines
 
     return leakage_lines(check_leakage(folder))
 

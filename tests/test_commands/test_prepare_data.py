@@ -68,7 +68,7 @@ def test_options_reach_the_preparer(tmp_path, monkeypatch, command):
         calls.append((preparer.facts.name, root, archives, fetch, check))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmbnft.commands.prepare_data.prepare", prepare)
+    monkeypatch.setattr("mmbnft.tasks.preparers.prepare", prepare)
     options = ("--archive", "a.zip", "b.zip", "--download", "--check")
     status, _, errors = command("dtd", "--root", tmp_path, *options)
     assert status == 130

@@ -7,7 +7,6 @@ import pandas as pd
 
 from mmbnft.ranking.csv_tables import LEADERBOARD
 from mmbnft.ranking.report.content import content
-from mmbnft.ranking.report.figures import pictures
 from mmbnft.ranking.report.markdown import markdown
 from mmbnft.ranking.report.page import page
 from mmbnft.ranking.report.sections import sections
@@ -17,6 +16,8 @@ from mmbnft.utils import files
 
 def write_report(study: Study, folder: Path) -> None:
     """Write all outputs of `study` into `folder`, each atomically."""
+    from mmbnft.ranking.report.figures import pictures  # loads Matplotlib, which only drawing needs
+
     parts = sections()
     for part in parts:
         table = part.table(study)[list(part.columns)]

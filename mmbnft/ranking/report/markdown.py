@@ -1,15 +1,18 @@
 """The report in Markdown, for a README or an issue: every section's sentence and table."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mmbnft.ranking.correlations import MEAN
-from mmbnft.ranking.report.figures import Picture
 from mmbnft.ranking.report.section import Section, Shown
 from mmbnft.ranking.study import Study
 from mmbnft.utils.wording import counted
 
+if TYPE_CHECKING:
+    from mmbnft.ranking.report.figures import Picture
 
-def markdown(study: Study, parts: Sequence[Section], pictures: Mapping[str, Picture]) -> str:
+
+def markdown(study: Study, parts: Sequence[Section], pictures: "Mapping[str, Picture]") -> str:
     """The Markdown text; pictures are linked beside the file.
 
     Args:
@@ -31,7 +34,7 @@ def markdown(study: Study, parts: Sequence[Section], pictures: Mapping[str, Pict
     return "\n".join([*lines, *(["## Verdict per task", "", *verdicts, ""] if verdicts else [])])
 
 
-def _section(study: Study, part: Section, pictures: Mapping[str, Picture]) -> list[str]:
+def _section(study: Study, part: Section, pictures: "Mapping[str, Picture]") -> list[str]:
     only = study.scores.tasks[0].name
     tables = part.parts(study)
     if part.has_tasks and len(study.scores.tasks) == 1:

@@ -5,6 +5,7 @@ from pathlib import Path
 from mmbnft.tasks.preparers.base import Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import torchvision_entries
+from mmbnft.tasks.preparers.titles import TITLES
 
 TOP = "fgvc-aircraft-2013b"
 
@@ -14,7 +15,7 @@ class Aircraft(Preparer):
 
     facts = Facts(
         name="aircraft",
-        title="FGVC-Aircraft (variant)",
+        title=TITLES["aircraft"],
         version="2013b",
         source="https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
         classes=100,

@@ -8,6 +8,7 @@ from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_folders, find_one
+from mmbnft.tasks.preparers.titles import TITLES
 
 PER_CLASS = 30
 TOP = "101_ObjectCategories"
@@ -23,7 +24,7 @@ class Caltech101(Preparer):
 
     facts = Facts(
         name="caltech101",
-        title="Caltech-101 (102 classes with BACKGROUND_Google)",
+        title=TITLES["caltech101"],
         version="CaltechDATA mzrjq-6wc02",
         source="https://data.caltech.edu/records/mzrjq-6wc02",
         classes=102,

@@ -9,6 +9,7 @@ from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_any, find_one, mat_field, relative
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 HOME = "https://ai.stanford.edu/~jkrause/cars/car_dataset.html"
@@ -26,7 +27,7 @@ class Cars(Preparer):
 
     facts = Facts(
         name="cars",
-        title="Stanford Cars",
+        title=TITLES["cars"],
         version="2013 (car devkit)",
         source=HOME,
         classes=196,

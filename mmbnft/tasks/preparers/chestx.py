@@ -7,6 +7,7 @@ from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_grouped_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_any, find_one, lines_of, relative
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 CLASSES = ("Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumothorax")
@@ -23,7 +24,7 @@ class ChestX(Preparer):
 
     facts = Facts(
         name="chestx",
-        title="ChestX-ray8, seven findings (CD-FSL)",
+        title=TITLES["chestx"],
         version="ChestX-ray14 release, Data_Entry_2017",
         source="https://nihcc.app.box.com/v/ChestXray-NIHCC",
         classes=7,

@@ -6,6 +6,7 @@ from mmbnft.tasks.preparers import cifar
 from mmbnft.tasks.preparers.base import Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
+from mmbnft.tasks.preparers.titles import TITLES
 
 
 class Cifar10(Preparer):
@@ -13,7 +14,7 @@ class Cifar10(Preparer):
 
     facts = Facts(
         name="cifar10",
-        title="CIFAR-10",
+        title=TITLES["cifar10"],
         version="python version of 2009",
         source="https://www.cs.toronto.edu/~kriz/cifar.html",
         classes=10,

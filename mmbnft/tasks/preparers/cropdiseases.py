@@ -8,6 +8,7 @@ from mmbnft.tasks.preparers.draws import pick, stratified
 from mmbnft.tasks.preparers.facts import Counts
 from mmbnft.tasks.preparers.plant_disease import NO_CLASS, SUFFIXES, PlantDisease
 from mmbnft.tasks.preparers.readers import class_folders, find_one
+from mmbnft.tasks.preparers.titles import TITLES
 
 
 class CropDiseases(Preparer):
@@ -16,7 +17,7 @@ class CropDiseases(Preparer):
     facts = replace(
         PlantDisease.facts,
         name="cropdiseases",
-        title="CropDiseases (CD-FSL)",
+        title=TITLES["cropdiseases"],
         counts={"stratified": Counts(None, None, None)},
         images=43456,
         unverified=("few-shot episodes use the three lists together; the lists themselves are not published",),

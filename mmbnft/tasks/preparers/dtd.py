@@ -5,6 +5,7 @@ from pathlib import Path
 from mmbnft.tasks.preparers.base import Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_names, torchvision_entries
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 
@@ -13,7 +14,7 @@ class Dtd(Preparer):
 
     facts = Facts(
         name="dtd",
-        title="Describable Textures Dataset",
+        title=TITLES["dtd"],
         version="r1.0.1",
         source="https://www.robots.ox.ac.uk/~vgg/data/dtd/",
         classes=47,

@@ -6,6 +6,7 @@ from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading, single_
 from mmbnft.tasks.preparers.draws import pick, stratified, with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_folders, find_one
+from mmbnft.tasks.preparers.titles import TITLES
 
 FIRST, NEXT = 1000, 500  # training and test images a class in VISSL's rule
 
@@ -19,7 +20,7 @@ class Eurosat(Preparer):
 
     facts = Facts(
         name="eurosat",
-        title="EuroSAT (RGB)",
+        title=TITLES["eurosat"],
         version="27,000 JPEG patches; top folder EuroSAT_RGB or 2750",
         source="https://github.com/phelber/EuroSAT",
         classes=10,

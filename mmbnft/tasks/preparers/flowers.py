@@ -5,6 +5,7 @@ from pathlib import Path
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_one, mat_field, relative
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 HOME = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
@@ -19,7 +20,7 @@ class Flowers(Preparer):
 
     facts = Facts(
         name="flowers",
-        title="Oxford Flowers-102",
+        title=TITLES["flowers"],
         version="2008",
         source=HOME,
         classes=102,

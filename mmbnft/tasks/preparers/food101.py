@@ -6,6 +6,7 @@ from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import lines_of, number, relative
+from mmbnft.tasks.preparers.titles import TITLES
 
 
 class Food101(Preparer):
@@ -17,7 +18,7 @@ class Food101(Preparer):
 
     facts = Facts(
         name="food101",
-        title="Food-101",
+        title=TITLES["food101"],
         version="2014",
         source="https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/",
         classes=101,

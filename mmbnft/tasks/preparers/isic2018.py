@@ -6,6 +6,7 @@ from pathlib import Path
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_one, lines_of, relative
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 URL = "https://isic-challenge-data.s3.amazonaws.com/2018/"
@@ -24,7 +25,7 @@ class Isic2018(Preparer):
 
     facts = Facts(
         name="isic2018",
-        title="ISIC 2018 task 3",
+        title=TITLES["isic2018"],
         version="2018 challenge",
         source="https://challenge.isic-archive.com/data/#2018",
         classes=7,

@@ -7,6 +7,7 @@ from mmbnft.tasks.preparers.base import Preparer, Reading, single_labels
 from mmbnft.tasks.preparers.draws import pick, stratified
 from mmbnft.tasks.preparers.facts import Counts
 from mmbnft.tasks.preparers.isic2018 import CLASSES, TRAINING_ARCHIVES, Isic2018, read_part
+from mmbnft.tasks.preparers.titles import TITLES
 
 
 class Isic2018CdFsl(Preparer):
@@ -18,7 +19,7 @@ class Isic2018CdFsl(Preparer):
     facts = replace(
         Isic2018.facts,
         name="isic2018_cdfsl",
-        title="ISIC 2018 task 3, training images (CD-FSL)",
+        title=TITLES["isic2018_cdfsl"],
         counts={"stratified": Counts(6015, 2000, 2000)},
         images=10015,
         images_per_class={"MEL": 1113, "NV": 6705, "BCC": 514, "AKIEC": 327, "BKL": 1099, "DF": 115, "VASC": 142},

@@ -7,6 +7,7 @@ from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_any, find_one, lines_of, number, relative
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 CLASSES = ("HP", "SSA")
@@ -18,7 +19,7 @@ class Mhist(Preparer):
 
     facts = Facts(
         name="mhist",
-        title="MHIST",
+        title=TITLES["mhist"],
         version="2021",
         source="https://bmirds.github.io/MHIST/",
         classes=2,

@@ -6,6 +6,7 @@ from mmbnft.tasks.preparers.base import Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import torchvision_entries
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 HOME = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
@@ -21,7 +22,7 @@ class Pets(Preparer):
 
     facts = Facts(
         name="pets",
-        title="Oxford-IIIT Pets",
+        title=TITLES["pets"],
         version="2012",
         source=HOME,
         classes=37,

@@ -6,6 +6,7 @@ from mmbnft.tasks.preparers.base import Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import class_folders, find_one
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 ARCHIVE = Archive("*.zip")
@@ -19,7 +20,7 @@ class PlantDisease(Preparer):
 
     facts = Facts(
         name="plant_disease",
-        title="Plant disease (PlantVillage)",
+        title=TITLES["plant_disease"],
         version="Kaggle saroz014/plant-disease",
         source=SOURCE,
         classes=38,

@@ -6,6 +6,7 @@ from mmbnft.tasks.preparers.base import Entry, Preparer, Reading
 from mmbnft.tasks.preparers.draws import with_validation
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_one, lines_of, number
+from mmbnft.tasks.preparers.titles import TITLES
 
 
 class Sun397(Preparer):
@@ -17,7 +18,7 @@ class Sun397(Preparer):
 
     facts = Facts(
         name="sun397",
-        title="SUN397",
+        title=TITLES["sun397"],
         version="SUN database, benchmark partitions 01 to 10",
         source="https://vision.princeton.edu/projects/2010/SUN/",
         classes=397,

@@ -5,6 +5,7 @@ from pathlib import Path
 from mmbnft.tasks.preparers.base import Entry, Lists, Preparer, Reading
 from mmbnft.tasks.preparers.facts import Archive, Counts, Facts
 from mmbnft.tasks.preparers.readers import find_one, lines_of, relative
+from mmbnft.tasks.preparers.titles import TITLES
 from mmbnft.utils.errors import UserError
 
 HOME = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
@@ -41,7 +42,7 @@ class Voc2007(Preparer):
 
     facts = Facts(
         name="voc2007",
-        title="PASCAL VOC2007 classification",
+        title=TITLES["voc2007"],
         version="06-Nov-2007",
         source=HOME,
         classes=20,
