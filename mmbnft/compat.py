@@ -17,7 +17,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +27,7 @@ from unittest import mock
 import numpy as np
 import torch
 from packaging.version import Version
+from torch.utils import flop_counter
 
 from mmbnft.utils.errors import MachineError
 
@@ -64,6 +65,38 @@ def prepare() -> None:
         declare_torchvision_operators()
         for name in ("torchvision", "mmcls.models", "mmselfsup.models", "mmselfsup.datasets", "mmselfsup.core"):
             _imported(name)
+    leave_out_compiler()
+
+
+def leave_out_compiler() -> None:
+    """Let optimisers and the counter of multiply-adds run without importing torch's compiler.
+
+    They import it when they are first used, only to keep themselves out of compiled graphs, of which there are none
+    here; the import takes almost as long as that of torch.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
+    classes = [found for found in vars(torch.optim).values() if isinstance(found, type)]
+    for owner in (*classes, flop_counter._FlopCounterMode):
+        for name, method in list(vars(owner).items()):
+            code = getattr(method, "__code__", None)
+            if code is None or not hasattr(method, "__wrapped__"):
+                continue
+            if code.co_name == "_use_grad":
+                setattr(owner, name, _with_stated_gradients(method.__wrapped__))
+            elif code.co_name == "inner" and code.co_filename == torch._compile.__file__:
+                method.__wrapped__.__dynamo_disable = method.__wrapped__
+
+
+def _with_stated_gradients(step: Callable[..., Any]) -> Callable[..., Any]:
+    """What `torch.optim.optimizer._use_grad_for_differentiable` makes of a step, without the compiler."""
+
+    @functools.wraps(step)
+    def wrapped(self: torch.optim.Optimizer, *arguments: Any, **options: Any) -> Any:
+        with torch.set_grad_enabled(self.defaults["differentiable"]):
+            return step(self, *arguments, **options)
+
+    return wrapped
 
 
 class _Later(types.ModuleType):

@@ -93,3 +93,35 @@ def test_versions_name_the_packages_that_matter():
     assert found["mmcv"].startswith("1.")
     assert set(found) >= {"torch", "mmcls", "mmselfsup", "numpy"}
     assert "absent" not in found.values()
+
+
+OPTIMISED = """
+import mmbnft.host, sys, torch
+layer = torch.nn.Linear(2, 1, bias=False)
+torch.nn.init.ones_(layer.weight)
+optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.5)
+loss = lambda: layer(torch.ones(1, 2)).sum()
+loss().backward()
+optimizer.step()
+assert torch.is_grad_enabled()
+torch.testing.assert_close(layer.weight, torch.full((1, 2), 0.9))
+assert "torch._dynamo" not in sys.modules
+optimizer.zero_grad()
+torch.compile(loss, backend="eager")().backward()  # who compiles gets the compiler, and trains on
+optimizer.step()
+torch.testing.assert_close(layer.weight, torch.full((1, 2), 0.9 - 0.1 * 1.5))
+"""
+
+
+def test_optimisers_step_without_the_compiler_and_beside_it():
+    """Two steps with a gradient of one: 0.1, then 0.1 * (1 + 0.5)."""
+    done = subprocess.run([sys.executable, "-c", OPTIMISED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("differentiable", [True, False])
+def test_a_step_runs_with_the_gradients_that_its_optimiser_states(differentiable):
+    optimizer = types.SimpleNamespace(defaults={"differentiable": differentiable})
+    step = compat._with_stated_gradients(lambda self, closure=None: (torch.is_grad_enabled(), closure))
+    assert step(optimizer, closure=3) == (differentiable, 3)
+    assert torch.is_grad_enabled()

@@ -99,5 +99,20 @@ def test_the_host_loads_without_what_no_run_needs(with_host):
     assert not found & {"torch._dynamo", "timm", "wandb", "matplotlib.pyplot", "sklearn", "ray"}
 
 
+def test_training_never_imports_the_compiler():
+    code = """
+import mmbnft.host, torch
+from mmbnft.evaluation.cost import multiply_adds
+for kind in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+    layer = torch.nn.Linear(2, 3)
+    optimizer = kind(layer.parameters(), lr=0.1)
+    optimizer.zero_grad()
+    assert multiply_adds(lambda: layer(torch.ones(5, 2)).sum().backward()) == 2 * 5 * 2 * 3
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+"""
+    assert "torch._dynamo" not in loaded(code)
+
+
 def test_the_host_says_nothing_at_import(with_host):
     assert with_host[1] == ""
