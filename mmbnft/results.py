@@ -6,13 +6,14 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mmbnft.artifacts import Artifacts, Predictions, read_predictions, write_artifacts
 from mmbnft.utils import files
 from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 2
 # Raise it when a change to the code changes results, so that older ones count as stale.
@@ -251,8 +252,10 @@ def read_results(folder: Path | str) -> list[Result]:
     return [read_result(path) for path in sorted(Path(folder).glob("*.json"))]
 
 
-def results_table(results: Iterable[Result]) -> pd.DataFrame:
+def results_table(results: Iterable[Result]) -> "pd.DataFrame":
     """Successful runs as one long table with the columns of `COLUMNS`; `cost_seconds` holds the shared ones too."""
+    import pandas as pd
+
     rows = [
         (*(getattr(r, name) for name in COLUMNS[:-2]), r.cost.get("seconds"), r.cost.get("shared_seconds"))
         for r in results

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mmbnft.results import Coordinates, write_result
+
 ROOT = Path(__file__).parents[1]
 HOST = ("mmcv", "mmcls", "mmselfsup", "torchvision")
 HEAVY = (*HOST, "torch", "pandas", "scipy", "sklearn", "matplotlib", "timm", "wandb", "ray")
@@ -50,6 +52,14 @@ from mmbnft.__main__ import main
 main(["checkpoints", "list"])
 """
     assert not loaded(code) & set(HEAVY)
+
+
+@pytest.mark.parametrize(("words", "wanted"), [("list", {"pandas"}), ("failures", set())])
+def test_looking_at_results_needs_no_torch(tmp_path, words, wanted):
+    where = ("tiny-simclr", "digits", "bn", "small", 0, 0)
+    write_result(tmp_path, Coordinates(*where, key="a" * 64, metric="top1").succeeded(50.0, {"seconds": 1.0}, {}))
+    found = loaded(f"from mmbnft.__main__ import main\nmain(['results', {words!r}, {str(tmp_path)!r}])")
+    assert found & set(HEAVY) == wanted
 
 
 def test_ranking_needs_no_torch():

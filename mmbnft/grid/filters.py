@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from mmbnft.grid.job import Job, Located
 from mmbnft.utils.errors import UserError, choices, meant
+
+if TYPE_CHECKING:
+    from mmbnft.grid.job import Job, Located
 
 COORDINATES = ("checkpoint", "task", "protocol")
 
 
-Item = TypeVar("Item", bound=Located)
-Planned = TypeVar("Planned", bound=Job)
+Item = TypeVar("Item", bound="Located")
+Planned = TypeVar("Planned", bound="Job")
 
 
 @dataclass(frozen=True)

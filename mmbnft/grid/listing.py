@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from mmbnft.artifacts import kept
 from mmbnft.results import RESULTS_VERSION, Result, read_results, search_summary
 from mmbnft.utils.errors import UserError, meant_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUMMARY = ("trials", "failed", "best", "median", "mean")
 LISTED = ("checkpoint", "task", "protocol", "recipe", "split", "seed", "status", "value", "metric", "seconds", "kept")
@@ -40,12 +42,14 @@ def open_results(path: Path) -> list[Result]:
     return found
 
 
-def whole_table(results: Sequence[Result]) -> pd.DataFrame:
+def whole_table(results: Sequence[Result]) -> "pd.DataFrame":
     """One row for each result, failed ones included: coordinates, value, cost, choice on val.
 
     The columns `search_best`, `search_median` and `search_mean` are readings of val in percent over the trials of the
     search, each at its longest training; `search_trials` and `search_failed` count trials.
     """
+    import pandas as pd
+
     rows = [
         {
             "checkpoint": r.checkpoint,
