@@ -11,6 +11,9 @@ from mmbnft.evaluation.training.epochs import Position
 from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 
+# Share of a training's time that writing its state may take; a small network's epoch takes less than the writing.
+SAVING_SHARE = 0.05
+
 
 def state_path(work_dir: Path, key: str) -> Path:
     """Where the state of the run with this content hash is; every run has a file of its own."""
@@ -32,6 +35,7 @@ class Session:
         self._label: str | None = None
         self._position: Position | None = None
         self._started = time.perf_counter()
+        self._due = self._started
 
     @classmethod
     def open(cls, work_dir: Path, key: str, resume: bool, keep: bool) -> "Session":
@@ -73,7 +77,9 @@ class Session:
         return Position()
 
     def save(self, label: str, position: Position) -> None:
-        """Write the state of the training called `label`."""
+        """Write the state of the training called `label`, unless the last one is too recent for `SAVING_SHARE`."""
+        if time.perf_counter() < self._due:
+            return
         self._write(label, {f.name: getattr(position, f.name) for f in dataclasses.fields(position)})
 
     def finish_trial(self, entry: dict[str, Any]) -> None:
@@ -89,7 +95,10 @@ class Session:
             "label": label,
             "position": position,
         }
+        begun = time.perf_counter()
         files.write_with(self.path, lambda stream: torch.save(state, stream))
+        ended = time.perf_counter()
+        self._due = ended + (ended - begun) / SAVING_SHARE
 
 
 def discard_state(work_dir: Path, key: str) -> None:

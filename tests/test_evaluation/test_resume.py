@@ -3,8 +3,10 @@ import dataclasses
 import pytest
 import torch
 
+from mmbnft.evaluation import session
 from mmbnft.evaluation.run import execute
 from mmbnft.evaluation.session import Session, discard_state
+from mmbnft.evaluation.training.epochs import Position
 from mmbnft.utils.errors import UserError
 
 WORK = ("images", "multiply_adds")
@@ -20,14 +22,15 @@ def state_file(options):
     return path
 
 
-def run_and_kill(spec, options, monkeypatch, saves):
-    """Execute until the state has been written `saves` times, then die."""
+def run_and_kill(spec, options, monkeypatch, states):
+    """Execute until the state has been handed on `states` times, each written, then die."""
     real, count = Session._write, [0]
 
     def write(self, *args):
         real(self, *args)
+        self._due = 0.0  # the next one is due at once, so that the run can be killed at each of them
         count[0] += 1
-        if count[0] == saves:
+        if count[0] == states:
             raise Killed
 
     with monkeypatch.context() as patch:
@@ -46,8 +49,8 @@ def test_resumed_run_equals_the_uninterrupted_one(make_spec, make_recipe, option
     spec = make_spec("bn", recipe)
     whole = execute(spec, options)
     # States are written inside the first trial, after it, inside the second, after it, and inside the refit.
-    for saves in (1, 2, 3, 4, 5):
-        run_and_kill(spec, options, monkeypatch, saves)
+    for states in (1, 2, 3, 4, 5):
+        run_and_kill(spec, options, monkeypatch, states)
         assert state_file(options).exists()
         resumed = execute(spec, dataclasses.replace(options, resume=True))
         assert resumed.value == whole.value
@@ -58,12 +61,12 @@ def test_resumed_run_equals_the_uninterrupted_one(make_spec, make_recipe, option
         assert not list(options.work_dir.glob("resume-*.pth"))
 
 
-@pytest.mark.parametrize("saves", [1, 2])
-def test_resume_of_a_phase_counted_in_steps(make_spec, make_recipe, options, monkeypatch, saves):
+@pytest.mark.parametrize("states", [1, 2])
+def test_resume_of_a_phase_counted_in_steps(make_spec, make_recipe, options, monkeypatch, states):
     cosine = dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False)
     spec = make_spec("bn", make_recipe(epochs=None, steps=15, lr_config=cosine))
     whole = execute(spec, options)
-    run_and_kill(spec, options, monkeypatch, saves)
+    run_and_kill(spec, options, monkeypatch, states)
     resumed = execute(spec, dataclasses.replace(options, resume=True))
     assert resumed.value == whole.value
     curves = [[(e["loss"], e["lr"]) for e in result.details["curve"]] for result in (resumed, whole)]
@@ -71,11 +74,11 @@ def test_resume_of_a_phase_counted_in_steps(make_spec, make_recipe, options, mon
     assert resumed.cost["images"] == whole.cost["images"] == 15 * 16  # two epochs of six steps, and three
 
 
-@pytest.mark.parametrize("saves", [1, 2])
-def test_resume_within_a_protocol_of_two_phases(make_spec, make_recipe, options, monkeypatch, saves):
+@pytest.mark.parametrize("states", [1, 2])
+def test_resume_within_a_protocol_of_two_phases(make_spec, make_recipe, options, monkeypatch, states):
     spec = make_spec("bn_then_finetune", make_recipe(epochs=2))
     whole = execute(spec, options)
-    run_and_kill(spec, options, monkeypatch, saves)
+    run_and_kill(spec, options, monkeypatch, states)
     resumed = execute(spec, dataclasses.replace(options, resume=True))
     assert resumed.value == whole.value
     assert [e["loss"] for e in resumed.details["curve"]] == [e["loss"] for e in whole.details["curve"]]
@@ -109,3 +112,47 @@ def test_unwritable_work_dir_is_refused_before_training(make_spec, options, tmp_
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write .*choose a folder"):
         execute(make_spec(), dataclasses.replace(options, work_dir=tmp_path / "file" / "x"))
+
+
+@pytest.mark.parametrize("epochs", [2, 5])
+def test_a_run_killed_between_two_states_continues_from_the_last(make_spec, make_recipe, options, monkeypatch, epochs):
+    """Epochs here are shorter than what writing their states may take, so most of them are not written."""
+    spec = make_spec("bn", make_recipe(epochs=6))
+    whole, real, count = execute(spec, options), Session.save, [0]
+
+    def save(self, *args):
+        real(self, *args)
+        count[0] += 1
+        if count[0] == epochs:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "save", save)
+        with pytest.raises(Killed):
+            execute(spec, options)
+    assert 1 <= torch.load(state_file(options), weights_only=True)["position"]["epoch"] <= epochs
+    resumed = execute(spec, dataclasses.replace(options, resume=True))
+    assert resumed.value == whole.value
+    assert [e["loss"] for e in resumed.details["curve"]] == [e["loss"] for e in whole.details["curve"]]
+    assert {name: resumed.cost[name] for name in WORK} == {name: whole.cost[name] for name in WORK}
+
+
+def test_writing_states_takes_a_twentieth_of_the_time(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(session.time, "perf_counter", lambda: clock[0])
+    run = Session.open(tmp_path, "0" * 64, resume=False, keep=True)
+    written = []
+
+    def write_with(path, write):
+        clock[0] += 1.0
+        written.append(clock[0])
+
+    monkeypatch.setattr(session.files, "write_with", write_with)
+    while clock[0] < 600:
+        clock[0] += 2.0  # an epoch takes twice as long as writing a state
+        run.save("trial", Position())
+    assert 25 <= len(written) <= 30
+    assert written[0] == 3.0  # the first epoch's at once
+    run.finish_trial({})
+    assert len(written) <= 31
+    assert written[-1] == clock[0]  # a finished trial's always
