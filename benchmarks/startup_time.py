@@ -23,12 +23,14 @@ def starts(out: Path) -> dict[str, list[str]]:
     tools = sorted((ROOT / "tools").glob("*.py"))
     helps = {f"{tool.name} --help": [str(tool), "--help"] for tool in tools}
     run = "import mmbnft.evaluation.single, mmbnft.evaluation.run_spec, mmbnft.evaluation.tracking"
+    step = "import torch; one = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1); one.zero_grad(); one.step()"
     return helps | {
         "checkpoints.py list": ["tools/checkpoints.py", "list"],
         "checkpoints.py verify": ["tools/checkpoints.py", "verify", CHECKPOINT],
         "rank.py, imports": ["-c", "import mmbnft.ranking"],
         "rank.py on a CSV file, with its report": ["tools/rank.py", str(PUBLISHED), "--resamples=200", f"--out={out}"],
         "train.py, imports": ["-c", run],
+        "train.py, imports and the first step": ["-c", f"{run}; {step}"],
         "benchmark.py, imports": ["-c", "import mmbnft.grid.grid, mmbnft.grid.request"],
         "worker, imports": ["-c", "import mmbnft.grid.worker"],
         "few_shot.py, imports": ["-c", "import mmbnft.grid.episode_jobs"],
