@@ -76,8 +76,9 @@ def leave_out_compiler() -> None:
     """
     if "torch._dynamo" in sys.modules:
         return
-    classes = [found for found in vars(torch.optim).values() if isinstance(found, type)]
-    for owner in (*classes, flop_counter._FlopCounterMode):
+    homes = (torch.optim, flop_counter)
+    classes = [found for home in homes for found in vars(home).values() if isinstance(found, type)]
+    for owner in classes:
         for name, method in list(vars(owner).items()):
             code = getattr(method, "__code__", None)
             if code is None or not hasattr(method, "__wrapped__"):
