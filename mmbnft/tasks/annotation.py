@@ -26,12 +26,42 @@ class AnnotationList:
         names: Image names relative to the task's image folder, in file order.
         labels: int64 (N,) class numbers, or uint8 (N, C) multi-hot rows of a multi-label task.
         lines: 1-based line number of each entry.
+        part: What of the list these entries are; empty for all of it.
     """
 
     path: Path
     names: tuple[str, ...]
     labels: np.ndarray
     lines: tuple[int, ...]
+    part: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Hex hash of the file, and of the part where it is not all."""
+        whole = files.sha256_file(self.path)
+        return files.sha256_json([whole, self.part]) if self.part else whole
+
+    def at_most(self, each: int, seed: int) -> "AnnotationList":
+        """At most `each` images of every class, drawn without replacement and kept in file order.
+
+        Args:
+            each: Images of a class.
+            seed: Of the draw.
+
+        Raises:
+            UserError: Images have several classes.
+        """
+        if self.labels.ndim == 2:
+            raise UserError(f"{self.path} has several classes per image, so it cannot be cut to {each} of each class")
+        order = np.random.default_rng(seed).permutation(len(self.names))
+        kept = np.sort(np.concatenate([order[self.labels[order] == c][:each] for c in np.unique(self.labels)]))
+        return AnnotationList(
+            self.path,
+            tuple(self.names[i] for i in kept),
+            self.labels[kept],
+            tuple(self.lines[i] for i in kept),
+            f"{each} of each class, seed {seed}",
+        )
 
 
 def read_list(path: Path | str, num_classes: int, multi_label: bool = False) -> AnnotationList:

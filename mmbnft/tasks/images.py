@@ -11,7 +11,6 @@ import numpy as np
 from mmbnft.tasks.annotation import AnnotationList
 from mmbnft.tasks.decoding import decode_rgb
 from mmbnft.tasks.file_hashes import FileHashes
-from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 
 
@@ -128,7 +127,7 @@ class ListedImages(Images):
         self.annotations = annotations
         self.folder = Path(folder)
         self.labels = annotations.labels
-        self.identity = files.sha256_file(annotations.path)
+        self.identity = annotations.identity
         for index in range(len(self)):
             if not (self.folder / annotations.names[index]).is_file():
                 raise UserError(

@@ -137,7 +137,12 @@ def class_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def list_task(
-    root: str, name: str | None = None, split: int = 0, classes: Sequence[str] | None = None, metric: str | None = None
+    root: str,
+    name: str | None = None,
+    split: int = 0,
+    classes: Sequence[str] | None = None,
+    metric: str | None = None,
+    per_class: Mapping[str, int] | None = None,
 ) -> Task:
     """Build a task from a prepared folder.
 
@@ -150,9 +155,11 @@ def list_task(
         split: Number of the official split.
         classes: Overrides the classes in task.json.
         metric: Overrides the metric in task.json.
+        per_class: Most images of each class by list, e.g. `dict(train=8, val=4)`, for results with few labels; drawn
+            from the split's list, the same for every run. A list that is not named is kept whole.
 
     Raises:
-        UserError: The folder is not a prepared task, or a list or an image is wrong.
+        UserError: The folder is not a prepared task, or a list or an image is wrong, or `per_class` does not fit.
     """
     folder = Path(root)
     if not (folder / "task.json").is_file():
@@ -168,10 +175,12 @@ def list_task(
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder / 'task.json'} lacks {error}; prepare the task again") from error
     multi_label = bool(facts.get("multi_label", False))
-    images = {
-        part: ListedImages(read_list(lists / f"{part}.txt", len(names), multi_label), folder / "images")
-        for part in SPLITS
-    }
+    found = {part: read_list(lists / f"{part}.txt", len(names), multi_label) for part in SPLITS}
+    for part, each in (per_class or {}).items():
+        if part not in SPLITS or not isinstance(each, int) or each < 1:
+            raise UserError(f"per_class gives train, val or test a number of images from 1, got {part}={each!r}")
+        found[part] = found[part].at_most(each, split)
+    images = {part: ListedImages(found[part], folder / "images") for part in SPLITS}
     leakage = facts.get("leakage", {}).get("splits", {}).get(str(split))
     return Task(task_name, names, task_metric, dict(images), split, multi_label, leakage)
 

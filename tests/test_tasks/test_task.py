@@ -82,6 +82,36 @@ def test_changed_list_changes_its_hash(prepared):
     assert after["test"] == before["test"]
 
 
+def test_few_labels_are_drawn_from_the_lists_alike_in_every_run(prepared):
+    names = [f"{split} {number}.png" for split in ("train", "test") for number in (0, 1)]
+    lines = [f"{name} {number % 2}\n" for number, name in enumerate([*names, "val 0.png"])]
+    (prepared / "lists" / "0" / "train.txt").write_text("".join(lines))
+    few = dict(type="list_task", root=str(prepared), per_class=dict(train=2))
+    whole, first, again = (build_task(dict(few, **more)) for more in (dict(per_class=None), {}, {}))
+    train = first.images("train")
+    assert np.bincount(train.labels).tolist() == [2, 2]
+    assert train.annotations.names == again.images("train").annotations.names
+    shown = [train.annotations.names.index(name) for name in names if name in train.annotations.names]
+    assert shown == sorted(shown)  # in the file's order
+    assert all(f"{name} {label}\n" in lines for name, label in zip(train.annotations.names, train.labels, strict=True))
+    assert first.hashes["train"] != whole.hashes["train"]
+    assert first.hashes["test"] == whole.hashes["test"]
+    assert build_task(dict(few, per_class=dict(train=9))).images("train").labels.tolist() == [0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("wrong", [dict(train=0), dict(train=1.5), dict(trian=2)])
+def test_wrong_numbers_of_labels_are_refused(prepared, wrong):
+    with pytest.raises(UserError, match="per_class gives train, val or test a number of images from 1, got"):
+        build_task(dict(type="list_task", root=str(prepared), per_class=wrong))
+
+
+def test_a_list_with_several_classes_an_image_is_not_cut(prepared):
+    facts = dict(name="pets", classes=["cat", "dog"], metric="map11", multi_label=True)
+    (prepared / "task.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match="several classes per image, so it cannot be cut to 1 of each class"):
+        build_task(dict(type="list_task", root=str(prepared), per_class=dict(train=1)))
+
+
 def test_a_folder_that_is_not_prepared_says_what_to_do(tmp_path):
     with pytest.raises(
         UserError, match=r"is not a prepared task: it has no task\.json; prepare it with mmbnft prepare-data"
