@@ -22,19 +22,24 @@ def state_file(options):
     return path
 
 
-def run_and_kill(spec, options, monkeypatch, states):
-    """Execute until the state has been handed on `states` times, each written, then die."""
-    real, count = Session._write, [0]
+def run_and_kill(spec, options, monkeypatch, states, method="_write"):
+    """Execute until the session's `method` has been called `states` times, then die.
 
-    def write(self, *args):
+    With `_write` every state handed on is written, so that a run can be killed at each of them; with `save` only those
+    that are due.
+    """
+    real, count = getattr(Session, method), [0]
+
+    def counted(self, *args):
         real(self, *args)
-        self._due = 0.0  # the next one is due at once, so that the run can be killed at each of them
+        if method == "_write":
+            self._due = 0.0
         count[0] += 1
         if count[0] == states:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "_write", write)
+        patch.setattr(Session, method, counted)
         with pytest.raises(Killed):
             execute(spec, options)
 
@@ -118,18 +123,8 @@ def test_unwritable_work_dir_is_refused_before_training(make_spec, options, tmp_
 def test_a_run_killed_between_two_states_continues_from_the_last(make_spec, make_recipe, options, monkeypatch, epochs):
     """Epochs here are shorter than what writing their states may take, so most of them are not written."""
     spec = make_spec("bn", make_recipe(epochs=6))
-    whole, real, count = execute(spec, options), Session.save, [0]
-
-    def save(self, *args):
-        real(self, *args)
-        count[0] += 1
-        if count[0] == epochs:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Session, "save", save)
-        with pytest.raises(Killed):
-            execute(spec, options)
+    whole = execute(spec, options)
+    run_and_kill(spec, options, monkeypatch, epochs, "save")
     assert 1 <= torch.load(state_file(options), weights_only=True)["position"]["epoch"] <= epochs
     resumed = execute(spec, dataclasses.replace(options, resume=True))
     assert resumed.value == whole.value
