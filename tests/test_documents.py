@@ -229,13 +229,7 @@ ENTRIES: dict[str, Entry] = {
 PAGES = [path for path in documents() if commands(path)]
 # Their commands take minutes even on miniatures: they run where ALL_PAGES is set (`make documents`), and have to have
 # an entry everywhere.
-SLOW = {
-    f"docs/{name}.md"
-    for name in (
-        "README", "analysis", "benchmark", "few_shot", "few_shot_results", "few_shot_speed", "images", "recipes",
-        "select", "training",
-    )
-}  # fmt: skip
+SLOW = {f"docs/{name}.md" for name in ("few_shot", "few_shot_results", "few_shot_speed", "images", "training")}
 RUN_PAGES = [
     page for page in (str(path.relative_to(ROOT)) for path in PAGES) if os.environ.get("ALL_PAGES") or page not in SLOW
 ]
