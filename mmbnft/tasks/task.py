@@ -156,7 +156,8 @@ def list_task(
         classes: Overrides the classes in task.json.
         metric: Overrides the metric in task.json.
         per_class: Most images of each class by list, e.g. `dict(train=8, val=4)`, for results with few labels; drawn
-            from the split's list, the same for every run. A list that is not named is kept whole.
+            from the split's list, the same for every run. A list that is not named is kept whole. What preparation
+            found of leakage is about whole lists and not reported for such a task.
 
     Raises:
         UserError: The folder is not a prepared task, or a list or an image is wrong, or `per_class` does not fit.

@@ -91,9 +91,11 @@ def test_few_labels_are_drawn_from_the_lists_alike_in_every_run(prepared):
     train = first.images("train")
     assert np.bincount(train.labels).tolist() == [2, 2]
     assert train.annotations.names == again.images("train").annotations.names
+    assert [lines[number - 1] for number in train.annotations.lines] == [
+        f"{name} {label}\n" for name, label in zip(train.annotations.names, train.labels, strict=True)
+    ]
     shown = [train.annotations.names.index(name) for name in names if name in train.annotations.names]
     assert shown == sorted(shown)  # in the file's order
-    assert all(f"{name} {label}\n" in lines for name, label in zip(train.annotations.names, train.labels, strict=True))
     assert first.hashes["train"] != whole.hashes["train"]
     assert first.hashes["test"] == whole.hashes["test"]
     assert build_task(dict(few, per_class=dict(train=9))).images("train").labels.tolist() == [0, 1, 0, 1, 0]
