@@ -32,6 +32,7 @@ class Task:
         split: Number of the official split.
         multi_label: Whether an image may carry several classes.
         leakage_record: What task.json says about duplicates across its lists; `leakage` holds it against the images.
+        whole: The images of the whole lists, if the splits are only a part of them; the record is about these.
 
     Raises:
         UserError: The name cannot be part of a file name; the metric is unknown, does not fit the kind of labels, or
@@ -45,6 +46,7 @@ class Task:
     split: int = 0
     multi_label: bool = False
     leakage_record: Mapping[str, Any] | None = None
+    whole: Mapping[str, Images] | None = None
 
     def __post_init__(self) -> None:
         """Check what would otherwise only show as a strange result."""
@@ -115,10 +117,11 @@ class Task:
 
         Returns:
             `exact` and `near` (number of pairs), `between` (the same by two splits, e.g. `train-test`),
-            `threshold_bits`, and `examples` (the first few pairs).
+            `threshold_bits`, and `examples` (the first few pairs). Of a part of each list, what was found in the whole
+            lists, which is an upper bound.
         """
-        record = self.leakage_record
-        if record is None or record.get("contents") != {part: self.splits[part].content_hash for part in SPLITS}:
+        record, about = self.leakage_record, self.whole or self.splits
+        if record is None or record.get("contents") != {part: about[part].content_hash for part in SPLITS}:
             return None
         kept = ("exact", "near", "between", "threshold_bits")
         return {name: record[name] for name in kept} | {"examples": record["pairs"][:EXAMPLES]}
@@ -156,8 +159,8 @@ def list_task(
         classes: Overrides the classes in task.json.
         metric: Overrides the metric in task.json.
         per_class: Most images of each class by list, e.g. `dict(train=8, val=4)`, for results with few labels; drawn
-            from the split's list, the same for every run. A list that is not named is kept whole. What preparation
-            found of leakage is about whole lists and not reported for such a task.
+            from the split's list, the same for every run. A list that is not named is kept whole. Reports then name
+            the leakage that preparation found in the whole lists.
 
     Raises:
         UserError: The folder is not a prepared task, or a list or an image is wrong, or `per_class` does not fit.
@@ -177,13 +180,14 @@ def list_task(
         raise UserError(f"{folder / 'task.json'} lacks {error}; prepare the task again") from error
     multi_label = bool(facts.get("multi_label", False))
     found = {part: read_list(lists / f"{part}.txt", len(names), multi_label) for part in SPLITS}
+    whole = {part: ListedImages(listed, folder / "images") for part, listed in found.items()} if per_class else None
     for part, each in (per_class or {}).items():
         if part not in SPLITS or not isinstance(each, int) or each < 1:
             raise UserError(f"per_class gives train, val or test a number of images from 1, got {part}={each!r}")
         found[part] = found[part].at_most(each, split)
     images = {part: ListedImages(found[part], folder / "images") for part in SPLITS}
     leakage = facts.get("leakage", {}).get("splits", {}).get(str(split))
-    return Task(task_name, names, task_metric, dict(images), split, multi_label, leakage)
+    return Task(task_name, names, task_metric, dict(images), split, multi_label, leakage, whole)
 
 
 def _unprepared(folder: Path) -> str:

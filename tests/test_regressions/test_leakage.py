@@ -52,6 +52,17 @@ def test_what_was_found_is_read_again(folder):
     assert [pair["names"] for pair in found["examples"]] == [["train2.png", "test0.png"], ["val2.png", "test1.jpg"]]
 
 
+def test_a_task_with_few_labels_tells_what_its_whole_lists_share(folder):
+    few = dict(type="list_task", root=str(folder), per_class=dict(train=1))
+    assert build_task(few).leakage is None
+    check_leakage(folder)
+    task = build_task(few)
+    assert len(task.images("train")) == 2
+    assert task.leakage == read(folder).leakage
+    scene(51).save(folder / "images" / "train0.png")
+    assert build_task(few).leakage is None
+
+
 def test_it_counts_for_the_images_that_were_looked_at_only(folder):
     check_leakage(folder)
     scene(50).save(folder / "images" / "test2.png")
