@@ -139,7 +139,7 @@ def make_arrays(path: Path, each: int, classes: int = 6, size: int = 64) -> None
 
 
 def make_prepared_task(
-    root: Path, name: str, classes: int = 2, each: tuple[int, int, int] = (4, 2, 2), metric: str = "top1"
+    root: Path, name: str, classes: int = 2, each: tuple[int, int, int] = (2, 1, 1), metric: str = "top1"
 ) -> None:
     """A prepared task as tools/prepare_data.py leaves it."""
     make_photos(root / "images", classes, sum(each))
