@@ -142,8 +142,8 @@ ENTRIES: dict[str, Entry] = {
         "tests/test_grid/test_ray.py"
     ),
     # docs/checkpoints.md
-    "python tools/checkpoints.py list [--group study12|tiny]": Entry(
-        ("python tools/checkpoints.py list", "python tools/checkpoints.py list --group tiny")
+    "python tools/checkpoints.py list [--group study12|tiny|tiny-early]": Entry(
+        ("python tools/checkpoints.py list", "python tools/checkpoints.py list --group tiny-early")
     ),
     "python tools/checkpoints.py show ID": Entry(("python tools/checkpoints.py show moco-v2",)),
     "python tools/checkpoints.py fetch ID [ID ...]": Entry(needs="a network", covered="tests/test_zoo"),

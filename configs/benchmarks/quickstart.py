@@ -3,5 +3,6 @@ _base_ = ["../_base_/models/tiny18.py", "../_base_/recipes/quickstart.py", "../_
 benchmark = dict(
     name="quickstart",
     checkpoints=["group:tiny", "random"],
-    protocols=["knn", "linear", "bn", "bn_paper", "finetune"],
+    protocols=["knn", "linear", "bn", "finetune"],
+    seeds=[0, 1],
 )

@@ -17,4 +17,4 @@ model = dict(
 )
 # The loss sums over all dimensions and is therefore large; with 0.01 and a weight of 0.05 it rose.
 optimizer = dict(lr=0.002)
-runner = dict(max_epochs=48)
+runner = dict(max_epochs=72)

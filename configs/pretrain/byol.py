@@ -2,7 +2,7 @@ _base_ = "_base_/two_views.py"
 method = "BYOL"
 model = dict(
     type="BYOL",
-    base_momentum=0.98,
+    base_momentum=0.99,
     neck=dict(
         type="NonLinearNeck",
         in_channels=128,
@@ -28,5 +28,7 @@ model = dict(
         ),
     ),
 )
+# Momentum and rate with the best neighbours on two labelled sets that are no task, of three short trials.
+optimizer = dict(lr=0.15)
 custom_hooks = [dict(type="MomentumUpdateHook", end_momentum=1.0)]
-runner = dict(max_epochs=34)
+runner = dict(max_epochs=61)

@@ -11,4 +11,4 @@ model = dict(
     head=dict(type="ContrastiveHead", temperature=0.07),
 )
 custom_hooks = [dict(type="BnftEqualStartHook")]
-runner = dict(max_epochs=42)
+runner = dict(max_epochs=88)

@@ -11,4 +11,4 @@ model = dict(
     head=dict(type="ContrastiveHead", temperature=0.1),
 )
 custom_hooks = [dict(type="BnftEqualStartHook")]
-runner = dict(max_epochs=64)
+runner = dict(max_epochs=89)

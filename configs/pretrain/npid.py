@@ -8,4 +8,4 @@ model = dict(
     memory_bank=dict(type="SimpleMemory", feat_dim=64, momentum=0.5),
 )
 data = dict(train=dict(type="SingleViewDataset"))
-runner = dict(max_epochs=46)
+runner = dict(max_epochs=118)

@@ -5,14 +5,14 @@ model = dict(
     neck=dict(type="RelativeLocNeck", in_channels=128, out_channels=256),
     head=dict(type="ClsHead", with_avg_pool=False, in_channels=256, num_classes=8),
 )
-# The host cuts three by three patches and takes 21 pixels of jitter off each side: 159 pixels leave patches of 32.
+# The host cuts three by three patches and takes 21 pixels of jitter off each side: 207 pixels leave patches of 48.
 data = dict(
     samples_per_gpu=16,
     train=dict(
         type="RelativeLocDataset",
         pipeline=[
-            dict(type="Resize", size=170),
-            dict(type="RandomCrop", size=159),
+            dict(type="Resize", size=220),
+            dict(type="RandomCrop", size=207),
             dict(type="RandomGrayscale", p=0.66),
         ],
         format_pipeline=[
@@ -21,6 +21,6 @@ data = dict(
         ],
     ),
 )
-# A batch holds 128 pairs. With the rate of the other methods the loss rose above that of guessing within sixty steps.
-optimizer = dict(lr=0.01)
-runner = dict(max_epochs=6)
+# A batch holds 128 pairs. Rate and decay with the best neighbours on two labelled sets that are no task, of three trials.
+optimizer = dict(lr=0.03, weight_decay=1e-4)
+runner = dict(max_epochs=10)

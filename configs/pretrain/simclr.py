@@ -12,4 +12,4 @@ model = dict(
     ),
     head=dict(type="ContrastiveHead", temperature=0.2),
 )
-runner = dict(max_epochs=48)
+runner = dict(max_epochs=80)

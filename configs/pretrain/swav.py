@@ -7,7 +7,7 @@ model = dict(
 )
 # Four crops of half the side beside the two views: about the work of one more view.
 small_view = [
-    dict(type="BnftRandomCrop", size=16, scale=(0.05, 0.25)),
+    dict(type="BnftRandomCrop", size=24, scale=(0.05, 0.25)),
     dict(type="BnftColourJitter"),
     dict(type="BnftToTensor", normalisation={{_base_.normalisation}}),
 ]
@@ -16,13 +16,14 @@ custom_hooks = [
     dict(
         type="SwAVHook",
         batch_size={{_base_.data.samples_per_gpu}},
-        epoch_queue_starts=8,
+        epoch_queue_starts=10,
         feat_dim=64,
         queue_length=512,
     )
 ]
-# The paper's weight decay and its authors' remedies for a loss stuck at that of equal assignments (ln 100), where the
-# first run ended: sharper assignments, prototypes that stand still for the first epoch, and a queue that starts later.
-optimizer = dict(weight_decay=1e-6)
+# The rate of the short trial with the best neighbours, the paper's weight decay, and its authors' remedies for a loss
+# stuck at that of equal assignments (ln 100), where the first run ended: sharper assignments, prototypes that stand still
+# for the first epoch, and a queue that starts later.
+optimizer = dict(lr=0.6, weight_decay=1e-6)
 optimizer_config = dict(type="DistOptimizerHook", frozen_layers_cfg=dict(prototypes=30))
-runner = dict(max_epochs=23)
+runner = dict(max_epochs=40)

@@ -17,7 +17,12 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__)
     parser.add_argument("config", nargs="*", type=Path, help="configuration files of configs/pretrain")
     parser.add_argument("--all", action="store_true", help="every configuration of configs/pretrain")
-    parser.add_argument("--out", type=Path, default=Path("pretrained_models/tiny"), help="folder of the checkpoints")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("pretrained_models/tiny"),
+        help="folder of the checkpoints; its name begins their ids",
+    )
     parser.add_argument("--data", type=Path, help="images: FILE.npz, or the Caltech-101 folder 101_ObjectCategories")
     parser.add_argument("--epochs", type=int, help="number of epochs, instead of the configuration's")
     parser.add_argument("--workers", type=int, default=0, help="data-loading processes")

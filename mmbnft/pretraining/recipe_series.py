@@ -29,7 +29,7 @@ def pretrain(
     Args:
         configs: Configuration files.
         data: Array file or Caltech-101 folder.
-        out: Folder of checkpoints, records and checkpoint_folder.
+        out: Folder of checkpoints, records and catalogue; its name begins the ids.
         work_dir: Folder in which every recipe keeps its state while it is unfinished.
         epochs: Replaces the epochs of the configurations.
         workers: Processes that load pictures.
@@ -42,7 +42,7 @@ def pretrain(
         raise UserError("no configuration given; name files of configs/pretrain or use --all")
     if workers < 0:
         raise UserError(f"--workers must be 0 or more, got {workers}")
-    recipes = [read_recipe(path, epochs) for path in configs]
+    recipes = [read_recipe(path, epochs, out.resolve().name) for path in configs]
     sets = {size: read_images(data, size) for size in {recipe.picture_size for recipe in recipes}}
     console = Console(stderr=True)
     for recipe in recipes:

@@ -13,7 +13,6 @@ from mmbnft.utils import files
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.shipped import find_shipped
 
-PREFIX = "tiny-"
 REQUIRED = ("method", "model", "data", "optimizer", "optimizer_config", "lr_config", "runner", "normalisation", "seed")
 
 
@@ -22,7 +21,7 @@ class Recipe:
     """How one checkpoint is made.
 
     Attributes:
-        id: Catalogue id, `tiny-` and the configuration's file name.
+        id: Catalogue id: the group and the configuration's file name, `tiny-simclr`.
         config: The whole configuration as plain data.
     """
 
@@ -70,12 +69,13 @@ class Recipe:
         return json.dumps(self.config, indent=1, sort_keys=True)
 
 
-def read_recipe(path: Path | str, epochs: int | None = None) -> Recipe:
+def read_recipe(path: Path | str, epochs: int | None = None, group: str = "tiny") -> Recipe:
     """Read a configuration file.
 
     Args:
         path: A Python configuration, as in configs/pretrain.
         epochs: Replaces the number of epochs of the file.
+        group: Name of the folder that the checkpoint is for, which begins its id.
 
     Raises:
         UserError: The file is missing, does not load or lacks a field.
@@ -97,7 +97,7 @@ def read_recipe(path: Path | str, epochs: int | None = None) -> Recipe:
             raise UserError(f"epochs must be at least 1, got {epochs}")
         config["runner"]["max_epochs"] = epochs
     # Through JSON, so that tuples and lists hash alike and the record can be compared with what is read later.
-    return Recipe(PREFIX + Path(path).stem, json.loads(json.dumps(config)))
+    return Recipe(f"{group}-{Path(path).stem}", json.loads(json.dumps(config)))
 
 
 def filled(recipe: Recipe, images: np.ndarray) -> ConfigDict:

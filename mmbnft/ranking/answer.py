@@ -82,7 +82,7 @@ def _headline(table: ScoreTable, board: Leaderboard) -> str:
         )
     first, tier = rows["checkpoint"].iloc[0], rows[rows["tier"] == 1]["checkpoint"].tolist()
     if not tier:
-        return f"{first} ranks first; its uncertainty is unknown"
+        return f"{first} ranks first; how sure that is cannot be said"
     if len(tier) == 1:
         return f"Take {tier[0]}"
     if len(tier) <= _NAMED:

@@ -138,7 +138,7 @@ def _sentence(table: ScoreTable, by: str, rows: pd.DataFrame, costs: pd.DataFram
     over = "" if tasks == 1 else f" over {tasks} tasks"
     head = f"By {by}, {names} {verb}{over}"
     if by == table.target:
-        return f"{head}{_tier(ranked, first)}."
+        return f"{head}{_tier(ranked, first, tasks)}."
     open_ones = ranked[ranked["target_tasks"] == 0]["checkpoint"].tolist()[:SHORTLIST]
     run = int((rows["target_tasks"] > 0).sum())
     trusted = by in set(costs.loc[costs["trusted"], "proxy"])
@@ -148,9 +148,10 @@ def _sentence(table: ScoreTable, by: str, rows: pd.DataFrame, costs: pd.DataFram
     return f"{table.target} {known}. {head}{trust}.{following}"
 
 
-def _tier(ranked: pd.DataFrame, first: list[str]) -> str:
+def _tier(ranked: pd.DataFrame, first: list[str], tasks: int) -> str:
     if ranked["tier"].isna().all():
-        return "; with one run per cell there is no estimate of uncertainty"
+        few = "fewer than three tasks that all checkpoints have" if tasks > 1 else "one run per cell"
+        return f"; with {few} there is no estimate of uncertainty"
     others = ranked[(ranked["tier"] == 1) & ~ranked["checkpoint"].isin(first)]["checkpoint"].tolist()
     if not others:
         return "; all others are significantly worse"

@@ -31,13 +31,15 @@ STUDY_TWELVE = (
     "simclr-v2",
     "swav",
 )
-GROUPS = ("study12", "tiny")
+# Folders of this project's own small files; a folder's name is that of its group, and begins the ids in it.
+TINY_GROUPS = ("tiny", "tiny-early")
+GROUPS = ("study12", *TINY_GROUPS)
 # Ids that are named where a name is unknown.
 _NEAREST = 3
 
 
 def entries(root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> dict[str, CatalogueEntry]:
-    """Every entry by id: the published ones, the tiny ones of `ROOT/tiny` or of the package, the user's own.
+    """Every entry by id: the published ones, the tiny ones of `ROOT` or of the package, the user's own.
 
     Args:
         root: Folder of checkpoints; a `catalogue.toml` or `catalogue.json` in it is a user's.
@@ -47,7 +49,7 @@ def entries(root: Path | str = DEFAULT_ROOT, catalogue: Path | str = "") -> dict
         UserError: A catalogue is damaged or repeats an id.
     """
     found = {entry.id: entry for entry in PUBLISHED}
-    parts = [(_tiny_file(Path(root)), _tiny_entries(Path(root)))]
+    parts = [(_tiny_file(Path(root), name), _tiny_entries(Path(root), name)) for name in TINY_GROUPS]
     own = [Path(root) / name for name in FILES if (Path(root) / name).exists()] + (
         [Path(catalogue)] if catalogue else []
     )
@@ -91,15 +93,15 @@ def get_entry(name: str, root: Path | str = DEFAULT_ROOT, catalogue: Path | str 
 
 
 def group(name: str, root: Path | str = DEFAULT_ROOT) -> tuple[str, ...]:
-    """The ids of a named group: `study12` (published study) or `tiny` (this project's own).
+    """The ids of a named group: `study12` (published study), or one of `TINY_GROUPS` (this project's own).
 
     Raises:
         UserError: There is no such group.
     """
     if name == "study12":
         return STUDY_TWELVE
-    if name == "tiny":
-        return tuple(entry.id for entry in _tiny_entries(Path(root)))
+    if name in TINY_GROUPS:
+        return tuple(entry.id for entry in _tiny_entries(Path(root), name))
     raise UserError(f"no group of checkpoints is called {name!r}; known groups: {', '.join(GROUPS)}")
 
 
@@ -109,12 +111,12 @@ def catalogue_file(root: Path | str, name: str) -> Path:
     return own if own.exists() or not shipped.exists() else shipped
 
 
-def _tiny_file(root: Path) -> Path:
-    return catalogue_file(root, "tiny/catalogue.json")
+def _tiny_file(root: Path, group: str) -> Path:
+    return catalogue_file(root, f"{group}/catalogue.json")
 
 
-def _tiny_entries(root: Path) -> list[CatalogueEntry]:
-    path = _tiny_file(root)
+def _tiny_entries(root: Path, group: str) -> list[CatalogueEntry]:
+    path = _tiny_file(root, group)
     if not path.exists():
         return []
     rows = read_json(path)
@@ -124,12 +126,13 @@ def _tiny_entries(root: Path) -> list[CatalogueEntry]:
 
 
 def _tiny_entry(path: Path, row: Any) -> CatalogueEntry:
+    group = path.parent.name
     try:
         return CatalogueEntry(
             id=str(row["id"]),
             method=str(row["method"]),
             format="tiny",
-            files=(f"tiny/{Path(row['file']).name}",),
+            files=(f"{group}/{Path(row['file']).name}",),
             architecture=Architecture.from_config(row["architecture"]),
             normalisation=Normalisation.from_dict(row["normalisation"]),
             input_size=int(row.get("input_size", 64)),

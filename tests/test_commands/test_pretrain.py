@@ -68,21 +68,21 @@ def trained(run):
 
 def test_checkpoint_record_and_catalogue_are_written(folder, trained):
     out = folder / "out"
-    assert sorted(path.name for path in out.iterdir()) == ["catalogue.json", "tiny-short.json", "tiny-short.pth"]
-    meta, _ = backbone_of(out / "tiny-short.pth")
-    record = json.loads((out / "tiny-short.json").read_text())
+    assert sorted(path.name for path in out.iterdir()) == ["catalogue.json", "out-short.json", "out-short.pth"]
+    meta, _ = backbone_of(out / "out-short.pth")
+    record = json.loads((out / "out-short.json").read_text())
     (entry,) = json.loads((out / "catalogue.json").read_text())
     assert entry["sha256"] == record["sha256"] == sha256_file(out / entry["file"])
-    assert (entry["id"], entry["method"], entry["record"]) == ("tiny-short", "SimSiam", "tiny-short.json")
+    assert (entry["id"], entry["method"], entry["record"]) == ("out-short", "SimSiam", "out-short.json")
     assert entry["architecture"] == meta["architecture"] == record["config"]["model"]["backbone"]
-    assert (entry["input_size"], entry["epochs"], len(record["losses"])) == (32, 1, 1)
+    assert (entry["input_size"], entry["epochs"], len(record["losses"])) == (48, 1, 1)
     assert json.loads(meta["config"]) == record["config"]
     assert meta["data_sha256"] == record["data"]["pixels_sha256"]
-    assert str(folder) not in (out / "tiny-short.json").read_text()
+    assert str(folder) not in (out / "out-short.json").read_text()
 
 
 def test_resume_skips_what_is_finished_and_repairs_what_is_damaged(run, folder, trained):
-    path = folder / "out/tiny-short.pth"
+    path = folder / "out/out-short.pth"
     arguments = ("short.py", "--data", "pictures.npz", "--out", "out", "--epochs", 1, "--resume")
     before = path.read_bytes()
     assert "already done" in run(*arguments).stderr
@@ -100,7 +100,7 @@ def test_evaluation_prints_a_table_and_fills_the_record(run, folder, trained):
     assert lines[0] == "| method | epochs | cpu_seconds | task knn | task linear | above random |"
     assert lines[2].startswith("| random weights (2) |")
     assert lines[3].startswith("| SimSiam |")
-    record = json.loads((folder / "out/tiny-short.json").read_text())
+    record = json.loads((folder / "out/out-short.json").read_text())
     assert [len(record["quality"]["task"][name]) for name in ("knn", "linear")] == [2, 2]
     control = json.loads((folder / "out/random.json").read_text())
     assert [network["seed"] for network in control["networks"]] == [0, 1]

@@ -110,6 +110,20 @@ def test_without_any_fine_tuned_run_the_checkpoints_are_ranked_all_the_same(tmp_
     assert "c4" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("tasks", "reason"), [("t", "one run per cell"), ("tu", "fewer than three tasks that all checkpoints have")]
+)
+def test_why_there_is_no_uncertainty_is_said(tmp_path, tasks, reason):
+    results = [
+        result(f"c{i}", protocol, 60.0 + i, task=task, key=f"{i}{protocol}{task}")
+        for i in range(5)
+        for task in tasks
+        for protocol in ("bn", "finetune")
+    ]
+    sentence = rank_results(results, "finetune", tmp_path, resamples=100).study.leaderboard.sentence
+    assert sentence.endswith(f"; with {reason} there is no estimate of uncertainty.")
+
+
 def test_a_checkpoint_that_was_not_fine_tuned_is_ranked_by_the_trusted_proxy():
     near = [v + (-2 if i % 3 else 2) for i, v in enumerate(TARGET)]
     found = judged({"finetune": [*TARGET[:9], None], "bn": near, "knn": SHUFFLED})

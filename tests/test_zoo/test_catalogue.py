@@ -80,7 +80,7 @@ def test_unknown_names(tmp_path):
     with pytest.raises(UserError, match=r"'mocov2'; nearest first: moco-v2"):
         get_entry("mocov2")
     assert get_entry("npid").id == "insdis"
-    with pytest.raises(UserError, match="study12, tiny"):
+    with pytest.raises(UserError, match="study12, tiny, tiny-early"):
         group("thirteen")
     with pytest.raises(UserError, match=r"fetch moco-v2"):
         load_backbone(ResNet(TINY), "moco-v2", root=tmp_path)
@@ -103,6 +103,18 @@ def test_tiny_entries_come_from_their_catalogue(tiny_root, tmp_path_factory):
     assert json.loads(json.dumps(certificate.to_dict(), allow_nan=False))["fingerprint"] == certificate.fingerprint
     path, digest = file_identity("tiny-simsiam", tiny_root)
     assert (path.name, digest) == ("tiny-simsiam.pth", certificate.sha256)
+
+
+def test_a_second_folder_of_small_files_is_a_group_of_its_own(tiny_root):
+    (tiny_root / "tiny-early").mkdir()
+    path = files.save(files.tiny(files.truth(TINY, seed=1)), tiny_root / "tiny-early" / "tiny-early-simsiam.pth")
+    [row] = json.loads((tiny_root / "tiny" / "catalogue.json").read_text())
+    early = row | {"id": "tiny-early-simsiam", "file": path.name, "sha256": sha256_file(path), "epochs": 1}
+    write_json(tiny_root / "tiny-early" / "catalogue.json", [early])
+    assert group("tiny-early", tiny_root) == ("tiny-early-simsiam",)
+    assert group("tiny", tiny_root) == ("tiny-simsiam",)
+    assert file_identity("tiny-early-simsiam", tiny_root) == (path, sha256_file(path))
+    assert load_backbone(ResNet(TINY), "tiny-early-simsiam", root=tiny_root).complete
 
 
 def test_changed_tiny_file_is_refused(tiny_root):
