@@ -7,7 +7,7 @@ data = dict(
     train=dict(
         type="RotationPredDataset",
         pipeline=[
-            dict(type="BnftRandomCrop", size=48),
+            dict(type="BnftRandomCrop", size={{_base_.input_size}}),
             dict(type="BnftToTensor", normalisation={{_base_.normalisation}}),
         ],
     ),

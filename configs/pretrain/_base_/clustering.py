@@ -9,7 +9,7 @@ extractor = dict(
         type="DeepClusterDataset",
         data_source=dict(type="BnftArraySource"),
         pipeline=[
-            dict(type="Resize", size=48),
+            dict(type="Resize", size={{_base_.input_size}}),
             dict(type="ToTensor"),
             dict(type="Normalize", mean={{_base_.normalisation.mean}}, std={{_base_.normalisation.std}}),
         ],

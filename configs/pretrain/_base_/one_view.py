@@ -1,7 +1,7 @@
 # One augmented view per picture, with its index: clustering and instance discrimination.
 _base_ = ["backbone.py", "common.py", "schedule.py"]
 view = [
-    dict(type="BnftRandomCrop", size=48),
+    dict(type="BnftRandomCrop", size={{_base_.input_size}}),
     dict(type="BnftColourJitter"),
     dict(type="BnftToTensor", normalisation={{_base_.normalisation}}),
 ]

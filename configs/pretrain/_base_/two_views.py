@@ -1,7 +1,7 @@
 # Two augmented views per picture.
 _base_ = ["backbone.py", "common.py", "schedule.py"]
 view = [
-    dict(type="BnftRandomCrop", size=48),
+    dict(type="BnftRandomCrop", size={{_base_.input_size}}),
     dict(type="BnftColourJitter"),
     dict(type="BnftToTensor", normalisation={{_base_.normalisation}}),
 ]
