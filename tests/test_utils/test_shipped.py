@@ -10,7 +10,14 @@ from mmbnft.utils.shipped import SHIPPED, find_shipped
 from mmbnft.zoo import file_identity, group
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("configs", "tools", "requirements", "data/published", "pretrained_models/tiny", "pretrained_models/tiny-early")
+FOLDERS = (
+    "configs",
+    "tools",
+    "requirements",
+    "data/published",
+    "pretrained_models/tiny",
+    "pretrained_models/tiny-early",
+)
 
 
 def names(folder):
