@@ -6,11 +6,13 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from cycler import cycler
 from matplotlib.figure import Figure
 
 from mmbnft.analysis.findings import Run
 from mmbnft.analysis.predictions import calibration, confusion
+from mmbnft.analysis.protocol_gains import ALL_TASKS, BASELINE, protocol_table
 from mmbnft.evaluation.training.movement import EDGES
 
 # Okabe & Ito's colours keep apart under every common colour blindness.
@@ -27,6 +29,7 @@ STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "mmbnft", "font.family": "
 def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     """Every figure that the runs allow, by name."""
     drawn = {
+        "protocols": _protocols(protocol_table([run.result for run in runs])),
         "layer_profiles": _profiles([run for run in runs if run.layers is not None and _moved(run)][:MOST_RUNS]),
         "stages": _stages([run for run in runs if run.features is not None][:MOST_RUNS]),
         "maps": _maps([run for run in runs if run.maps and _one_class(run.labels)]),
@@ -75,12 +78,38 @@ def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Figur
         return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _with_legend(figure: Figure, runs: Sequence[Run]) -> Figure:
-    if len(runs) > 1:
+def _with_legend(figure: Figure, drawn: Sequence[object]) -> Figure:
+    if len(drawn) > 1:
         with mpl.rc_context(STYLE):
             handles = figure.axes[0].get_legend_handles_labels()
             figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False)
     return figure
+
+
+def _protocols(table: pd.DataFrame) -> Figure | None:
+    """Gain of each protocol, best first: the mean over tasks with its interval, and a dot for each task."""
+    if table.empty:
+        return None
+    table = table[table["protocol"] != BASELINE]
+    groups = list(dict.fromkeys(table["checkpoints"]))
+    overall = table[table["task"] == ALL_TASKS] if (table["task"] == ALL_TASKS).any() else table
+    order = list(overall[overall["checkpoints"] == groups[0]].groupby("protocol")["gain"].mean().sort_values().index)
+    figure, panels = _panels(1, 1, 7, 0.9 + 0.34 * len(order))
+    axes = panels[0, 0]
+    for shift, color, group in zip(np.linspace(0.12, -0.12, len(groups)), PALETTE, groups, strict=False):
+        for rows, marks in ((overall, "means"), (table[table["task"] != ALL_TASKS], "tasks")):
+            own = rows[(rows["checkpoints"] == group) & rows["protocol"].isin(order)]
+            place = [order.index(name) + (shift if len(groups) > 1 else 0) for name in own["protocol"]]
+            if marks == "tasks":
+                axes.plot(own["gain"], place, "o", color=color, alpha=0.35, markersize=4, markeredgewidth=0)
+                continue
+            axes.hlines(place, own["low"], own["high"], color=color, linewidth=1.4)
+            axes.plot(own["gain"], place, "D", color=color, markersize=5, label=group)
+    axes.axvline(0, color=INK, linewidth=0.6)
+    axes.set_yticks(range(len(order)), order)
+    axes.set_ylim(-0.5, len(order) - 0.5)
+    axes.set_xlabel("gain over the linear probe, points")
+    return _with_legend(figure, groups)
 
 
 def _profiles(runs: Sequence[Run]) -> Figure | None:

@@ -20,6 +20,7 @@ from mmbnft.analysis.kept_networks import (
     statistics_check,
 )
 from mmbnft.analysis.predictions import calibration_error, known_metrics, log_loss, resampled_interval
+from mmbnft.analysis.protocol_gains import BASELINE
 from mmbnft.artifacts import kept
 from mmbnft.evaluation.training.movement import EDGES
 from mmbnft.evaluation.weights import restore
@@ -33,7 +34,6 @@ MOVED = {
     "bias_absolute": "change of norm biases, mean over layers",
     "kl": "symmetric KL of running statistics, mean over layers",
 }
-BASELINE = "linear"
 # Batch and running statistics disagree if the value changes by this many points and McNemar's test is sure of it.
 POINTS, SURE = 1.0, 1.96
 EVAL_BATCH = 64

@@ -24,7 +24,11 @@ from mmbnft.analysis.findings import (
     stage_table,
     steadiness_table,
 )
+from mmbnft.analysis.protocol_gains import protocol_table
 from mmbnft.utils import files
+
+# The page shows the first rows of a table; its CSV file has all of them.
+MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,9 @@ class Part:
 
     @property
     def rows(self) -> list[list[str]]:
-        """Cells as people see them."""
-        return [[_cell(value) for value in row] for row in self._shown.astype(object).itertuples(index=False)]
+        """Cells of the first `MOST_ROWS` rows as people see them."""
+        shown = self._shown.head(MOST_ROWS).astype(object)
+        return [[_cell(value) for value in row] for row in shown.itertuples(index=False)]
 
     @property
     def _shown(self) -> pd.DataFrame:
@@ -66,6 +71,8 @@ class Part:
 TEXTS = {
     "runs": "Value on test, gain over the linear probe of the same checkpoint, and how far the norm layers moved. "
     "batch statistics: the value if batch norm used the statistics of each batch instead of the running ones.",
+    "protocols": "Gain over the linear probe of the same checkpoint, task, split and seed, in points: mean over seeds, "
+    "checkpoints and tasks, with a 95 % interval from resampled checkpoints and tasks. Dots: single tasks.",
     "gains": "Spearman's correlation across runs with its 95 % interval (resampled runs). Needs at least 4 runs "
     "with a linear probe of the same checkpoint.",
     "predictions": "Other metrics and calibration from the stored class scores; the interval resamples test images. "
@@ -95,6 +102,7 @@ def parts(runs: Sequence[Run]) -> list[Part]:
     table = run_table(runs)
     every = [
         ("runs", "Runs", table, "", False),
+        ("protocols", "What each protocol gains", protocol_table([run.result for run in runs]), "protocols", False),
         ("gains", "Does moving further gain more?", gain_table(table), "", False),
         ("predictions", "Predictions on test", prediction_table(runs), "predictions", False),
         ("layers", "Norm layers", layer_table(runs), "layer_profiles", True),
