@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from mmbnft.ranking.checks import Finding
+from mmbnft.ranking.search_range import narrow_searches
 from mmbnft.results import Result, search_summary
 from mmbnft.utils.errors import choices
 from mmbnft.utils.wording import counted
@@ -114,6 +115,7 @@ def run_findings(results: Sequence[Result]) -> tuple[Finding, ...]:
         _recipes,
         _micro_batches,
         _diverged,
+        narrow_searches,
     )
     return (*_failed(results), *(finding for check in checks for finding in check(good)))
 
