@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from mmbnft.protocols import Protocol
+from mmbnft.protocols import Protocol, get_protocol, name_of
 from mmbnft.recipes.cdfsl import cdfsl
 from mmbnft.recipes.clean import clean
 from mmbnft.recipes.ericsson import ericsson
@@ -39,8 +39,9 @@ def resolve_recipe(recipe: Recipe | dict[str, Any], task: str, protocol: str | P
     """The recipe a configuration means for one task and one protocol.
 
     Args:
-        recipe: Settings spelt out, or `dict(named=NAME)` with settings that replace those of the named recipe; a
-            recipe is passed on.
+        recipe: Settings spelt out, or `dict(named=NAME)` with settings that replace those of the named recipe; in
+            both, `protocols` maps names of protocols to settings that replace others for this protocol alone. A recipe
+            is passed on.
         task: Name of the task.
         protocol: The protocol or its name, or the name of a training-free score.
 
@@ -51,6 +52,25 @@ def resolve_recipe(recipe: Recipe | dict[str, Any], task: str, protocol: str | P
         return recipe
     if not isinstance(recipe, dict):
         raise UserError(f"a recipe must be dict(named=...) or the settings themselves, got {recipe!r}")
+    own = _own_settings(recipe.get("protocols") or {}, protocol)
+    common = {key: value for key, value in recipe.items() if key != "protocols"}
+    found = _common_recipe(common, task, protocol)
+    return found.changed(own) if own else found
+
+
+def _own_settings(protocols: Any, protocol: str | Protocol) -> dict[str, Any]:
+    """The settings of a recipe's `protocols` that hold for one protocol."""
+    if not isinstance(protocols, dict) or not all(isinstance(settings, dict) for settings in protocols.values()):
+        raise UserError(
+            f"protocols of a recipe must be a dict of settings for each protocol, such as "
+            f"dict(bn=dict(search=dict(lr=[0.1]))), got {protocols!r}"
+        )
+    # A misspelt name would have no effect; partial and partial:4 are one protocol.
+    own = {get_protocol(name).name: settings for name, settings in protocols.items()}
+    return dict(own.get(name_of(protocol), {}))
+
+
+def _common_recipe(recipe: dict[str, Any], task: str, protocol: str | Protocol) -> Recipe:
     if "named" not in recipe:
         return Recipe.from_config(recipe)
     changes = {key: value for key, value in recipe.items() if key != "named"}

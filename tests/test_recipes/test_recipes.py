@@ -180,6 +180,20 @@ def test_dictionaries_are_changed_by_entry_and_emptied_by_empty_ones():
     assert named_recipe("ericsson", "dtd", "finetune").search["lr"] == [0.1, 0.01, 0.001, 0.0001]
 
 
+def test_one_protocol_can_have_settings_of_its_own():
+    settings = dict(name="x", epochs=2, batch_size=3, optimizer=dict(type="SGD", lr=0.1), search=dict(lr=[0.1, 0.2]))
+    own = dict(bn=dict(search=dict(lr=[1.0, 2.0])), partial=dict(epochs=5))
+    for plain, common in ((Recipe(**settings), settings), (named_recipe("clean", "dtd", "bn"), dict(named="clean"))):
+        found = {
+            name: resolve_recipe({**common, "protocols": own}, "dtd", name)
+            for name in ("bn", "partial", "knn", "finetune")
+        }
+        assert found["bn"].search == dict(lr=[1.0, 2.0])
+        assert found["bn"].remark == "changed: search"
+        assert (found["partial"].epochs, found["partial"].search) == (5, plain.search)
+        assert found["knn"] == found["finetune"] == plain
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -188,6 +202,9 @@ def test_dictionaries_are_changed_by_entry_and_emptied_by_empty_ones():
         (dict(named="clean", epoch=3), "unknown recipe settings epoch; allowed"),
         (dict(named="clean", steps=3), "needs either epochs or steps, got epochs=30 and steps=3"),
         (dict(named="vpulab", name="small", epochs=3), "both named='vpulab' and spelt out as 'small'; .*_delete_=True"),
+        (dict(named="clean", protocols=dict(bnn=dict(batch_size=3))), "unknown protocol 'bnn'; choose one of .*bn"),
+        (dict(named="clean", protocols=["bn"]), r"protocols of a recipe must be a dict of settings .* got \['bn'\]"),
+        (dict(named="clean", protocols=dict(bn=dict(epoch=3))), "unknown recipe settings epoch; allowed"),
         ("clean", r"a recipe must be dict\(named=...\) or the settings themselves, got 'clean'"),
     ],
 )
