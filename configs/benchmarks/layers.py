@@ -8,7 +8,10 @@ benchmark = dict(
         "linear",
         "bn_stats",
         *[
-            dict(name="bn_" + part.replace(":", ""), phases=[dict(train="norm", norm_layers=part, norm_stats="batch")])
+            dict(
+                name="bn_" + part.replace(":", ""),
+                phases=[dict(train="norm", norm_layers=part, norm_stats="batch", lr_scale=8)],  # the rates of `bn`
+            )
             for part in parts
         ],
         "bn",
