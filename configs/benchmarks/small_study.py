@@ -1,4 +1,4 @@
-# The small study of docs/study.md: the protocols on five sets of real pictures and the embedded tasks. Not run yet.
+# The small study of docs/study.md: the protocols on five sets of real pictures and the embedded tasks. No results yet.
 _base_ = ["../_base_/models/tiny18.py", "../_base_/recipes/few_labels.py", "../_base_/grids/few_labels.py"]
 benchmark = dict(
     name="small_study",
