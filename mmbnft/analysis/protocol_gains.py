@@ -31,10 +31,8 @@ def mean_gain(gains: Array, seed: int = 0) -> tuple[float, float, float]:
         The mean over known cells, and the interval; NaN where one checkpoint on one task is all there is.
     """
     known = np.isfinite(gains)
-    rng, counts = np.random.default_rng(seed), []
-    for size in gains.shape:
-        drawn = rng.integers(0, size, (RESAMPLES, size))
-        counts.append((drawn[..., None] == np.arange(size)).sum(axis=1).astype(float))
+    rng = np.random.default_rng(seed)
+    counts = [rng.multinomial(size, np.full(size, 1 / size), RESAMPLES) for size in gains.shape]
     sums = np.einsum("rk,rt,kt->r", *counts, np.where(known, gains, 0.0))
     cells = np.einsum("rk,rt,kt->r", *counts, known.astype(float))
     boot = np.divide(sums, cells, out=np.full(RESAMPLES, np.nan), where=cells > 0)

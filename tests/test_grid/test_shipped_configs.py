@@ -102,5 +102,5 @@ def test_the_small_study_is_what_its_page_says(folders, tmp_path):
     assert len({run.checkpoint for run in runs}) == 12 + 3 + 1
     assert {len(run.spec.recipe.trials()) for run in runs if run.protocol in PLANNED[3:]} == {2}
     page = (SHIPPED.parents[1] / "docs/study.md").read_text()
-    assert "Not run yet" in page
+    assert "no results yet" in page
     assert all(f"`{protocol}`" in page for protocol in PLANNED)
