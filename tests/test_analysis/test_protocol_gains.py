@@ -24,6 +24,7 @@ def test_gains_are_paired_with_the_probe_of_the_same_checkpoint_task_and_seed():
         result("b", "y", "linear", 40.0),
         result("b", "y", "bn", 44.0),
         result("c", "x", "bn", 99.0),  # has no probe
+        result("a", "x", "bn", 99.0, 2),  # has none of its seed
     ]
     table = protocol_table(found).set_index(["task", "protocol"])
     assert table.loc[("x", "bn"), "gain"] == pytest.approx((2 + 10) / 2)
