@@ -1,6 +1,7 @@
 """Figures of an analysis, for the page, for files of their own, and for trackers."""
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from mmbnft.evaluation.training.movement import EDGES
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6068")
 INK = "#808488"  # reads on light and dark grounds
 MOST_RUNS = 12  # drawn together; more lines tell nothing
+MOST_COLUMNS = 4  # of panels side by side
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # they would name addresses on the web
 STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "mmbnft", "font.family": "sans-serif", "font.size": 9,
               "axes.spines.top": False, "axes.spines.right": False,
@@ -33,7 +35,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
         "layer_profiles": _profiles([run for run in runs if run.layers is not None and _moved(run)][:MOST_RUNS]),
         "stages": _stages([run for run in runs if run.features is not None][:MOST_RUNS]),
         "maps": _maps([run for run in runs if run.maps and _one_class(run.labels)]),
-        "curves": _curves([run for run in runs if run.result.details.get("curve")][:MOST_RUNS]),
+        "curves": _curves([run for run in runs if _curve(run)]),
         "movement": _movement([run for run in runs if _moves(run)][:4]),
         "sizes": _sizes([run for run in runs if any(entry.get("sizes") for entry in _curve(run))][:4]),
         "predictions": _predictions([run for run in runs if _has_classes(run)][:4]),
@@ -166,6 +168,39 @@ def _maps(runs: Sequence[Run]) -> Figure | None:
 def _curves(runs: Sequence[Run]) -> Figure | None:
     if not runs:
         return None
+    return _mean_curves(runs) if len(runs) > MOST_RUNS else _own_curves(runs)
+
+
+def _mean_curves(runs: Sequence[Run]) -> Figure:
+    """Training loss of each protocol, one panel for each task: mean over runs, and the middle half of them."""
+    recipes = len({run.result.recipe for run in runs}) > 1
+    rows = pd.DataFrame(
+        {
+            "task": run.result.task,
+            "protocol": f"{run.result.protocol} {run.result.recipe}" if recipes else run.result.protocol,
+            "epoch": epoch,
+            "loss": entry["loss"],
+        }
+        for run in runs
+        for epoch, entry in enumerate(_curve(run), 1)
+    )
+    tasks, protocols = sorted(set(rows["task"])), sorted(set(rows["protocol"]))
+    columns = min(len(tasks), MOST_COLUMNS)
+    figure, panels = _panels(-(-len(tasks) // columns), columns, 2.6, 2.3)
+    for axes, task in zip(panels.flat, tasks, strict=False):
+        for color, protocol in zip(itertools.cycle(PALETTE), protocols, strict=False):
+            losses = rows[(rows["task"] == task) & (rows["protocol"] == protocol)].groupby("epoch")["loss"]
+            mean = losses.mean()
+            axes.plot(mean.index, mean, color=color, linewidth=1.2, label=protocol)
+            axes.fill_between(mean.index, losses.quantile(0.25), losses.quantile(0.75), color=color, alpha=0.15, lw=0)
+        axes.set_title(f"training loss, {task}", fontsize=9)
+        axes.set_xlabel("epoch, over all phases")
+    for axes in panels.flat[len(tasks) :]:
+        axes.set_axis_off()
+    return _with_legend(figure, protocols)
+
+
+def _own_curves(runs: Sequence[Run]) -> Figure:
     val = {run.name: [(n, entry["val"]) for n, entry in enumerate(run.result.details["curve"], 1)
                       if entry.get("val") is not None] for run in runs}  # fmt: skip
     titles = ["training loss", "val (%)"] if any(val.values()) else ["training loss"]

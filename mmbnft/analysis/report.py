@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mmbnft.analysis.figures import as_svg, figures
+from mmbnft.analysis.figures import MOST_RUNS, as_svg, figures
 from mmbnft.analysis.findings import (
     Run,
     curve_table,
@@ -85,7 +85,8 @@ TEXTS = {
     "silhouette by Euclidean distance; effective rank: RankMe; sparsity: Hoyer's; cka: linear centred kernel alignment "
     "between before and after.",
     "maps": "Pooled features of test images in two dimensions, coloured by class.",
-    "curves": "Training loss, and val where it was evaluated (--val-interval 1 with recipe.fit_on=train).",
+    "curves": "Training loss, and val where it was evaluated (--val-interval 1 with recipe.fit_on=train). Of more than "
+    f"{MOST_RUNS} runs the picture shows the mean loss of each protocol on each task, and the middle half of the runs.",
     "movement": "Relative change of the parameters of each part within each epoch (norm of the change over norm "
     "before), over all phases: what moves first and what follows.",
     "sizes": "Share of the parameters of each part by the size of their change within an epoch, as a multiple of the "
