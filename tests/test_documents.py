@@ -131,6 +131,7 @@ ENTRIES: dict[str, Entry] = {
         ("python tools/results.py list work_dirs/NAME --only task=NAME status=ok",)
     ),
     "python tools/results.py export work_dirs/NAME --csv all.csv": Entry(creates=("all.csv",)),
+    "python tools/results.py export work_dirs/NAME --archive runs.tar.xz": Entry(creates=("runs.tar.xz",)),
     "python tools/results.py failures work_dirs/NAME": Entry(),
     "python tools/results.py remove work_dirs/NAME --only task=dtd protocol=bn": Entry(
         ("python tools/results.py remove work_dirs/NAME --only task=NAME protocol=bn",)

@@ -30,8 +30,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     store.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
     store.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help=f"NAME: {', '.join(FILTERS)}")
     sub_parser(commands, "list", "list results, one per line", parents=[store])
-    export = sub_parser(commands, "export", "export all columns of all results as CSV", parents=[store])
-    export.add_argument("--csv", type=Path, required=True, help="file to write")
+    export = sub_parser(commands, "export", "export all results as one file", parents=[store])
+    written = export.add_mutually_exclusive_group(required=True)
+    written.add_argument("--csv", type=Path, metavar="FILE", help="table with all columns")
+    written.add_argument(
+        "--archive",
+        type=Path,
+        metavar="FILE.tar.xz",
+        help="the result files, compressed, which merge reads; without predictions, weights and movement",
+    )
     sub_parser(commands, "failures", "list failed results with their reasons", parents=[store])
     stale = sub_parser(
         commands,
@@ -48,7 +55,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     serve.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
     serve.add_argument("--port", type=int, default=8600, help="port on 127.0.0.1")
     merge = sub_parser(commands, "merge", "merge results of several folders into one")
-    merge.add_argument("sources", nargs="+", type=Path, metavar="STORE", help="folders of benchmarks, or of results")
+    merge.add_argument(
+        "sources", nargs="+", type=Path, metavar="STORE", help="folders of benchmarks or of results, or archives"
+    )
     merge.add_argument("into", type=Path, metavar="INTO", help="folder of a benchmark; created if needed")
     return parser.parse_args(argv)
 
@@ -57,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command says; status 1 if `failures` or `stale` found something."""
     args = parse_args(argv)
     from mmbnft.grid.filters import Selection
-    from mmbnft.grid.listing import format_results, open_results, whole_table
+    from mmbnft.grid.listing import format_results, open_results
     from mmbnft.grid.merging import merge_stores
 
     if args.command == "serve":
@@ -75,9 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "remove":
         return _remove(args, results)
     if args.command == "export":
-        files.write_text(args.csv, whole_table(results).to_csv(index=False))
-        print(f"{len(results)} results written to {args.csv}")
-        return 0
+        return _export(args, results)
     return _doubtful(args, results)
 
 
@@ -87,6 +94,18 @@ def _serve(store: Path, port: int) -> int:
     with GridServer(store, port) as server:
         print(f"{server.address} shows {server.folder}; Ctrl-C stops it", flush=True)
         server.serve_forever()
+    return 0
+
+
+def _export(args: argparse.Namespace, results: "list[Result]") -> int:
+    from mmbnft.grid.archive import write_archive
+    from mmbnft.grid.listing import whole_table
+
+    if args.archive:
+        write_archive(args.archive, results)
+    else:
+        files.write_text(args.csv, whole_table(results).to_csv(index=False))
+    print(f"{len(results)} results written to {args.archive or args.csv}")
     return 0
 
 

@@ -1,11 +1,13 @@
 """One store from several, for a grid that several machines have shared."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmbnft.artifacts import copy_artifacts
+from mmbnft.grid.archive import read_archive
 from mmbnft.grid.listing import results_folder
 from mmbnft.grid.store import ResultStore
 from mmbnft.results import Result, read_result
@@ -38,30 +40,38 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
     sources; it keeps the others in its details under `other_values`.
 
     Args:
-        sources: Folders of benchmarks, or results folders.
-        into: The same; made if needed, and what it holds takes part.
+        sources: Folders of benchmarks, results folders, or archives of results.
+        into: Folder of a benchmark, which finds the results there, or a results folder; made if needed, and what it
+            holds takes part.
 
     Raises:
         UserError: A folder or a file cannot be read.
     """
-    target = results_folder(into) if into.is_dir() else into
+    target = _target(into)
     chosen = _located(target) if target.is_dir() else {}
     before, seen = dict(chosen), 0
-    for source in sources:
-        folder = results_folder(source)
-        if folder.resolve() == target.resolve():
-            continue
-        for key, found in _located(folder).items():
-            seen += 1
-            chosen[key] = _better(chosen[key], found) if key in chosen else found
-    store, news = ResultStore(target), {key: item for key, item in chosen.items() if before.get(key) != item}
-    for path, result in news.values():
-        copy_artifacts(path.parent, target, result.key)
-        store.write(result)
+    with contextlib.ExitStack() as opened:
+        for source in sources:
+            folder = results_folder(opened.enter_context(read_archive(source)) if source.is_file() else source)
+            if folder.resolve() == target.resolve():
+                continue
+            for key, found in _located(folder).items():
+                seen += 1
+                chosen[key] = _better(chosen[key], found) if key in chosen else found
+        store, news = ResultStore(target), {key: item for key, item in chosen.items() if before.get(key) != item}
+        for path, result in news.values():
+            copy_artifacts(path.parent, target, result.key)
+            store.write(result)
     replaced = sum(_is_failed(before, key) and not _is_failed(chosen, key) for key in news)
     added = sum(key not in before for key in news)
     notes = tuple(_note(result) for _, result in chosen.values() if OTHERS in result.details)
     return Merged(added, replaced, seen - added - replaced, notes)
+
+
+def _target(into: Path) -> Path:
+    """The results folder that `into` is, or that it has or will have as the folder of a benchmark."""
+    is_results = into.name == "results" or any(into.glob("*__*.json"))
+    return into if is_results and not (into / "results").is_dir() else into / "results"
 
 
 def _is_failed(located: dict[str, tuple[Path, Result]], key: str) -> bool:

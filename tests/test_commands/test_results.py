@@ -49,6 +49,14 @@ def test_export_has_everything(results, store, tmp_path):
     assert {"checkpoint", "value", "search_best", "search_median", "search_mean", "reason", "key"} <= set(table.columns)
 
 
+def test_an_archive_is_read_by_merge(results, store, tmp_path, capsys):
+    assert results("export", store, "--archive", tmp_path / "runs.tar.xz", "--only", "status=ok") == 0
+    assert results("merge", tmp_path / "runs.tar.xz", tmp_path / "into") == 0
+    assert "3 results added" in capsys.readouterr().out
+    assert results("export", store, "--archive", tmp_path / "runs.zip") == 2
+    assert "choose another name" in capsys.readouterr().err
+
+
 def test_failures_and_stale_results_are_told_by_the_exit_status(results, store, capsys):
     assert results("failures", store) == 1
     assert "bn" in (out := capsys.readouterr().out)
@@ -66,7 +74,7 @@ def test_predictions_are_listed_merged_and_removed_with_their_results(results, s
     assert "predictions, weights" in capsys.readouterr().out
     assert results("merge", store, tmp_path / "into") == 0
     beside = {path.relative_to(tmp_path / "into").as_posix() for path in (tmp_path / "into").rglob("*1111*")}
-    assert {f"{'1' * 16}.npz", f"weights/{'1' * 16}.pth"} < beside
+    assert {f"results/{'1' * 16}.npz", f"weights/{'1' * 16}.pth"} < beside
     assert results("remove", store) == 2
     assert results("remove", store, "--only", "checkpoint=b") == 0
     assert not list(store.rglob("*1111*"))

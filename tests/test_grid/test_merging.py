@@ -20,9 +20,9 @@ def test_stores_of_two_machines_become_one(make_result, tmp_path):
     assert [(r.checkpoint, r.value) for r in open_results(tmp_path / "all")] == [
         ("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", None)
     ]  # fmt: skip
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "all").glob("*.json")}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "all/results").glob("*.json")}
     assert merge_stores([first, second], tmp_path / "all") == Merged(0, 0, 6)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "all").glob("*.json")} == before
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "all/results").glob("*.json")} == before
 
 
 def test_ok_replaces_failed_and_never_the_other_way(make_result, tmp_path):
@@ -45,6 +45,19 @@ def test_honest_results_that_differ_are_both_kept_and_the_first_counts(make_resu
     again = merge_stores([second, first], tmp_path / "into")
     assert (again.added, again.replaced, again.kept, again.notes) == (0, 0, 3, merged.notes)
     assert open_results(tmp_path / "into") == [a, b]
+
+
+def test_a_benchmark_finds_what_was_merged_into_its_new_folder(make_result, tmp_path):
+    first = store(tmp_path / "1", make_result("a", value=1.0))
+    merge_stores([first], tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    merge_stores([first], tmp_path / "empty")
+    merge_stores([first], tmp_path / "named" / "results")
+    assert len({path.relative_to(tmp_path).parts[1:] for path in tmp_path.rglob("*.json")}) == 1
+    plain = tmp_path / "plain"
+    write_result(plain, make_result("b", value=2.0))
+    assert merge_stores([first], plain) == Merged(1, 0, 0)
+    assert len(list(plain.glob("*.json"))) == 2
 
 
 def test_a_store_merged_into_itself_stays(make_result, tmp_path):

@@ -1,0 +1,55 @@
+import tarfile
+
+import pytest
+
+from mmbnft.grid.archive import read_archive, write_archive
+from mmbnft.grid.listing import open_results
+from mmbnft.grid.merging import Merged, merge_stores
+from mmbnft.results import write_result
+from mmbnft.utils.errors import UserError
+
+CURVE = [{"epoch": 1, "loss": 2.0, "moved": {"head": 0.1}, "sizes": {"head": [1, 2]}}]
+
+
+@pytest.fixture
+def store(make_result, tmp_path):
+    write_result(tmp_path / "store/results", make_result("a", value=1.0, details={"curve": CURVE, "chosen": {"lr": 1}}))
+    write_result(tmp_path / "store/results", make_result("b", value=None))
+    return tmp_path / "store"
+
+
+def test_an_archive_merges_back_to_the_results_without_movement(store, tmp_path):
+    write_archive(tmp_path / "runs.tar.xz", open_results(store))
+    assert merge_stores([tmp_path / "runs.tar.xz"], tmp_path / "back") == Merged(2, 0, 0)
+    first, second = open_results(tmp_path / "back")
+    assert first.details == {"curve": [{"epoch": 1, "loss": 2.0}], "chosen": {"lr": 1}}
+    assert (first.value, second.status, second.reason) == (1.0, "failed", open_results(store)[1].reason)
+    assert merge_stores([tmp_path / "runs.tar.xz"], store) == Merged(0, 0, 2)
+    assert open_results(store)[0].details["curve"] == CURVE
+
+
+def test_the_same_results_give_the_same_bytes(store, tmp_path):
+    found = open_results(store)
+    write_archive(tmp_path / "1.tar.xz", found)
+    write_archive(tmp_path / "2.tar.xz", found[::-1])
+    assert (tmp_path / "1.tar.xz").read_bytes() == (tmp_path / "2.tar.xz").read_bytes()
+
+
+def test_other_names_and_damaged_files_are_rejected_in_one_sentence(store, tmp_path):
+    with pytest.raises(UserError, match=r"is a \.tar\.xz file, got .*runs\.zip"):
+        write_archive(tmp_path / "runs.zip", open_results(store))
+    write_archive(tmp_path / "runs.tar.xz", open_results(store))
+    whole = (tmp_path / "runs.tar.xz").read_bytes()
+    for content in (b"", b"not an archive", whole[: len(whole) // 2]):
+        (tmp_path / "bad.tar.xz").write_bytes(content)
+        with pytest.raises(UserError, match="is not an archive of results"):
+            merge_stores([tmp_path / "bad.tar.xz"], tmp_path / "into")
+    assert not (tmp_path / "into").exists()
+
+
+def test_a_file_that_would_leave_the_folder_is_rejected(tmp_path):
+    with tarfile.open(tmp_path / "evil.tar.xz", "w:xz") as archive:
+        archive.addfile(tarfile.TarInfo("../outside.json"))
+    with pytest.raises(UserError, match="is not an archive of results"), read_archive(tmp_path / "evil.tar.xz"):
+        pass
+    assert not (tmp_path.parent / "outside.json").exists()
