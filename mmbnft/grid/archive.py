@@ -52,7 +52,7 @@ def read_archive(path: Path) -> Iterator[Path]:
             with tarfile.open(path, "r:xz") as archive:
                 archive.extractall(folder, filter="data")
         except (OSError, EOFError, tarfile.TarError) as error:
-            raise UserError(f"{path} is not an archive of results ({error}); write one with export --archive") from error
+            raise UserError(f"{path} is not an archive of results ({error}); make one by export --archive") from error
         yield folder
 
 
