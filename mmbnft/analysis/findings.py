@@ -85,17 +85,17 @@ def analyse(
         task: Configuration of the task whose test images to use; each result's own if None.
         most: Test images to use, drawn at random.
         checkpoint: Where the checkpoint is now, if it has been moved since.
-        progress: Called with what is being analysed.
+        progress: Called with the name of a run whose weights are read, which takes a while.
 
     Raises:
         UserError: There is no result of a run, or a file is damaged.
     """
     names, runs = _names(results), []
     for name, result in zip(names, results, strict=True):
-        progress(name)
         if "weights" not in kept(result.folder, result.key):
             runs.append(Run(name, result, note="no weights were kept (--keep-weights all)"))
             continue
+        progress(name)
         drawn = sum(bool(run.maps) for run in runs)
         runs.append(_run(name, result, images, task, most, checkpoint, drawn < MOST_MAPS))
     return runs

@@ -66,6 +66,9 @@ def test_controls_stand_beside_the_proxies_and_a_constant_one_is_a_gap(report):
     assert math.isnan(rows["value"]["control: number of parameters"])
     assert rows["note"]["control: number of parameters"] == "one side is constant: no correlation"
     assert math.isfinite(rows["value"]["control: ImageNet linear"])
+    drawn = (report.folder / "heat_map.svg").read_text()
+    assert "control: ImageNet linear" in drawn
+    assert "control: number of parameters" not in drawn
     # The band of random orders of 12 is known: tau has standard deviation 0.2215.
     assert rows["ci_high"]["control: random"] == pytest.approx(1.96 * 0.2215, abs=0.04)
     assert set(report.study.comparisons["family"]) == {"proxies", "controls"}

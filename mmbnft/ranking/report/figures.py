@@ -164,10 +164,11 @@ def _heat_map(study: Study) -> list[Picture] | None:
     if len(tasks) > 1 and MEAN in set(table["task"]):
         tasks.append(MEAN)
     cells = table.pivot_table(index="task", columns="proxy", values="value", aggfunc="first", dropna=False)
-    cells = cells.reindex(index=tasks, columns=proxies).dropna(how="all")
-    if cells.empty:  # no correlation exists
+    # What has no correlation, such as a control that is equal for all, would be an empty row or column.
+    cells = cells.reindex(index=tasks, columns=proxies).dropna(how="all").dropna(how="all", axis=1)
+    if cells.empty:
         return None
-    tasks, grid = list(cells.index), cells.to_numpy(float)
+    tasks, proxies, grid = list(cells.index), list(cells.columns), cells.to_numpy(float)
     figure = _figure(0.75 * len(proxies) + 2.6, 0.3 * len(grid) + 1.7)
     axes = figure.add_subplot()
     image = axes.imshow(np.ma.masked_invalid(grid), cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
