@@ -7,6 +7,7 @@ What a test machine lacks (own pictures, downloaded weights, public data sets) i
 import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -207,6 +208,14 @@ ENTRIES: dict[str, Entry] = {
             "--recipe vpulab",
         )
     ),
+    # docs/study.md
+    "python tools/results.py merge docs/study/runs.tar.xz work_dirs/small_study": Entry(),
+    "python tools/rank.py work_dirs/small_study --out work_dirs/small_study/report": Entry(
+        creates=("work_dirs/small_study/report/report.html",)
+    ),
+    "python tools/analyze.py work_dirs/small_study --no-images --out work_dirs/small_study/analysis": Entry(
+        creates=("work_dirs/small_study/analysis/analysis.html",)
+    ),
     # docs/tasks.md
     "python tools/prepare_data.py NAME [--archive PATH ...] [--download] [--check] [--root data]": Entry(
         needs="archives of a public data set", covered="tests/test_tasks/test_preparers"
@@ -267,6 +276,8 @@ def furnish(folder: Path, page: str) -> Path:
             make_arrays(folder / f"{name}.npz", each=70)
     elif page == "docs/recipes.md":
         make_prepared_task(folder / "data/pets", "pets")
+    elif page == "docs/study.md":
+        shutil.copytree(ROOT / "docs/study", folder / "docs/study")
     elif page == "docs/ranking.md":
         make_table(folder / "mine.csv", protocols=("linear", "bn"))
         make_results(folder / "results")

@@ -5,16 +5,21 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid import plan as plan_module
+from mmbnft.grid.archive import read_archive
+from mmbnft.grid.listing import open_results
 from mmbnft.grid.plan import Benchmark, plan_runs
+from mmbnft.ranking.ranking_report import rank_sources
 from mmbnft.utils.files import sha256_json
 from mmbnft.zoo import Checkpoint
 
 SHIPPED = Path(__file__).parents[2] / "configs/benchmarks"
+STUDY = Path(__file__).parents[2] / "docs/study"
 ELEVEN = (
     "aircraft",
     "caltech101",
@@ -89,18 +94,40 @@ def test_ericsson(folders):
     assert len(recipes["linear"].probe["weight_decays"]) == 45
 
 
-def test_the_small_study_is_what_its_page_says(folders, tmp_path):
-    real = ("caltech101_small", "clothing", "coffee_leaf", "omniglot", "sign_digits")
+@pytest.fixture(scope="module")
+def archived():
+    """Folder with the results that are archived beside the study's page."""
+    with read_archive(STUDY / "runs.tar.xz") as folder:
+        yield folder
+
+
+def test_the_small_study_has_the_runs_that_its_page_archives(folders, archived, tmp_path):
+    real = ("caltech101_small", "coffee_leaf", "omniglot", "sign_digits")
     for number, name in enumerate(real):
         prepare(tmp_path / "data" / name, name, splits=1, tone=number)
     (tmp_path / "pretrained_models").symlink_to(SHIPPED.parents[1] / "pretrained_models")
     runs = plan("small_study.py")
-    seeds = {protocol: {run.spec.seed for run in runs if run.protocol == protocol} for protocol in PLANNED}
     assert {run.protocol for run in runs} == set(PLANNED)
-    assert seeds["finetune"] == {0, 1, 2}
     assert {run.task for run in runs} == {*real, "digits", "textures"}
     assert len({run.checkpoint for run in runs}) == 12 + 3 + 1
     assert {len(run.spec.recipe.trials()) for run in runs if run.protocol in PLANNED[3:]} == {2}
-    page = (SHIPPED.parents[1] / "docs/study.md").read_text()
-    assert "no results yet" in page
+    page = (STUDY.parent / "study.md").read_text()
     assert all(f"`{protocol}`" in page for protocol in PLANNED)
+    found = open_results(archived)
+    assert {result.status for result in found} == {"ok"}
+    planned = {(run.checkpoint, run.task, run.protocol, run.spec.seed) for run in runs}
+    assert {(result.checkpoint, result.task, result.protocol, result.seed) for result in found} == planned
+
+
+def test_the_archived_runs_are_what_the_study_would_run_today(archived):
+    config = load_config(SHIPPED / "small_study.py")
+    config["benchmark"]["tasks"] = [task for task in config["benchmark"]["tasks"] if task["type"] != "list_task"]
+    found = {result.key for result in open_results(archived) if result.task in ("digits", "textures")}
+    assert {run.key for run in plan_runs(Benchmark.from_config(config))} == found
+
+
+def test_the_tables_beside_the_study_are_those_of_its_runs(archived, tmp_path):
+    rank_sources([archived], out=tmp_path / "report")
+    for path in STUDY.glob("*.csv"):
+        kept, made = pd.read_csv(path), pd.read_csv(tmp_path / "report" / path.name)
+        pd.testing.assert_frame_equal(kept, made, rtol=1e-6)
