@@ -44,7 +44,7 @@ def read_archive(path: Path) -> Iterator[Path]:
     """A folder with the result files of an archive, for as long as the block lasts.
 
     Raises:
-        UserError: The file is missing, damaged, or something else.
+        UserError: The file is missing, damaged, something else, or without results.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -53,6 +53,8 @@ def read_archive(path: Path) -> Iterator[Path]:
                 archive.extractall(folder, filter="data")
         except (OSError, EOFError, tarfile.TarError) as error:
             raise UserError(f"{path} is not an archive of results ({error}); make one by export --archive") from error
+        if not any(folder.glob("results/*.json")):
+            raise UserError(f"{path} holds no results; make an archive of some by export --archive")
         yield folder
 
 

@@ -37,7 +37,7 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
 
     Of a run that several stores have, a result that is ok beats a failed one, and equal values count once. Where values
     differ, as between machines that add up in another order, the first counts, that of the target before those of the
-    sources; it keeps the others in its details under `other_values`.
+    sources, and folders before archives; it keeps the others in its details under `other_values`.
 
     Args:
         sources: Folders of benchmarks, results folders, or archives of results.
@@ -51,7 +51,7 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
     chosen = _located(target) if target.is_dir() else {}
     before, seen = dict(chosen), 0
     with contextlib.ExitStack() as opened:
-        for source in sources:
+        for source in sorted(sources, key=Path.is_file):  # archives last: they hold less of a run than folders
             folder = results_folder(opened.enter_context(read_archive(source)) if source.is_file() else source)
             if folder.resolve() == target.resolve():
                 continue

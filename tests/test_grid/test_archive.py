@@ -28,6 +28,12 @@ def test_an_archive_merges_back_to_the_results_without_movement(store, tmp_path)
     assert open_results(store)[0].details["curve"] == CURVE
 
 
+def test_a_folder_counts_before_an_archive_which_holds_less(store, tmp_path):
+    write_archive(tmp_path / "runs.tar.xz", open_results(store))
+    merge_stores([tmp_path / "runs.tar.xz", store], tmp_path / "both")
+    assert open_results(tmp_path / "both")[0].details["curve"] == CURVE
+
+
 def test_the_same_results_give_the_same_bytes(store, tmp_path):
     found = open_results(store)
     write_archive(tmp_path / "1.tar.xz", found)
@@ -44,6 +50,10 @@ def test_other_names_and_damaged_files_are_rejected_in_one_sentence(store, tmp_p
         (tmp_path / "bad.tar.xz").write_bytes(content)
         with pytest.raises(UserError, match="is not an archive of results"):
             merge_stores([tmp_path / "bad.tar.xz"], tmp_path / "into")
+    with tarfile.open(tmp_path / "bad.tar.xz", "w:xz") as archive:
+        archive.addfile(tarfile.TarInfo("other.json"))
+    with pytest.raises(UserError, match="holds no results"):
+        merge_stores([tmp_path / "bad.tar.xz"], tmp_path / "into")
     assert not (tmp_path / "into").exists()
 
 
