@@ -1,5 +1,6 @@
 """Parts of a plan or of a store: by coordinates, or by an even share for each of several machines."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from mmbnft.grid.job import Job, Located
 
 COORDINATES = ("checkpoint", "task", "protocol")
+# A comma between values, not one within the parentheses of `random ResNet-18 (base_channels=16, stem_channels=16)`.
+_COMMA = re.compile(r",(?![^(]*\))")
 
 
 Item = TypeVar("Item", bound="Located")
@@ -40,7 +43,7 @@ class Selection:
         allowed: dict[str, tuple[str, ...]] = {}
         for text in texts:
             name, _, values = text.partition("=")
-            parts = tuple(part for part in values.split(",") if part)
+            parts = tuple(part for part in _COMMA.split(values) if part)
             if name not in names or not parts or name in allowed:
                 raise UserError(f"a selection is NAME=VALUE[,VALUE...] with NAME one of {choices(names)}, got {text!r}")
             allowed[name] = parts

@@ -36,6 +36,12 @@ def test_shards_partition_a_plan_evenly_whatever_its_order(make_benchmark, count
     assert [{run.key for run in share} for share in backwards] == [{run.key for run in share} for share in shares]
 
 
+def test_a_comma_in_parentheses_belongs_to_a_name():
+    random = "random ResNet-18 (base_channels=16, stem_channels=16)"
+    assert Selection.parse([f"checkpoint={random},model0"]).allowed == {"checkpoint": (random, "model0")}
+    assert Selection.parse([f"checkpoint=model0,{random}"]).allowed == {"checkpoint": ("model0", random)}
+
+
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "1/0", "a/b", "-1/4", "1/4/5", ""])
 def test_a_shard_that_is_none_is_refused(text):
     with pytest.raises(UserError, match="a shard is I/N with I from 1 to N"):
