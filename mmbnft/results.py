@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbnft.artifacts import Artifacts, Predictions, read_predictions, write_artifacts
 from mmbnft.utils import files
-from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices
+from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices, meant_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,15 +241,28 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
     return content | known
 
 
-def read_results(folder: Path | str) -> list[Result]:
-    """Read every result in `folder`, in the order of the file names.
+def results_folder(path: Path | str) -> Path:
+    """The folder of result files that `path` means: the one in the folder of a benchmark, or itself.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    folder = Path(path) / "results"
+    folder = folder if folder.is_dir() else Path(path)
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no folder {path}; name the folder of a benchmark or its results folder{meant_path(Path(path))}"
+        )
+    return folder
+
+
+def read_results(path: Path | str) -> list[Result]:
+    """Read every result of a benchmark's folder or results folder, in the order of the file names.
 
     Raises:
         UserError: The folder is missing or a file in it cannot be read.
     """
-    if not Path(folder).is_dir():
-        raise UserError(f"there is no results folder {folder}; run the benchmark first")
-    return [read_result(path) for path in sorted(Path(folder).glob("*.json"))]
+    return [read_result(file) for file in sorted(results_folder(path).glob("*.json"))]
 
 
 def results_table(results: Iterable[Result]) -> "pd.DataFrame":

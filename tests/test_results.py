@@ -67,7 +67,7 @@ def test_foreign_json_is_refused_by_name(tmp_path, text):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(UserError, match="no results folder"):
+    with pytest.raises(UserError, match="there is no folder .*none; name the folder of a benchmark"):
         read_results(tmp_path / "none")
 
 

@@ -110,8 +110,8 @@ def _export(args: argparse.Namespace, results: "list[Result]") -> int:
 
 
 def _remove(args: argparse.Namespace, results: "list[Result]") -> int:
-    from mmbnft.grid.listing import results_folder
     from mmbnft.grid.store import ResultStore
+    from mmbnft.results import results_folder
 
     if not args.only:
         raise UserError("remove needs --only, e.g. --only status=failed; delete the folder to remove every result")
@@ -142,8 +142,8 @@ def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
     """Keys of the runs of a configuration, of a benchmark or a few-shot benchmark."""
     from mmbnft.evaluation.run_spec import load_config
     from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
-    from mmbnft.grid.listing import results_folder
     from mmbnft.grid.plan import Benchmark, plan_runs
+    from mmbnft.results import results_folder
 
     config = load_config(path, overrides)
     if "few_shot" not in config:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbnft.artifacts import kept
-from mmbnft.results import RESULTS_VERSION, Result, read_results, search_summary
-from mmbnft.utils.errors import UserError, meant_path
+from mmbnft.results import RESULTS_VERSION, Result, read_results, results_folder, search_summary
+from mmbnft.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,30 +15,17 @@ SUMMARY = ("trials", "failed", "best", "median", "mean")
 LISTED = ("checkpoint", "task", "protocol", "recipe", "split", "seed", "status", "value", "metric", "seconds", "kept")
 
 
-def results_folder(path: Path) -> Path:
-    """The folder of result files that `path` means: itself, or the one in the folder of a benchmark.
-
-    Raises:
-        UserError: There is no such folder.
-    """
-    folder = path / "results" if (path / "results").is_dir() else path
-    if not folder.is_dir():
-        raise UserError(
-            f"there is no folder {path}; name the folder of a benchmark or its results folder{meant_path(path)}"
-        )
-    return folder
-
-
 def open_results(path: Path) -> list[Result]:
     """Every result of a benchmark's folder or results folder.
 
     Raises:
         UserError: The folder is missing, holds no result, or a file in it cannot be read.
     """
-    folder = results_folder(path)
-    found = read_results(folder)
+    found = read_results(path)
     if not found:
-        raise UserError(f"there is no result in {folder}; name the folder of a benchmark or its results folder")
+        raise UserError(
+            f"there is no result in {results_folder(path)}; name the folder of a benchmark or its results folder"
+        )
     return found
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from mmbnft.artifacts import copy_artifacts
 from mmbnft.grid.archive import read_archive
-from mmbnft.grid.listing import results_folder
 from mmbnft.grid.store import ResultStore
-from mmbnft.results import Result, read_result
+from mmbnft.results import Result, read_result, results_folder
 
 OTHERS = "other_values"
 

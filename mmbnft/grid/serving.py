@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from mmbnft.grid.listing import results_folder
 from mmbnft.grid.store import PLAN
 from mmbnft.ranking import rank_results
-from mmbnft.results import Result, read_results
+from mmbnft.results import Result, read_results, results_folder
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import read_json
 from mmbnft.utils.wording import counted, duration

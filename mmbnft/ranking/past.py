@@ -43,8 +43,7 @@ def stored_tables(folders: Iterable[Path]) -> dict[str, pd.DataFrame]:
     """
     found = {}
     for folder in folders:
-        inner = folder / "results"
-        results = [r for r in read_results(inner if inner.is_dir() else folder) if r.evaluated_on != "val"]
+        results = [r for r in read_results(folder) if r.evaluated_on != "val"]
         recipes = sorted({result.recipe for result in results})
         for recipe in recipes:
             name = str(folder) if len(recipes) == 1 else f"{folder}, recipe {recipe}"

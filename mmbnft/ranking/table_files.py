@@ -86,9 +86,7 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
     """
     path = Path(path)
     if path.is_dir():
-        # A grid keeps its results in a folder of their own, beside the report that was made of them.
-        inner = path / "results"
-        if not (found := read_results(inner if inner.is_dir() else path)):
+        if not (found := read_results(path)):
             raise UserError(f"there is no result in {path}; name the folder of a grid that has finished a run")
         return results_source(found)
     if not path.exists():

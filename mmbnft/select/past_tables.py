@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.past import ALIASES, PUBLISHED, REPEATED, stored_tables
+from mmbnft.results import read_results
 from mmbnft.select.belief import SEED_NOISE, Array, Belief, Seen
 from mmbnft.select.past import SCALE_PRIOR, Prior, Table
-from mmbnft.select.shortest import LEAST_CHECKPOINTS, results_in, values_by_length
+from mmbnft.select.shortest import LEAST_CHECKPOINTS, values_by_length
 from mmbnft.utils.errors import UserError, choices
 
 # Published tables with fine-tuning of several checkpoints on several tasks.
@@ -119,7 +120,7 @@ def stored_curves(folders: Iterable[Path], target: str, without: str) -> tuple[A
     """
     found = []
     for folder in folders:
-        tasks = values_by_length(results_in(folder), target)
+        tasks = values_by_length(read_results(folder), target)
         found += [curve for task, values in tasks.items() if task != without and (curve := _curve(values)) is not None]
     if not found:
         return None, 0

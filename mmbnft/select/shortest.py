@@ -37,12 +37,6 @@ class Length:
     lost: float
 
 
-def results_in(folder: Path) -> list[Result]:
-    """Results of a grid, a selection, or a folder of results."""
-    inner = folder / "results"
-    return read_results(inner if inner.is_dir() else folder)
-
-
 def values_by_length(results: list[Result], target: str) -> dict[str, dict[int, dict[str, float]]]:
     """Best value on val by task, length and checkpoint.
 
@@ -93,7 +87,7 @@ def shortest_of(folder: Path, target: str) -> Iterator[str]:
     Raises:
         UserError: There is nothing to compare.
     """
-    tasks = values_by_length(results_in(folder), target)
+    tasks = values_by_length(read_results(folder), target)
     judged = {task: judge_lengths(values) for task, values in sorted(tasks.items())}
     if not any(judged.values()):
         raise UserError(

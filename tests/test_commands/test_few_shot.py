@@ -71,7 +71,7 @@ def test_mistakes_are_one_sentence(run, tmp_path):
         ([], "no configuration given"),
         (["configs/few_shot/nothing.py"], "there is no configuration"),
         ([CONFIG, "--k-shot", 2000], "classes have fewer than the"),
-        (["--table", tmp_path / "none"], "there is no results folder"),
+        (["--table", tmp_path / "none"], "there is no folder"),
     ]
     for arguments, words in cases:
         done = run(*arguments, "--work-dir", tmp_path / "out")

@@ -85,7 +85,7 @@ def test_one_command_picks_and_evaluates_the_pick_as_an_ordinary_run_would(
           "linear"], "'linear' is the target and cannot be a proxy too"),
         (["--task", "digits", "--checkpoints", "tiny-simclr", "tiny-byol", "random", "--budget", "1h", "--target",
           "sfda"], "the target must be a protocol that trains, got 'sfda'"),
-        (["--shortest", "nowhere"], "there is no results folder nowhere"),
+        (["--shortest", "nowhere"], "there is no folder nowhere"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_one_sentence(select, capsys, arguments, message):
