@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbnft.artifacts import Artifacts, Predictions, read_predictions, write_artifacts
 from mmbnft.utils import files
-from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices, meant_path
+from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ class Result:
         details: Everything else that is worth keeping: config, versions, hashes of the lists, load certificate,
             trainable count, curve, choice on val.
         artifacts: What the run hands over to be written beside the file, and is not part of it.
-        folder: Where the file was read from; None for a result that was not read.
+        folder: Where the file was read from, a folder or an archive; None for a result that was not read.
     """
 
     checkpoint: str
@@ -210,18 +210,31 @@ def read_result(path: Path | str) -> Result:
     Raises:
         UserError: The file is missing, damaged, or of another schema.
     """
-    content = files.read_json(path)
+    return result_of(files.read_json(path), str(path), Path(path).parent)
+
+
+def result_of(content: Any, name: str, folder: Path) -> Result:
+    """The result whose file holds `content`.
+
+    Args:
+        content: The file's JSON.
+        name: The file, for messages.
+        folder: Where it was read from.
+
+    Raises:
+        UserError: It is no result, or of another schema.
+    """
     written = content.get("schema", "none") if isinstance(content, dict) else "none"
     if written not in (1, SCHEMA):
         raise UserError(
-            f"{path} is not a result of schema {SCHEMA} (it has {written}); remove it or read it with the version that "
+            f"{name} is not a result of schema {SCHEMA} (it has {written}); remove it or read it with the version that "
             "wrote it"
         )
     try:
         found = Result.from_dict(_upgraded(content) if content["schema"] == 1 else content)
-        return dataclasses.replace(found, folder=Path(path).parent)
+        return dataclasses.replace(found, folder=folder)
     except (TypeError, KeyError) as error:
-        raise UserError(f"{path} is not a result file: {error}") from error
+        raise UserError(f"{name} is not a result file: {error}") from error
 
 
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
@@ -239,30 +252,6 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
         "schema": SCHEMA,
     }
     return content | known
-
-
-def results_folder(path: Path | str) -> Path:
-    """The folder of result files that `path` means: the one in the folder of a benchmark, or itself.
-
-    Raises:
-        UserError: There is no such folder.
-    """
-    folder = Path(path) / "results"
-    folder = folder if folder.is_dir() else Path(path)
-    if not folder.is_dir():
-        raise UserError(
-            f"there is no folder {path}; name the folder of a benchmark or its results folder{meant_path(Path(path))}"
-        )
-    return folder
-
-
-def read_results(path: Path | str) -> list[Result]:
-    """Read every result of a benchmark's folder or results folder, in the order of the file names.
-
-    Raises:
-        UserError: The folder is missing or a file in it cannot be read.
-    """
-    return [read_result(file) for file in sorted(results_folder(path).glob("*.json"))]
 
 
 def results_table(results: Iterable[Result]) -> "pd.DataFrame":

@@ -209,12 +209,9 @@ ENTRIES: dict[str, Entry] = {
         )
     ),
     # docs/study.md
-    "python tools/results.py merge docs/study/runs.tar.xz work_dirs/small_study": Entry(),
-    "python tools/rank.py work_dirs/small_study --out work_dirs/small_study/report": Entry(
-        creates=("work_dirs/small_study/report/report.html",)
-    ),
-    "python tools/analyze.py work_dirs/small_study --no-images --out work_dirs/small_study/analysis": Entry(
-        creates=("work_dirs/small_study/analysis/analysis.html",)
+    "python tools/rank.py docs/study/runs.tar.xz --out report": Entry(creates=("report/report.html",)),
+    "python tools/analyze.py docs/study/runs.tar.xz --no-images --out analysis": Entry(
+        creates=("analysis/analysis.html",)
     ),
     # docs/tasks.md
     "python tools/prepare_data.py NAME [--archive PATH ...] [--download] [--check] [--root data]": Entry(

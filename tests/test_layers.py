@@ -11,6 +11,7 @@ LAYERS = (
     "utils compat",
     "host protocols zoo artifacts",
     "results",
+    "result_files",
     "models tasks recipes",
     "ranking",
     "hooks pretraining",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmbnft.models import ProtocolBackbone
-from mmbnft.results import read_results
+from mmbnft.result_files import read_results
 
 CONFIG = "configs/digits/mmselfsup_bn.py"
 

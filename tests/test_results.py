@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from mmbnft.results import COLUMNS, Result, read_result, read_results, results_table, write_result
+from mmbnft.result_files import read_results
+from mmbnft.results import COLUMNS, Result, read_result, results_table, write_result
 from mmbnft.utils.errors import UserError
 
 
@@ -64,11 +65,6 @@ def test_foreign_json_is_refused_by_name(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(UserError, match=r"x\.json is not a result"):
         read_results(tmp_path)
-
-
-def test_missing_folder(tmp_path):
-    with pytest.raises(UserError, match="there is no folder .*none; name the folder of a benchmark"):
-        read_results(tmp_path / "none")
 
 
 def test_result_is_frozen():

@@ -13,7 +13,9 @@ from mmbnft.commands._options import add_tracking_options, command_parser
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, analyse, write the page."""
     parser = command_parser(__doc__)
-    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result files, or folders of a grid")
+    parser.add_argument(
+        "results", nargs="+", type=Path, metavar="RESULT", help="result files, folders of benchmarks, or archives"
+    )
     parser.add_argument("--images", metavar="TASK", help="task whose test images to use (default: each result's own)")
     parser.add_argument("--no-images", action="store_true", help="analyse only weights, curves and predictions")
     parser.add_argument(
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     mode = resolve_mode(args.wandb)
     logging.getLogger("mmcv").setLevel(logging.WARNING)
-    found = [r for path in args.results for r in (open_results(path) if path.is_dir() else [read_result(path)])]
+    found = [r for p in args.results for r in ([read_result(p)] if p.suffix == ".json" else open_results(p))]
     runs = analyse(
         [result for result in found if result.status == "ok" and result.scale == "percent"],
         images=not args.no_images,

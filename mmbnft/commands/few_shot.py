@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run what is missing, then write the tables; status 1 if a run failed."""
     args = parse_args(argv)
     from mmbnft.fewshot.report import summary, write_report
-    from mmbnft.results import read_results
+    from mmbnft.result_files import read_results
 
     if args.table:
         print(write_report([result for folder in args.table for result in read_results(folder)]))

@@ -26,7 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__)
     parser.add_argument(
-        "sources", nargs="+", type=find_shipped, metavar="SOURCE", help="folder of a grid or of results, or a CSV file"
+        "sources",
+        nargs="+",
+        type=find_shipped,
+        metavar="SOURCE",
+        help="folder of a benchmark or of results, archive, or CSV file",
     )
     parser.add_argument("--target", help="protocol to predict (default: finetune, if the sources have it)")
     parser.add_argument(

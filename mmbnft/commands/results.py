@@ -27,7 +27,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     store = argparse.ArgumentParser(add_help=False)
-    store.add_argument("store", type=Path, help="folder of a benchmark, or its results folder")
+    store.add_argument("store", type=Path, help="folder of a benchmark, its results folder, or an archive of results")
     store.add_argument("--only", nargs="+", default=[], metavar="NAME=A,B", help=f"NAME: {', '.join(FILTERS)}")
     sub_parser(commands, "list", "list results, one per line", parents=[store])
     export = sub_parser(commands, "export", "export all results as one file", parents=[store])
@@ -37,7 +37,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--archive",
         type=Path,
         metavar="FILE.tar.xz",
-        help="the result files, compressed, which merge reads; without predictions, weights and movement",
+        help="result files for rank, analyze and results, compressed; without predictions, weights and movement",
     )
     sub_parser(commands, "failures", "list failed results with their reasons", parents=[store])
     stale = sub_parser(
@@ -98,8 +98,8 @@ def _serve(store: Path, port: int) -> int:
 
 
 def _export(args: argparse.Namespace, results: "list[Result]") -> int:
-    from mmbnft.grid.archive import write_archive
     from mmbnft.grid.listing import whole_table
+    from mmbnft.result_files import write_archive
 
     if args.archive:
         write_archive(args.archive, results)
@@ -111,7 +111,7 @@ def _export(args: argparse.Namespace, results: "list[Result]") -> int:
 
 def _remove(args: argparse.Namespace, results: "list[Result]") -> int:
     from mmbnft.grid.store import ResultStore
-    from mmbnft.results import results_folder
+    from mmbnft.result_files import results_folder
 
     if not args.only:
         raise UserError("remove needs --only, e.g. --only status=failed; delete the folder to remove every result")
@@ -143,7 +143,7 @@ def _planned(path: Path, overrides: dict[str, object], store: Path) -> set[str]:
     from mmbnft.evaluation.run_spec import load_config
     from mmbnft.grid.episode_jobs import FewShotBenchmark, plan_episodes
     from mmbnft.grid.plan import Benchmark, plan_runs
-    from mmbnft.results import results_folder
+    from mmbnft.result_files import results_folder
 
     config = load_config(path, overrides)
     if "few_shot" not in config:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbnft.artifacts import kept
-from mmbnft.results import RESULTS_VERSION, Result, read_results, results_folder, search_summary
+from mmbnft.result_files import read_results
+from mmbnft.results import RESULTS_VERSION, Result, search_summary
 from mmbnft.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,16 +17,14 @@ LISTED = ("checkpoint", "task", "protocol", "recipe", "split", "seed", "status",
 
 
 def open_results(path: Path) -> list[Result]:
-    """Every result of a benchmark's folder or results folder.
+    """Every result of a benchmark's folder, a results folder or an archive.
 
     Raises:
-        UserError: The folder is missing, holds no result, or a file in it cannot be read.
+        UserError: There is no such folder or archive, it holds no result, or a file in it cannot be read.
     """
     found = read_results(path)
     if not found:
-        raise UserError(
-            f"there is no result in {results_folder(path)}; name the folder of a benchmark or its results folder"
-        )
+        raise UserError(f"there is no result in {path}; name the folder of a benchmark or its results folder")
     return found
 
 

@@ -1,15 +1,14 @@
 """One store from several, for a grid that several machines have shared."""
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmbnft.artifacts import copy_artifacts
-from mmbnft.grid.archive import read_archive
 from mmbnft.grid.store import ResultStore
-from mmbnft.results import Result, read_result, results_folder
+from mmbnft.result_files import is_archive, read_results, results_folder
+from mmbnft.results import Result
 
 OTHERS = "other_values"
 
@@ -47,23 +46,22 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
         UserError: A folder or a file cannot be read.
     """
     target = _target(into)
-    chosen = _located(target) if target.is_dir() else {}
+    chosen = _by_key(target) if target.is_dir() else {}
     before, seen = dict(chosen), 0
-    with contextlib.ExitStack() as opened:
-        for source in sorted(sources, key=Path.is_file):  # archives last: they hold less of a run than folders
-            folder = results_folder(opened.enter_context(read_archive(source)) if source.is_file() else source)
-            if folder.resolve() == target.resolve():
-                continue
-            for key, found in _located(folder).items():
-                seen += 1
-                chosen[key] = _better(chosen[key], found) if key in chosen else found
-        store, news = ResultStore(target), {key: item for key, item in chosen.items() if before.get(key) != item}
-        for path, result in news.values():
-            copy_artifacts(path.parent, target, result.key)
-            store.write(result)
+    for source in sorted(sources, key=is_archive):  # archives last: they hold less of a run than folders
+        if not is_archive(source) and results_folder(source).resolve() == target.resolve():
+            continue
+        for key, found in _by_key(source).items():
+            seen += 1
+            chosen[key] = _better(chosen[key], found) if key in chosen else found
+    store, news = ResultStore(target), {key: result for key, result in chosen.items() if before.get(key) != result}
+    for result in news.values():
+        if result.folder is not None:
+            copy_artifacts(result.folder, target, result.key)
+        store.write(result)
     replaced = sum(_is_failed(before, key) and not _is_failed(chosen, key) for key in news)
     added = sum(key not in before for key in news)
-    notes = tuple(_note(result) for _, result in chosen.values() if OTHERS in result.details)
+    notes = tuple(_note(result) for result in chosen.values() if OTHERS in result.details)
     return Merged(added, replaced, seen - added - replaced, notes)
 
 
@@ -73,8 +71,8 @@ def _target(into: Path) -> Path:
     return into if is_results and not (into / "results").is_dir() else into / "results"
 
 
-def _is_failed(located: dict[str, tuple[Path, Result]], key: str) -> bool:
-    return key in located and located[key][1].status == "failed"
+def _is_failed(results: dict[str, Result], key: str) -> bool:
+    return key in results and results[key].status == "failed"
 
 
 def _note(result: Result) -> str:
@@ -85,23 +83,20 @@ def _note(result: Result) -> str:
     return f"{name} split {result.split} seed {result.seed}: kept {result.value!r} on {own}, not {listed}"
 
 
-def _located(folder: Path) -> dict[str, tuple[Path, Result]]:
-    located: dict[str, tuple[Path, Result]] = {}
-    for path in sorted(folder.glob("*.json")):
-        result = read_result(path)
-        item = (path, result)
-        located[result.key] = _better(located[result.key], item) if result.key in located else item
-    return located
+def _by_key(source: Path) -> dict[str, Result]:
+    results: dict[str, Result] = {}
+    for result in read_results(source):
+        results[result.key] = _better(results[result.key], result) if result.key in results else result
+    return results
 
 
-def _better(first: tuple[Path, Result], second: tuple[Path, Result]) -> tuple[Path, Result]:
-    (path, result), (_, other) = first, second
+def _better(result: Result, other: Result) -> Result:
     if result.status != other.status:
-        return first if result.status == "ok" else second
+        return result if result.status == "ok" else other
     known = [result.value, *(entry["value"] for entry in result.details.get(OTHERS, ()))]
     found = [{"value": other.value, "device": other.cost.get("device")}, *other.details.get(OTHERS, ())]
     fresh = [entry for entry in found if result.status == "ok" and entry["value"] not in known]
     if not fresh:
-        return first
+        return result
     details = result.details | {OTHERS: [*result.details.get(OTHERS, ()), *fresh]}
-    return path, dataclasses.replace(result, details=details)
+    return dataclasses.replace(result, details=details)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mmbnft.grid.store import PLAN
 from mmbnft.ranking import rank_results
-from mmbnft.results import Result, read_results, results_folder
+from mmbnft.result_files import read_results, results_folder
+from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.files import read_json
 from mmbnft.utils.wording import counted, duration

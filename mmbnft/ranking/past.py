@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.statistics import kendall
-from mmbnft.results import read_results, results_table
+from mmbnft.result_files import read_results
+from mmbnft.results import results_table
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.shipped import SHIPPED
 from mmbnft.utils.wording import counted, joined

@@ -19,7 +19,8 @@ from mmbnft.ranking.run_facts import (
     runs_of_results,
     runs_of_table,
 )
-from mmbnft.results import Result, read_results, results_table
+from mmbnft.result_files import is_archive, read_results
+from mmbnft.results import Result, results_table
 from mmbnft.utils.errors import UserError, choices, meant_path
 from mmbnft.utils.files import sha256_file
 
@@ -75,17 +76,17 @@ def read_sources(
 
 
 def read_source(path: Path | str, wide: str | None = None) -> Source:
-    """Read one results folder, the folder of a grid, or one CSV file.
+    """Read one results folder, the folder of a grid, an archive of results, or one CSV file.
 
     Args:
-        path: The folder or file.
+        path: The folder, archive or file.
         wide: Protocol of a wide file; a file that has the columns of a long table is read as one all the same.
 
     Raises:
         UserError: The path is missing, unreadable or lacks columns.
     """
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() or (is_archive(path) and path.exists()):
         if not (found := read_results(path)):
             raise UserError(f"there is no result in {path}; name the folder of a grid that has finished a run")
         return results_source(found)

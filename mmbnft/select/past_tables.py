@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mmbnft.ranking.past import ALIASES, PUBLISHED, REPEATED, stored_tables
-from mmbnft.results import read_results
+from mmbnft.result_files import read_results
 from mmbnft.select.belief import SEED_NOISE, Array, Belief, Seen
 from mmbnft.select.past import SCALE_PRIOR, Prior, Table
 from mmbnft.select.shortest import LEAST_CHECKPOINTS, values_by_length

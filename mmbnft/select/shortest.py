@@ -9,7 +9,8 @@ import numpy as np
 
 from mmbnft.ranking.resampling import checkpoint_draws, percentile
 from mmbnft.ranking.statistics import kendall
-from mmbnft.results import Result, read_results
+from mmbnft.result_files import read_results
+from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
 
 LEAST_CHECKPOINTS = 4

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmbnft import commands
-from mmbnft.results import read_results
+from mmbnft.result_files import read_results
 
 CONFIG = "configs/few_shot/quickstart.py"
 

@@ -7,7 +7,8 @@ import pytest
 
 from mmbnft.__main__ import main
 from mmbnft.evaluation.session import Session
-from mmbnft.results import Result, read_results, write_result
+from mmbnft.result_files import read_results
+from mmbnft.results import Result, write_result
 
 DIGITS, QUICKSTART, FEW = (
     "configs/digits/tiny18.py",

@@ -10,7 +10,7 @@ import pytest
 from fake_runs import HereExecutor
 
 from mmbnft import commands
-from mmbnft.results import read_results
+from mmbnft.result_files import read_results
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ["recipe.epochs=3", "recipe.batch_size=4", "recipe.train_pipeline=[]", "recipe.test_pipeline=[]",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbnft.results import read_results
+from mmbnft.result_files import read_results
 
 SMALL = ["task.train_size=48", "task.val_size=20", "task.test_size=40", "recipe.epochs=2", "recipe.batch_size=16"]
 

@@ -7,8 +7,6 @@ from PIL import Image
 
 from mmbnft.grid.plan import Benchmark
 from mmbnft.recipes.recipe import Recipe
-from mmbnft.results import Result
-from mmbnft.utils.files import sha256_json
 
 TINY = dict(type="ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=[4], norm_cfg=dict(type="BN"))
 MODEL = dict(type="Classification", backbone=TINY, head=dict(type="BnftLinearHead"))
@@ -63,20 +61,6 @@ def folder(tmp_path):
         (root / "lists" / "0" / f"{part}.txt").write_text(lines)
     (root / "task.json").write_text(json.dumps(dict(name="noise", classes=["a", "b"], metric="top1")))
     return root
-
-
-@pytest.fixture
-def make_result():
-    """A result that nothing computed; its key follows from its coordinates."""
-
-    def make(checkpoint, value=50.0, task="t", protocol="linear", key=None, **changes):
-        settings = dict(recipe="r", split=0, seed=0, metric="top1", status="ok", cost=dict(seconds=2.0))
-        if value is None:
-            settings |= dict(status="failed", reason="it broke", kind="bug", cost={})
-        key = key or sha256_json([checkpoint, task, protocol])
-        return Result(checkpoint, task, protocol, key=key, value=value, **(settings | changes))
-
-    return make
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from PIL import Image
 
 from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid import plan as plan_module
-from mmbnft.grid.archive import read_archive
-from mmbnft.grid.listing import open_results
 from mmbnft.grid.plan import Benchmark, plan_runs
 from mmbnft.ranking.ranking_report import rank_sources
+from mmbnft.result_files import read_results
 from mmbnft.utils.files import sha256_json
 from mmbnft.zoo import Checkpoint
 
@@ -96,9 +95,8 @@ def test_ericsson(folders):
 
 @pytest.fixture(scope="module")
 def archived():
-    """Folder with the results that are archived beside the study's page."""
-    with read_archive(STUDY / "runs.tar.xz") as folder:
-        yield folder
+    """The results that are archived beside the study's page."""
+    return read_results(STUDY / "runs.tar.xz")
 
 
 def test_the_small_study_has_the_runs_that_its_page_archives(folders, archived, tmp_path):
@@ -113,21 +111,20 @@ def test_the_small_study_has_the_runs_that_its_page_archives(folders, archived, 
     assert {len(run.spec.recipe.trials()) for run in runs if run.protocol in PLANNED[3:]} == {2}
     page = (STUDY.parent / "study.md").read_text()
     assert all(f"`{protocol}`" in page for protocol in PLANNED)
-    found = open_results(archived)
-    assert {result.status for result in found} == {"ok"}
+    assert {result.status for result in archived} == {"ok"}
     planned = {(run.checkpoint, run.task, run.protocol, run.spec.seed) for run in runs}
-    assert {(result.checkpoint, result.task, result.protocol, result.seed) for result in found} == planned
+    assert {(result.checkpoint, result.task, result.protocol, result.seed) for result in archived} == planned
 
 
 def test_the_archived_runs_are_what_the_study_would_run_today(archived):
     config = load_config(SHIPPED / "small_study.py")
     config["benchmark"]["tasks"] = [task for task in config["benchmark"]["tasks"] if task["type"] != "list_task"]
-    found = {result.key for result in open_results(archived) if result.task in ("digits", "textures")}
+    found = {result.key for result in archived if result.task in ("digits", "textures")}
     assert {run.key for run in plan_runs(Benchmark.from_config(config))} == found
 
 
-def test_the_tables_beside_the_study_are_those_of_its_runs(archived, tmp_path):
-    rank_sources([archived], out=tmp_path / "report")
+def test_the_tables_beside_the_study_are_those_of_its_runs(tmp_path):
+    rank_sources([STUDY / "runs.tar.xz"], out=tmp_path / "report")
     for path in STUDY.glob("*.csv"):
         kept, made = pd.read_csv(path), pd.read_csv(tmp_path / "report" / path.name)
         pd.testing.assert_frame_equal(kept, made, rtol=1e-6)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from fake_runs import FakeRun, FakeRuns, HereExecutor
 
-from mmbnft.results import Result, read_results
+from mmbnft.result_files import read_results
+from mmbnft.results import Result
 from mmbnft.select.budget import Budget, Spent
 from mmbnft.select.driver import Selection, proxy_seconds
 from mmbnft.select.page import content, page, sentences

@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from mmbnft.evaluation.training.distributed import global_batch_statistics, local_device, open_group
-from mmbnft.results import read_results
+from mmbnft.result_files import read_results
 from mmbnft.utils.errors import UserError
 from mmbnft.utils.processes import Processes
 
