@@ -208,6 +208,13 @@ ENTRIES: dict[str, Entry] = {
             "--recipe vpulab",
         )
     ),
+    # docs/ablation.md
+    "python tools/analyze.py docs/ablation/runs.tar.xz --no-images --out ablation": Entry(
+        creates=("ablation/protocols.svg",)
+    ),
+    "python tools/analyze.py docs/ablation/lite0.tar.xz --no-images --out lite0": Entry(
+        creates=("lite0/protocols.svg",)
+    ),
     # docs/study.md
     "python tools/rank.py docs/study/runs.tar.xz --out report": Entry(creates=("report/report.html",)),
     "python tools/analyze.py docs/study/runs.tar.xz --no-images --out analysis": Entry(
@@ -273,8 +280,8 @@ def furnish(folder: Path, page: str) -> Path:
             make_arrays(folder / f"{name}.npz", each=70)
     elif page == "docs/recipes.md":
         make_prepared_task(folder / "data/pets", "pets")
-    elif page == "docs/study.md":
-        shutil.copytree(ROOT / "docs/study", folder / "docs/study")
+    elif page in ("docs/study.md", "docs/ablation.md"):
+        shutil.copytree((ROOT / page).with_suffix(""), (folder / page).with_suffix(""))
     elif page == "docs/ranking.md":
         make_table(folder / "mine.csv", protocols=("linear", "bn"))
         make_results(folder / "results")

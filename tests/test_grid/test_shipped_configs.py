@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mmbnft.analysis.protocol_gains import protocol_table
 from mmbnft.evaluation.run_spec import load_config
 from mmbnft.grid import plan as plan_module
 from mmbnft.grid.plan import Benchmark, plan_runs
@@ -18,7 +20,7 @@ from mmbnft.utils.files import sha256_json
 from mmbnft.zoo import Checkpoint
 
 SHIPPED = Path(__file__).parents[2] / "configs/benchmarks"
-STUDY = Path(__file__).parents[2] / "docs/study"
+STUDY, ABLATION = (Path(__file__).parents[2] / "docs" / name for name in ("study", "ablation"))
 ELEVEN = (
     "aircraft",
     "caltech101",
@@ -128,3 +130,22 @@ def test_the_tables_beside_the_study_are_those_of_its_runs(tmp_path):
     for path in STUDY.glob("*.csv"):
         kept, made = pd.read_csv(path), pd.read_csv(tmp_path / "report" / path.name)
         pd.testing.assert_frame_equal(kept, made, rtol=1e-6)
+
+
+def test_the_archived_ablation_is_what_would_run_today():
+    config = load_config(SHIPPED / "ablation.py")
+    benchmark = config["benchmark"]
+    benchmark["tasks"] = [task for task in benchmark["tasks"] if task["type"] != "list_task"]
+    benchmark["checkpoints"].remove("efficientnet-lite0")
+    planned = plan_runs(Benchmark.from_config(config))
+    archived = read_results(ABLATION / "runs.tar.xz")
+    assert {result.status for result in archived} == {"ok"}
+    assert {run.key for run in planned} == {run.key for run in archived if run.task in ("digits", "textures")}
+    found = Counter((run.checkpoint, run.protocol, run.seed) for run in archived)
+    assert found == dict.fromkeys(((run.checkpoint, run.protocol, run.spec.seed) for run in planned), 5)
+
+
+@pytest.mark.parametrize(("table", "archive"), [("protocols", "runs"), ("protocols_lite0", "lite0")])
+def test_the_tables_beside_the_ablation_are_those_of_its_runs(table, archive):
+    runs = [run for run in read_results(ABLATION / f"{archive}.tar.xz") if run.status == "ok"]
+    pd.testing.assert_frame_equal(pd.read_csv(ABLATION / f"{table}.csv"), protocol_table(runs), rtol=1e-6)
