@@ -19,8 +19,8 @@ LEFT_OUT = ("moved", "sizes")
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name is that of an archive of results."""
-    return path.name.endswith(SUFFIX)
+    """Whether `path` is named as an archive of results, and is no folder."""
+    return path.name.endswith(SUFFIX) and not path.is_dir()
 
 
 def results_folder(path: Path) -> Path:
@@ -43,7 +43,7 @@ def read_results(path: Path) -> list[Result]:
     Raises:
         UserError: There is no such folder or archive, a file in it cannot be read, or the archive has no results.
     """
-    if is_archive(path) and not path.is_dir():
+    if is_archive(path):
         return _archived(path)
     return [read_result(file) for file in sorted(results_folder(path).glob("*.json"))]
 
@@ -71,10 +71,13 @@ def write_archive(path: Path, results: Sequence[Result]) -> None:
 
 
 def _archived(path: Path) -> list[Result]:
+    if not path.exists():
+        raise UserError(f"there is no archive {path}; make one by export --archive{meant_path(path)}")
     try:
         with tarfile.open(path, "r:xz") as archive:
-            streams = {name: archive.extractfile(name) for name in archive.getnames() if name.endswith(".json")}
-            contents = {name: json.load(stream) for name, stream in streams.items() if stream is not None}
+            # In the order of the file: going back means decompressing it again.
+            streams = ((member.name, archive.extractfile(member)) for member in archive)
+            contents = {name: json.load(stream) for name, stream in streams if stream and name.endswith(".json")}
     except (OSError, EOFError, ValueError, tarfile.TarError, lzma.LZMAError) as error:
         raise UserError(f"{path} is not an archive of results ({error}); make one by export --archive") from error
     if not contents:

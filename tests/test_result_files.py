@@ -85,6 +85,16 @@ def test_other_names_and_damaged_files_are_rejected_in_one_sentence(store, tmp_p
     with pytest.raises(UserError, match="holds no results"):
         merge_stores([tmp_path / "bad.tar.xz"], tmp_path / "into")
     assert not (tmp_path / "into").exists()
+    with pytest.raises(UserError, match=r"there is no archive .*none\.tar\.xz"):
+        read_source(tmp_path / "none.tar.xz")
+
+
+def test_nothing_is_merged_into_an_archive(store, tmp_path):
+    for name in ("there.tar.xz", "new.tar.xz"):
+        write_archive(tmp_path / "there.tar.xz", open_results(store))
+        with pytest.raises(UserError, match=f"merged into a folder, got the archive .*{name}"):
+            merge_stores([store], tmp_path / name)
+    assert not (tmp_path / "new.tar.xz").exists()
 
 
 def test_a_file_that_would_leave_the_folder_is_rejected(tmp_path):

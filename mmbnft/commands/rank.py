@@ -25,6 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__)
+    _add_values(parser)
+    _add_judgement(parser)
+    return parser
+
+
+def _add_values(parser: argparse.ArgumentParser) -> None:
+    """Add what the values are, and where they come from."""
     parser.add_argument(
         "sources",
         nargs="+",
@@ -48,7 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--wide", metavar="PROTOCOL", help="CSV files have one column per task, with values of PROTOCOL"
     )
-    parser.add_argument("--out", type=Path, default=Path("ranking"), help="output folder (default: ranking)")
     parser.add_argument(
         "--metric-scale",
         default="auto",
@@ -62,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="protocols whose values are losses or error rates",
     )
+
+
+def _add_judgement(parser: argparse.ArgumentParser) -> None:
+    """Add how proxies are judged, and where the report goes."""
+    parser.add_argument("--out", type=Path, default=Path("ranking"), help="output folder (default: ranking)")
     parser.add_argument(
         "--margin",
         type=float,
@@ -80,4 +91,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of every resample (default: 0)")
     parser.add_argument("--resamples", type=int, default=10_000, help="bootstrap resamples (default: 10000)")
-    return parser

@@ -9,6 +9,7 @@ from mmbnft.artifacts import copy_artifacts
 from mmbnft.grid.store import ResultStore
 from mmbnft.result_files import is_archive, read_results, results_folder
 from mmbnft.results import Result
+from mmbnft.utils.errors import UserError
 
 OTHERS = "other_values"
 
@@ -43,7 +44,7 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
             holds takes part.
 
     Raises:
-        UserError: A folder or a file cannot be read.
+        UserError: A folder or a file cannot be read, or `into` is an archive.
     """
     target = _target(into)
     chosen = _by_key(target) if target.is_dir() else {}
@@ -67,6 +68,8 @@ def merge_stores(sources: Sequence[Path], into: Path) -> Merged:
 
 def _target(into: Path) -> Path:
     """The results folder that `into` is, or that it has or will have as the folder of a benchmark."""
+    if is_archive(into):
+        raise UserError(f"results are merged into a folder, got the archive {into}; name a folder as the last")
     is_results = into.name == "results" or any(into.glob("*__*.json"))
     return into if is_results and not (into / "results").is_dir() else into / "results"
 

@@ -60,7 +60,7 @@ def read_sources(
         UserError: A path is missing, unreadable or lacks columns.
     """
     if not paths:
-        raise UserError("no source was given; name a results folder or a CSV file")
+        raise UserError("no source was given; name a results folder, an archive of results or a CSV file")
     parts = [read_source(path, wide) for path in paths]
     tables, joined = joined_names([part.table for part in parts], aliases or {})
     provenance = {str(path): part.provenance for path, part in zip(paths, parts, strict=True)}
@@ -86,12 +86,14 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
         UserError: The path is missing, unreadable or lacks columns.
     """
     path = Path(path)
-    if path.is_dir() or (is_archive(path) and path.exists()):
+    if path.is_dir() or is_archive(path):
         if not (found := read_results(path)):
             raise UserError(f"there is no result in {path}; name the folder of a grid that has finished a run")
         return results_source(found)
     if not path.exists():
-        raise UserError(f"there is no source {path}; name a results folder or a CSV file{meant_path(path)}")
+        raise UserError(
+            f"there is no source {path}; name a results folder, an archive of results or a CSV file{meant_path(path)}"
+        )
     table, findings = read_csv_table(path, wide)
     return Source(table, {"rows": len(table), "sha256": sha256_file(path)}, findings, runs=runs_of_table(table))
 
