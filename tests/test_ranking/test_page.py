@@ -12,6 +12,8 @@ from mmbnft.ranking import rank
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402  (only where selenium is)
+
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Debian's chromium and chromium-driver are missing")
 
 SWITCHES = (
@@ -146,11 +148,16 @@ def test_a_checkpoint_opens_its_runs_and_escape_closes_them(page):
     assert not dialog.is_displayed()
 
 
+def open_part(page, part):
+    """Open one task; the browser says so some time after the click, and only then is it filled."""
+    part.find_element("css selector", "summary").click()
+    WebDriverWait(page, 10).until(lambda _: part.find_elements("css selector", "table"))
+
+
 def test_a_task_is_drawn_when_it_is_opened_with_one_axis_for_all_its_panels(page):
     part = page.find_element("css selector", "details.task")
     assert not part.find_elements("css selector", "table")
-    part.find_element("css selector", "summary").click()
-    time.sleep(0.3)
+    open_part(page, part)
     panels = part.find_elements("css selector", "figure svg")
     assert len(panels) == 2
     lines = [panel.find_elements("css selector", "text.soft") for panel in panels]
@@ -162,10 +169,9 @@ def test_a_task_is_drawn_when_it_is_opened_with_one_axis_for_all_its_panels(page
 
 
 def test_a_task_without_target_has_no_picture(page):
-    parts = page.find_elements("css selector", "details.task")
-    parts[3].find_element("css selector", "summary").click()
-    assert parts[3].find_elements("css selector", "table")
-    assert not parts[3].find_elements("css selector", "svg")
+    part = page.find_elements("css selector", "details.task")[3]
+    open_part(page, part)
+    assert not part.find_elements("css selector", "svg")
     assert "task3" in page.find_element("id", "correlations").text
 
 
