@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mmbnft.artifacts import Artifacts, Predictions, read_predictions, write_artifacts
 from mmbnft.utils import files
 from mmbnft.utils.errors import FAILURE_KINDS, UserError, choices
+from mmbnft.zoo.entry import RANDOM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +92,11 @@ class Result:
             if value not in allowed:
                 expected = choices(allowed) if any(allowed) else "empty"
                 raise UserError(f"{name} of a result that is {self.status} must be {expected}, got {value!r}")
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is of random weights, as its load certificate says; unknown, so no, where that is missing."""
+        return bool((self.details.get("certificate") or {}).get("format") == RANDOM)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Result":
@@ -252,6 +258,25 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
         "schema": SCHEMA,
     }
     return content | known
+
+
+def with_named_controls(results: Iterable[Result]) -> list[Result]:
+    """The same results, in which random weights of several networks are called `random NETWORK` throughout.
+
+    A benchmark of one network calls them `random`, one of several by their networks: where both are read together, one
+    control must not count as two.
+    """
+    results = list(results)
+    if len({result.checkpoint for result in results if result.is_control}) < 2:
+        return results
+
+    def named(result: Result) -> Result:
+        network = result.details.get("network") or {}
+        if result.checkpoint != RANDOM or not result.is_control or "name" not in network:
+            return result
+        return dataclasses.replace(result, checkpoint=f"{RANDOM} {network['name']}")
+
+    return [named(result) for result in results]
 
 
 def results_table(results: Iterable[Result]) -> "pd.DataFrame":

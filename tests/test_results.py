@@ -4,7 +4,7 @@ import json
 import pytest
 
 from mmbnft.result_files import read_results
-from mmbnft.results import COLUMNS, Result, read_result, results_table, write_result
+from mmbnft.results import COLUMNS, Result, read_result, results_table, with_named_controls, write_result
 from mmbnft.utils.errors import UserError
 
 
@@ -89,3 +89,23 @@ def test_results_of_the_first_schema_are_read_with_what_they_meant(tmp_path, cha
     (tmp_path / "x.json").write_text(json.dumps(old))
     (result,) = read_results(tmp_path)
     assert (result.scale, result.evaluated_on, result.kind) == expected
+
+
+def control(make_result, name, network, protocol):
+    details = {"certificate": {"format": "random"}, "network": {"name": network}}
+    return make_result(name, protocol=protocol, details=details)
+
+
+def test_random_weights_of_one_network_are_one_checkpoint_whatever_a_benchmark_called_them(make_result):
+    runs = [
+        make_result("a"),
+        control(make_result, "random", "ResNet-18", "linear"),
+        control(make_result, "random ResNet-18", "ResNet-18", "finetune"),
+        control(make_result, "random timm:net", "timm:net", "linear"),
+        make_result("random", value=None),
+    ]
+    names = [result.checkpoint for result in with_named_controls(runs)]
+    assert names == ["a", "random ResNet-18", "random ResNet-18", "random timm:net", "random"]
+    alone = [runs[0], runs[1], control(make_result, "random", "ResNet-18", "finetune")]
+    assert with_named_controls(alone) == alone
+    assert with_named_controls([runs[0], runs[4]]) == [runs[0], runs[4]]

@@ -8,7 +8,6 @@ import pandas as pd
 from mmbnft.ranking.resampling import expanded, summary
 from mmbnft.ranking.statistics import Array
 from mmbnft.results import Result
-from mmbnft.zoo.checkpoint import RANDOM
 
 BASELINE = "linear"
 ALL_TASKS = "all tasks"
@@ -55,8 +54,8 @@ def protocol_table(results: Sequence[Result]) -> pd.DataFrame:
     runs = pd.DataFrame(
         {
             **{name: getattr(result, name) for name in (*_CELL, "protocol", "value")},
-            "network": f"{result.checkpoint} {result.seed}" if _is_control(result) else result.checkpoint,
-            "checkpoints": UNTRAINED if _is_control(result) else PRETRAINED,
+            "network": f"{result.checkpoint} {result.seed}" if result.is_control else result.checkpoint,
+            "checkpoints": UNTRAINED if result.is_control else PRETRAINED,
         }
         for result in results
     )
@@ -83,7 +82,3 @@ def _rows(group: str, runs: pd.DataFrame) -> list[dict[str, object]]:
                 row |= dict(zip(("gain", "low", "high"), mean_gain(cells["gain"].to_numpy(float)), strict=True))
             rows.append(row)
     return sorted(rows, key=lambda row: (row["task"] != ALL_TASKS, str(row["task"]), -float(row["value"])))
-
-
-def _is_control(result: Result) -> bool:
-    return bool((result.details.get("certificate") or {}).get("format") == RANDOM)

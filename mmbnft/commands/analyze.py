@@ -37,13 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.grid.listing import open_results
     from mmbnft.grid.plan import task_config
     from mmbnft.hooks.wandb_hook import resolve_mode
-    from mmbnft.results import read_result
+    from mmbnft.results import read_result, with_named_controls
 
     mode = resolve_mode(args.wandb)
     logging.getLogger("mmcv").setLevel(logging.WARNING)
     found = [r for p in args.results for r in ([read_result(p)] if p.suffix == ".json" else open_results(p))]
     runs = analyse(
-        [result for result in found if result.status == "ok" and result.scale == "percent"],
+        [result for result in with_named_controls(found) if result.status == "ok" and result.scale == "percent"],
         images=not args.no_images,
         task=task_config(args.images) if args.images else None,
         most=args.most,

@@ -22,7 +22,8 @@ from mmbnft.utils import files
 from mmbnft.utils.errors import UserError, choices, meant, meant_path
 from mmbnft.utils.shipped import find_shipped
 from mmbnft.zoo import Checkpoint, resolve_checkpoints
-from mmbnft.zoo.checkpoint import RANDOM, Statement
+from mmbnft.zoo.checkpoint import Statement
+from mmbnft.zoo.entry import RANDOM
 
 # Settings of a recipe that each arm uses.
 ARMS: dict[str, tuple[type, ...]] = {

@@ -23,7 +23,8 @@ from mmbnft.results import Coordinates, Result
 from mmbnft.tasks import Task, build_task, refuse_shared_images, task_types
 from mmbnft.utils.errors import UserError, choices, meant
 from mmbnft.zoo import Checkpoint, group, resolve_checkpoints
-from mmbnft.zoo.checkpoint import RANDOM, Statement
+from mmbnft.zoo.checkpoint import Statement
+from mmbnft.zoo.entry import RANDOM
 
 GROUP = "group:"
 LISTS = ("checkpoints", "tasks", "protocols", "splits", "seeds")

@@ -20,7 +20,7 @@ from mmbnft.ranking.run_facts import (
     runs_of_table,
 )
 from mmbnft.result_files import is_archive, read_results
-from mmbnft.results import Result, results_table
+from mmbnft.results import Result, results_table, with_named_controls
 from mmbnft.utils.errors import UserError, choices, meant_path
 from mmbnft.utils.files import sha256_file
 
@@ -101,7 +101,7 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
 def results_source(results: Sequence[Result]) -> Source:
     """The successful runs of `results`; failed ones become findings, never dropped in silence."""
     # What a selection read on val, after training runs of any length, is no measurement on test.
-    results = [result for result in results if result.evaluated_on != "val"]
+    results = [result for result in with_named_controls(results) if result.evaluated_on != "val"]
     good = [result for result in results if result.status == "ok"]
     table = results_table(good)
     table["cost_images"] = pd.Series([r.cost.get("images") for r in good], dtype=float)

@@ -13,7 +13,7 @@ from mmbnft.utils.errors import UserError, choices
 from mmbnft.zoo.architecture import POOLINGS, AnyNetwork, LibraryNetwork
 from mmbnft.zoo.catalogue import DEFAULT_ROOT, SAME_PADDING, entries, get_entry
 from mmbnft.zoo.certificate import Certificate
-from mmbnft.zoo.entry import IMAGENET, Normalisation
+from mmbnft.zoo.entry import IMAGENET, RANDOM, Normalisation
 from mmbnft.zoo.formats import FORMATS, get_format
 from mmbnft.zoo.library import has_tokens
 from mmbnft.zoo.loading import load_source
@@ -22,7 +22,6 @@ from mmbnft.zoo.origins import KNOWN_SCHEMES, scheme_of
 from mmbnft.zoo.recognition import identify, refuse_several_networks
 from mmbnft.zoo.sources import Source, content_hash, resolve
 
-RANDOM = "random"
 _SUFFIXES = (".tar", ".pth", ".pt", ".ckpt", ".bin", ".torch", ".safetensors", ".pkl", ".index", ".zip")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from mmbnft.zoo.architecture import AnyNetwork, Architecture
 
+RANDOM = "random"  # the control without weights: what it is called, and the format of its load certificate
+
 
 @dataclass(frozen=True)
 class Normalisation:

@@ -32,6 +32,18 @@ def test_a_results_folder_keeps_costs_provenance_and_names_failures(tmp_path):
     assert finding.sentence == "1 of 2 runs failed (memory): linear of b on dtd (split 1, seed 0): out of memory"
 
 
+def test_a_control_that_two_benchmarks_called_differently_is_one_row(tmp_path):
+    for name, network, protocol in (
+        ("random", "small", "linear"),
+        ("random small", "small", "finetune"),
+        ("random large", "large", "linear"),
+    ):
+        details = {"certificate": {"format": "random"}, "network": {"name": network}}
+        write_result(tmp_path, result(name, protocol, details=details))
+    source = read_source(tmp_path)
+    assert set(source.table["checkpoint"]) == {"random small", "random large"} == set(source.networks)
+
+
 def test_one_protocol_under_two_recipes_is_a_finding(tmp_path):
     write_result(tmp_path, result())
     write_result(tmp_path, result("b", recipe="r2"))
