@@ -220,6 +220,9 @@ ENTRIES: dict[str, Entry] = {
     "python tools/analyze.py docs/study/runs.tar.xz --no-images --out analysis": Entry(
         creates=("analysis/analysis.html",)
     ),
+    "python tools/rank.py docs/study/many_labels.tar.xz --out many": Entry(creates=("many/report.html",)),
+    "python tools/analyze.py docs/study/many_labels.tar.xz --no-images --out many": Entry(creates=("many/curves.svg",)),
+    "python tools/results.py export docs/study/lite.tar.xz --csv lite.csv": Entry(creates=("lite.csv",)),
     # docs/tasks.md
     "python tools/prepare_data.py NAME [--archive PATH ...] [--download] [--check] [--root data]": Entry(
         needs="archives of a public data set", covered="tests/test_tasks/test_preparers"

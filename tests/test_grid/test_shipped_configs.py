@@ -125,11 +125,25 @@ def test_the_archived_runs_are_what_the_study_would_run_today(archived):
     assert {run.key for run in plan_runs(Benchmark.from_config(config))} == found
 
 
-def test_the_tables_beside_the_study_are_those_of_its_runs(tmp_path):
-    rank_sources([STUDY / "runs.tar.xz"], out=tmp_path / "report")
-    for path in STUDY.glob("*.csv"):
+@pytest.mark.parametrize(("archive", "tables"), [("runs", ""), ("many_labels", "many_labels")])
+def test_the_tables_beside_the_study_are_those_of_its_runs(archive, tables, tmp_path):
+    rank_sources([STUDY / f"{archive}.tar.xz"], out=tmp_path / "report")
+    paths = list((STUDY / tables).glob("*.csv"))
+    assert paths
+    for path in paths:
         kept, made = pd.read_csv(path), pd.read_csv(tmp_path / "report" / path.name)
         pd.testing.assert_frame_equal(kept, made, rtol=1e-6)
+
+
+def test_the_archived_runs_with_many_labels_are_what_would_run_today():
+    config = load_config(SHIPPED / "many_labels.py")
+    config["benchmark"]["tasks"] = [task for task in config["benchmark"]["tasks"] if task["type"] != "list_task"]
+    planned = plan_runs(Benchmark.from_config(config))
+    archived = read_results(STUDY / "many_labels.tar.xz")
+    assert {result.status for result in archived} == {"ok"}
+    assert {run.key for run in planned} == {run.key for run in archived if run.task in ("textures", "blossoms")}
+    found = Counter((run.checkpoint, run.protocol, run.seed) for run in archived)
+    assert found == dict.fromkeys(((run.checkpoint, run.protocol, run.spec.seed) for run in planned), 3)
 
 
 def test_the_archived_ablation_is_what_would_run_today():
