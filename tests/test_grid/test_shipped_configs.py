@@ -146,6 +146,18 @@ def test_the_archived_runs_with_many_labels_are_what_would_run_today():
     assert found == dict.fromkeys(((run.checkpoint, run.protocol, run.spec.seed) for run in planned), 3)
 
 
+def test_the_page_has_the_means_of_the_efficientnets():
+    runs = read_results(STUDY / "lite.tar.xz")
+    table = pd.DataFrame([(run.checkpoint, run.protocol, run.value) for run in runs], columns=["who", "how", "value"])
+    means = table.pivot_table(index="who", columns="how", values="value")
+    columns = ["knn", "nearest_class_mean", "linear", "bn", "bn_frozen_stats", "finetune"]
+    assert Counter(table["how"]) == dict.fromkeys((*columns, "logme"), 3 * 4)
+    page = (STUDY.parent / "study.md").read_text()
+    for number in range(3):
+        row = " | ".join(f"{value:.1f}" for value in means.loc[f"efficientnet-lite{number}", columns])
+        assert f"| Lite{number} | {row} |" in page
+
+
 def test_the_archived_ablation_is_what_would_run_today():
     config = load_config(SHIPPED / "ablation.py")
     benchmark = config["benchmark"]
