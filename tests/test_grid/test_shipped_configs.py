@@ -95,13 +95,7 @@ def test_ericsson(folders):
     assert len(recipes["linear"].probe["weight_decays"]) == 45
 
 
-@pytest.fixture(scope="module")
-def archived():
-    """The results that are archived beside the study's page."""
-    return read_results(STUDY / "runs.tar.xz")
-
-
-def test_the_small_study_has_the_runs_that_its_page_archives(folders, archived, tmp_path):
+def test_the_small_study_has_the_runs_that_its_page_archives(folders, tmp_path):
     real = ("caltech101_small", "coffee_leaf", "omniglot", "sign_digits")
     for number, name in enumerate(real):
         prepare(tmp_path / "data" / name, name, splits=1, tone=number)
@@ -113,16 +107,10 @@ def test_the_small_study_has_the_runs_that_its_page_archives(folders, archived, 
     assert {len(run.spec.recipe.trials()) for run in runs if run.protocol in PLANNED[3:]} == {2}
     page = (STUDY.parent / "study.md").read_text()
     assert all(f"`{protocol}`" in page for protocol in PLANNED)
+    archived = read_results(STUDY / "runs.tar.xz")
     assert {result.status for result in archived} == {"ok"}
     planned = {(run.checkpoint, run.task, run.protocol, run.spec.seed) for run in runs}
     assert {(result.checkpoint, result.task, result.protocol, result.seed) for result in archived} == planned
-
-
-def test_the_archived_runs_are_what_the_study_would_run_today(archived):
-    config = load_config(SHIPPED / "small_study.py")
-    config["benchmark"]["tasks"] = [task for task in config["benchmark"]["tasks"] if task["type"] != "list_task"]
-    found = {result.key for result in archived if result.task in ("digits", "textures")}
-    assert {run.key for run in plan_runs(Benchmark.from_config(config))} == found
 
 
 @pytest.mark.parametrize(("archive", "tables"), [("runs", ""), ("many_labels", "many_labels")])
@@ -133,17 +121,6 @@ def test_the_tables_beside_the_study_are_those_of_its_runs(archive, tables, tmp_
     for path in paths:
         kept, made = pd.read_csv(path), pd.read_csv(tmp_path / "report" / path.name)
         pd.testing.assert_frame_equal(kept, made, rtol=1e-6)
-
-
-def test_the_archived_runs_with_many_labels_are_what_would_run_today():
-    config = load_config(SHIPPED / "many_labels.py")
-    config["benchmark"]["tasks"] = [task for task in config["benchmark"]["tasks"] if task["type"] != "list_task"]
-    planned = plan_runs(Benchmark.from_config(config))
-    archived = read_results(STUDY / "many_labels.tar.xz")
-    assert {result.status for result in archived} == {"ok"}
-    assert {run.key for run in planned} == {run.key for run in archived if run.task in ("textures", "blossoms")}
-    found = Counter((run.checkpoint, run.protocol, run.seed) for run in archived)
-    assert found == dict.fromkeys(((run.checkpoint, run.protocol, run.spec.seed) for run in planned), 3)
 
 
 def test_the_page_has_the_means_of_the_efficientnets():
@@ -158,17 +135,25 @@ def test_the_page_has_the_means_of_the_efficientnets():
         assert f"| Lite{number} | {row} |" in page
 
 
-def test_the_archived_ablation_is_what_would_run_today():
-    config = load_config(SHIPPED / "ablation.py")
-    benchmark = config["benchmark"]
+@pytest.mark.parametrize(
+    ("config", "archive", "embedded", "tasks"),
+    [
+        ("small_study", STUDY / "runs", ("digits", "textures"), 6),
+        ("ablation", ABLATION / "runs", ("digits", "textures"), 5),
+        ("many_labels", STUDY / "many_labels", ("textures", "blossoms"), 3),
+    ],
+)
+def test_archived_runs_are_what_would_run_today(config, archive, embedded, tasks):
+    settings = load_config(SHIPPED / f"{config}.py")
+    benchmark = settings["benchmark"]
     benchmark["tasks"] = [task for task in benchmark["tasks"] if task["type"] != "list_task"]
-    benchmark["checkpoints"].remove("efficientnet-lite0")
-    planned = plan_runs(Benchmark.from_config(config))
-    archived = read_results(ABLATION / "runs.tar.xz")
+    benchmark["checkpoints"] = [name for name in benchmark["checkpoints"] if name != "efficientnet-lite0"]
+    planned = plan_runs(Benchmark.from_config(settings))
+    archived = read_results(archive.with_suffix(".tar.xz"))
     assert {result.status for result in archived} == {"ok"}
-    assert {run.key for run in planned} == {run.key for run in archived if run.task in ("digits", "textures")}
+    assert {run.key for run in planned} == {run.key for run in archived if run.task in embedded}
     found = Counter((run.checkpoint, run.protocol, run.seed) for run in archived)
-    assert found == dict.fromkeys(((run.checkpoint, run.protocol, run.spec.seed) for run in planned), 5)
+    assert found == dict.fromkeys(((run.checkpoint, run.protocol, run.spec.seed) for run in planned), tasks)
 
 
 @pytest.mark.parametrize(("table", "archive"), [("protocols", "runs"), ("protocols_lite0", "lite0")])
