@@ -5,7 +5,8 @@ import pytest
 from mmbnft.analysis.findings import Run
 from mmbnft.analysis.protocol_gains import mean_gain, protocol_table
 from mmbnft.analysis.report import MOST_ROWS, compose, write_analysis
-from mmbnft.results import Result
+from mmbnft.commands.analyze import main
+from mmbnft.results import Result, write_result
 
 
 def result(checkpoint, task, protocol, value, seed=0, weights="tiny"):
@@ -83,3 +84,13 @@ def test_the_page_shows_the_picture_and_the_first_rows(tmp_path):
     assert len(pd.read_csv(tmp_path / "runs.csv")) == len(found)
     assert text.count("<tr>") < 2 * MOST_ROWS
     assert "gain over the linear probe, points" in (tmp_path / "protocols.svg").read_text()
+
+
+def test_the_command_counts_a_control_that_two_benchmarks_called_differently_once(make_result, tmp_path):
+    for name, protocol in (("random", "linear"), ("random small", "bn"), ("random large", "linear")):
+        network = "large" if "large" in name else "small"
+        details = {"certificate": {"format": "random"}, "network": {"name": network}}
+        write_result(tmp_path / "results", make_result(name, protocol=protocol, details=details))
+    main([str(tmp_path), "--no-images", "--out", str(tmp_path / "out")])
+    runs = pd.read_csv(tmp_path / "out/runs.csv")["run"]
+    assert all(run.startswith(("random small", "random large")) for run in runs)
