@@ -264,19 +264,19 @@ def with_named_controls(results: Iterable[Result]) -> list[Result]:
     """The same results, in which random weights of several networks are called `random NETWORK` throughout.
 
     A benchmark of one network calls them `random`, one of several by their networks: where both are read together, one
-    control must not count as two.
+    control must not count as two, nor those of two networks as one.
     """
     results = list(results)
-    if len({result.checkpoint for result in results if result.is_control}) < 2:
-        return results
+    named = [_with_named_control(result) for result in results]
+    several = any(len({result.checkpoint for result in side if result.is_control}) > 1 for side in (results, named))
+    return named if several else results
 
-    def named(result: Result) -> Result:
-        network = result.details.get("network") or {}
-        if result.checkpoint != RANDOM or not result.is_control or "name" not in network:
-            return result
-        return dataclasses.replace(result, checkpoint=f"{RANDOM} {network['name']}")
 
-    return [named(result) for result in results]
+def _with_named_control(result: Result) -> Result:
+    network = result.details.get("network") or {}
+    if result.checkpoint != RANDOM or not result.is_control or "name" not in network:
+        return result
+    return dataclasses.replace(result, checkpoint=f"{RANDOM} {network['name']}")
 
 
 def results_table(results: Iterable[Result]) -> "pd.DataFrame":

@@ -109,3 +109,8 @@ def test_random_weights_of_one_network_are_one_checkpoint_whatever_a_benchmark_c
     alone = [runs[0], runs[1], control(make_result, "random", "ResNet-18", "finetune")]
     assert with_named_controls(alone) == alone
     assert with_named_controls([runs[0], runs[4]]) == [runs[0], runs[4]]
+
+
+def test_random_weights_of_two_networks_are_two_checkpoints_where_each_benchmark_had_one_network(make_result):
+    runs = [control(make_result, "random", network, "linear") for network in ("ResNet-18", "timm:net")]
+    assert [result.checkpoint for result in with_named_controls(runs)] == ["random ResNet-18", "random timm:net"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def read_sources(
     """
     if not paths:
         raise UserError("no source was given; name a results folder, an archive of results or a CSV file")
-    parts = [read_source(path, wide) for path in paths]
+    parts = _parts([Path(path) for path in paths], wide)
     tables, joined = joined_names([part.table for part in parts], aliases or {})
     provenance = {str(path): part.provenance for path, part in zip(paths, parts, strict=True)}
     findings = tuple(finding for part in parts for finding in part.findings)
@@ -75,6 +76,25 @@ def read_sources(
     return Source(pd.concat(tables, ignore_index=True), provenance, (*findings, *joined), networks, runs)
 
 
+def _parts(paths: Sequence[Path], wide: str | None) -> list[Source]:
+    """Each source by itself, with random weights named alike in all that hold results."""
+    stored = [_stored(path) for path in paths]
+    named = iter(with_named_controls(chain(*filter(None, stored))))
+    return [
+        results_source(list(islice(named, len(found)))) if found else read_source(path, wide)
+        for path, found in zip(paths, stored, strict=True)
+    ]
+
+
+def _stored(path: Path) -> list[Result]:
+    """The results in a folder or archive; none for another file."""
+    if not (path.is_dir() or is_archive(path)):
+        return []
+    if not (found := read_results(path)):
+        raise UserError(f"there is no result in {path}; name the folder of a grid that has finished a run")
+    return found
+
+
 def read_source(path: Path | str, wide: str | None = None) -> Source:
     """Read one results folder, the folder of a grid, an archive of results, or one CSV file.
 
@@ -86,9 +106,7 @@ def read_source(path: Path | str, wide: str | None = None) -> Source:
         UserError: The path is missing, unreadable or lacks columns.
     """
     path = Path(path)
-    if path.is_dir() or is_archive(path):
-        if not (found := read_results(path)):
-            raise UserError(f"there is no result in {path}; name the folder of a grid that has finished a run")
+    if found := _stored(path):
         return results_source(found)
     if not path.exists():
         raise UserError(

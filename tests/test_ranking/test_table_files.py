@@ -44,6 +44,15 @@ def test_a_control_that_two_benchmarks_called_differently_is_one_row(tmp_path):
     assert set(source.table["checkpoint"]) == {"random small", "random large"} == set(source.networks)
 
 
+def test_controls_of_two_networks_in_two_folders_are_two_rows(tmp_path):
+    for folder, network in (("a", "small"), ("b", "large")):
+        details = {"certificate": {"format": "random"}, "network": {"name": network}}
+        write_result(tmp_path / folder, result("random", details=details))
+    source = read_sources([tmp_path / "a", tmp_path / "b"])
+    assert source.table["checkpoint"].tolist() == ["random small", "random large"]
+    assert set(source.networks) == {"random small", "random large"} == {run.checkpoint for run in source.runs}
+
+
 def test_one_protocol_under_two_recipes_is_a_finding(tmp_path):
     write_result(tmp_path, result())
     write_result(tmp_path, result("b", recipe="r2"))
