@@ -29,7 +29,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_overrides(parser)
     parser.add_argument("--work-dir", "--work_dir", type=Path, metavar="DIR", help="default: work_dirs/CONFIG")
     parser.add_argument(
-        "--table", type=Path, nargs="+", metavar="RESULTS", help="only print the tables of these results folders"
+        "--table",
+        type=Path,
+        nargs="+",
+        metavar="RESULTS",
+        help="only print the tables of these results folders or archives; with --work-dir, write them there too",
     )
     own = parser.add_argument_group("overrides of the configuration")
     own.add_argument("--n-way", type=int, metavar="N", help="classes per episode")
@@ -80,7 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mmbnft.result_files import read_results
 
     if args.table:
-        print(write_report([result for folder in args.table for result in read_results(folder)]))
+        found = [result for folder in args.table for result in read_results(folder)]
+        print(write_report(found, args.work_dir and args.work_dir / "few_shot.md"))
         return 0
     if args.config is None:
         raise UserError("no configuration given; name one of configs/few_shot, or results with --table")

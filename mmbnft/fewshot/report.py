@@ -68,11 +68,14 @@ class Board:
         names = {method for _, method in self.accuracies}
         return [name for name in ON_FEATURES if name in names] + sorted(names - set(ON_FEATURES))
 
+    def shared(self, first: str, second: str) -> list[str]:
+        """Checkpoints that have results by both methods."""
+        return [c for c in self.checkpoints if {(c, first), (c, second)} <= set(self.accuracies)]
+
     def compare_methods(self, first: str, second: str) -> list[Comparison]:
         """Two methods on each checkpoint that has both; `first` of a comparison is the checkpoint's name."""
-        shared = [c for c in self.checkpoints if {(c, first), (c, second)} <= set(self.accuracies)]
-        pairs = [(c, c, self.accuracies[c, first], self.accuracies[c, second]) for c in shared]
-        return _compared(pairs)
+        cells = self.accuracies
+        return _compared([(c, c, cells[c, first], cells[c, second]) for c in self.shared(first, second)])
 
     def compare_with_best(self, method: str) -> list[Comparison]:
         """The checkpoint with the highest mean under a method against each other one."""
@@ -82,8 +85,7 @@ class Board:
 
     def overall(self, first: str, second: str) -> Difference | None:
         """Two methods averaged over the checkpoints that have both, paired by episode; None if there are none."""
-        shared = [c for c in self.checkpoints if {(c, first), (c, second)} <= set(self.accuracies)]
-        if not shared:
+        if not (shared := self.shared(first, second)):
             return None
         means = [np.mean([self.accuracies[c, m] for c in shared], axis=0) for m in (first, second)]
         return paired_difference(*means)
@@ -124,22 +126,37 @@ def boards(results: Sequence[Result]) -> list[Board]:
 
 
 def write_report(results: Sequence[Result], path: Path | None = None) -> str:
-    """Tables of all results as Markdown, written to `path` if there is one.
+    """Tables of all results as Markdown, written to `path`, if there is one, below a picture of the differences.
+
+    The picture, an SVG file beside it, is of the first of `REFERENCES` that the results have.
 
     Raises:
         UserError: As for `boards`, or the file cannot be written.
     """
     failed = [r for r in results if r.status == "failed"]
     only_failed = bool(failed) and len(failed) == len(results)
-    parts = [] if only_failed else [_board(board) for board in boards(results)]
+    found = [] if only_failed else boards(results)
+    parts = [_board(board) for board in found]
     if failed:
         parts.append(
             "\n".join(["Failed:", "", *(f"- {r.checkpoint} {r.task} {r.protocol}: {r.reason}" for r in failed)])
         )
     text = "\n\n".join(parts) + "\n"
     if path is not None:
-        files.write_text(path, text)
+        files.write_text(path, _with_picture(found, path) + text)
     return text
+
+
+def _with_picture(found: Sequence[Board], path: Path) -> str:
+    """Draw the differences beside `path`; the lines that show them, if there are any."""
+    from mmbnft.fewshot.figure import gains_picture  # loads Matplotlib, which only drawing needs
+
+    reference = next((name for name in REFERENCES if any(name in board.methods for board in found)), "")
+    drawn = gains_picture(found, reference)
+    if drawn is None:
+        return ""
+    files.write_text(path.with_suffix(".svg"), drawn.svg())
+    return f"![{drawn.alt}]({path.with_suffix('.svg').name})\n\n"
 
 
 def summary(results: Sequence[Result]) -> str:

@@ -58,8 +58,9 @@ def test_options_reach_the_episodes_and_tables_come_from_the_files(run, tmp_path
     assert f"tables with intervals and comparisons: {tmp_path / 'out' / 'few_shot.md'}" in done.stdout
     assert "leaves, 3-way 1-shot: mean accuracy in %" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
-    shown = run("--table", tmp_path / "out" / "results")
+    shown = run("--table", tmp_path / "out" / "results", "--work-dir", tmp_path / "again")
     assert (shown.returncode, shown.stdout.strip()) == (0, table.strip())
+    assert (tmp_path / "again" / "few_shot.md").read_text() == table
     plan = run(*arguments, "--checkpoints", "tiny-rotation", "random", "tiny-simclr", "--dry-run")
     assert plan.returncode == 0
     assert "12 runs: 8 done, 4 new, 0 to retry" in plan.stdout

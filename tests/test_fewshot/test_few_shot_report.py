@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from mmbnft.fewshot.figure import _panel
 from mmbnft.fewshot.report import boards, write_report
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
@@ -57,7 +59,7 @@ def test_failed_runs_are_listed_and_other_results_passed_over(results, tmp_path)
     many_shot = result("a", "linear", [1.0], details={}, protocol="linear")
     text = write_report([*results, failed, many_shot], tmp_path / "few_shot.md")
     assert "- d glyphs fewshot-bn-5way-1shot: the network is no network" in text
-    assert (tmp_path / "few_shot.md").read_text() == text
+    assert (tmp_path / "few_shot.md").read_text().endswith(f"\n\n{text}")
     assert "the network is no network" in write_report([failed])
 
 
@@ -66,3 +68,31 @@ def test_a_cell_that_stands_twice_and_no_results_are_refused(results):
         write_report([*results, results[0]])
     with pytest.raises(UserError, match="there is no successful few-shot result to show"):
         write_report([])
+
+
+def test_the_picture_has_a_panel_for_each_method_and_a_mark_for_each_checkpoint(results, tmp_path):
+    other = [result("a", method, np.full(100, 50.0), task="digits", manifest="n" * 64) for method in ("linear", "bn")]
+    write_report([*results, *other, result("c", "finetune", np.full(100, 70.0))], tmp_path / "few_shot.md")
+    shown = (tmp_path / "few_shot.md").read_text().splitlines()[0]
+    assert shown == "![Gain of bn, finetune over linear on the same episodes](few_shot.svg)"
+    drawing = (tmp_path / "few_shot.svg").read_text()
+    for words in ("bn", "finetune", "digits, 5-way 1-shot", "glyphs, 5-way 1-shot", "points above linear"):
+        assert f">{words}<" in drawing
+
+
+def test_gains_are_drawn_where_they_are(results):
+    axes, (found,) = Figure().subplots(), boards(results)
+    _panel(axes, [found], "bn", "linear")
+    _, dots, mean = axes.lines
+    values = [np.array(r.details["accuracies"]) for r in results]
+    assert dots.get_xdata() == pytest.approx([np.mean(values[1] - values[0]), np.mean(values[3] - values[2])])
+    overall = found.overall("bn", "linear")
+    assert mean.get_xdata() == [overall.value]
+    ((left, right),) = axes.collections[0].get_segments()
+    assert (left[0], right[0]) == pytest.approx((overall.low, overall.high))
+
+
+def test_results_without_a_linear_head_have_no_picture(results, tmp_path):
+    write_report([one for one in results if one.details["config"]["method"] == "bn"], tmp_path / "few_shot.md")
+    assert (tmp_path / "few_shot.md").read_text().startswith("### glyphs")
+    assert not (tmp_path / "few_shot.svg").exists()
