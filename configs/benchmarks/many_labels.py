@@ -9,7 +9,7 @@ benchmark = dict(
         dict(drawn, family="blossoms"),
         dict(type="list_task", root="data/clothing", per_class=dict(train=64, val=32)),
     ],
-    protocols=["knn", "nearest_class_mean", "logme", "linear", "bn", "finetune"],
-    seeds=[0, 1],
+    protocols=["knn", "nearest_class_mean", "logme", "linear", "bn", "bn_paper", "bn_frozen_stats", "finetune"],
+    seeds=[0, 1, 2],
 )
 del drawn
