@@ -56,7 +56,9 @@ def cluster(covered: str) -> Entry:
 
 
 INSTALLATION = Entry(needs="a fresh environment", covered="Makefile, which every CI run installs by")
-LONG = "python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/long --episodes 20 --validation 5"
+REAL = (
+    "python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/few_shot --episodes 20 --validation 5"
+)
 MINE = "data/mine/task.json"
 # Runs with their networks, for what is done with them.
 TRAIN = "python tools/train.py configs/digits/tiny18.py --work-dir work_dirs/NAME --checkpoint tiny-simclr --protocol"
@@ -175,9 +177,11 @@ ENTRIES: dict[str, Entry] = {
         ("python tools/few_shot.py configs/few_shot/tiny_real.py --work-dir work_dirs/tiny_real --task a.npz b.npz",)
     ),
     # docs/few_shot_results.md
-    f"{LONG} --k-shot 5 --task clothing.npz sign_digits.npz coffee_leaf.npz caltech101.npz omniglot.npz": Entry(),
-    f"{LONG} --k-shot 20 --task sign_digits.npz": Entry(),
-    "python tools/few_shot.py --table work_dirs/long/results": Entry(),
+    f"{REAL} --k-shot 5 --task clothing.npz sign_digits.npz coffee_leaf.npz caltech101.npz omniglot.npz": Entry(),
+    f"{REAL} --k-shot 20 --task sign_digits.npz": Entry(),
+    "python tools/few_shot.py --table docs/few_shot_results/runs.tar.xz --work-dir few_shot": Entry(
+        creates=("few_shot/few_shot.md", "few_shot/few_shot.svg")
+    ),
     # docs/few_shot_speed.md
     "python benchmarks/few_shot_speed.py": Entry(("python benchmarks/few_shot_speed.py --quick",)),
     # docs/images.md
@@ -260,6 +264,8 @@ def place(tmp_path_factory):
 
 def furnish(folder: Path, page: str) -> Path:
     """What a page takes for granted beside the checkout."""
+    if page in ("docs/study.md", "docs/ablation.md", "docs/few_shot_results.md"):
+        shutil.copytree((ROOT / page).with_suffix(""), (folder / page).with_suffix(""))
     if page in ("README.md", "docs/README.md"):
         make_photos(folder / "PHOTOS")
     if page == "docs/training.md":
@@ -283,8 +289,6 @@ def furnish(folder: Path, page: str) -> Path:
             make_arrays(folder / f"{name}.npz", each=70)
     elif page == "docs/recipes.md":
         make_prepared_task(folder / "data/pets", "pets")
-    elif page in ("docs/study.md", "docs/ablation.md"):
-        shutil.copytree((ROOT / page).with_suffix(""), (folder / page).with_suffix(""))
     elif page == "docs/ranking.md":
         make_table(folder / "mine.csv", protocols=("linear", "bn"))
         make_results(folder / "results")

@@ -12,15 +12,19 @@ from PIL import Image
 
 from mmbnft.analysis.protocol_gains import protocol_table
 from mmbnft.evaluation.run_spec import load_config
+from mmbnft.fewshot.report import boards
 from mmbnft.grid import plan as plan_module
 from mmbnft.grid.plan import Benchmark, plan_runs
+from mmbnft.ranking.comparison import A_BETTER, B_BETTER, NOT_SEPARABLE
 from mmbnft.ranking.ranking_report import rank_sources
 from mmbnft.result_files import read_results
 from mmbnft.utils.files import sha256_json
 from mmbnft.zoo import Checkpoint
 
 SHIPPED = Path(__file__).parents[2] / "configs/benchmarks"
-STUDY, ABLATION = (Path(__file__).parents[2] / "docs" / name for name in ("study", "ablation"))
+STUDY, ABLATION, FEW_SHOT = (
+    Path(__file__).parents[2] / "docs" / name for name in ("study", "ablation", "few_shot_results")
+)
 ELEVEN = (
     "aircraft",
     "caltech101",
@@ -133,6 +137,18 @@ def test_the_page_has_the_means_of_the_efficientnets():
     for number in range(3):
         row = " | ".join(f"{value:.1f}" for value in means.loc[f"efficientnet-lite{number}", columns])
         assert f"| Lite{number} | {row} |" in page
+
+
+def test_the_few_shot_page_has_the_differences_of_its_runs():
+    found = boards(read_results(FEW_SHOT / "runs.tar.xz"))
+    assert [len(board.checkpoints) for board in found] == [13] * 6
+    page = (FEW_SHOT.parent / "few_shot_results.md").read_text()
+    for board in found:
+        counts = Counter(one.verdict for one in board.compare_methods("bn", "linear"))
+        linear, logistic = (board.overall("bn", reference) for reference in ("linear", "logistic"))
+        first, second = (f"{one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]" for one in (linear, logistic))
+        told = ", ".join(str(counts[kind]) for kind in (A_BETTER, NOT_SEPARABLE, B_BETTER))
+        assert f"| {board.task}, {board.settings.k_shot} | {first} | {told} | {second} |" in page
 
 
 @pytest.mark.parametrize(
