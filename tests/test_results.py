@@ -106,6 +106,7 @@ def test_random_weights_of_one_network_are_one_checkpoint_whatever_a_benchmark_c
     ]
     names = [result.checkpoint for result in with_named_controls(runs)]
     assert names == ["a", "random ResNet-18", "random ResNet-18", "random timm:net", "random"]
+    assert {result.checkpoint for result in with_named_controls(runs[1:3])} == {"random ResNet-18"}
     alone = [runs[0], runs[1], control(make_result, "random", "ResNet-18", "finetune")]
     assert with_named_controls(alone) == alone
     assert with_named_controls([runs[0], runs[4]]) == [runs[0], runs[4]]

@@ -35,14 +35,15 @@ def gains_picture(boards: "Sequence[Board]", reference: str) -> Picture | None:
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
         for axes, method in zip(panels, methods, strict=True):
-            _panel(axes, boards, method, reference)
+            draw_panel(axes, boards, method, reference)
         panels[0].set_yticks(range(len(boards)), _names(boards))
         panels[0].set_ylim(len(boards) - 0.5, -0.5)
         figure.supxlabel(f"points above {reference}", fontsize=9)
         return picture("few_shot", f"Gain of {', '.join(methods)} over {reference} on the same episodes", figure)
 
 
-def _panel(axes: Axes, boards: "Sequence[Board]", method: str, reference: str) -> None:
+def draw_panel(axes: Axes, boards: "Sequence[Board]", method: str, reference: str) -> None:
+    """Draw the differences of one method from the reference, a row for each board that has both."""
     axes.axvline(0, color=INK, linewidth=0.6)
     axes.set_title(method, fontsize=9)
     for place, board in enumerate(boards):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mmbnft.fewshot.figure import _panel
+from mmbnft.fewshot.figure import draw_panel
 from mmbnft.fewshot.report import boards, write_report
 from mmbnft.results import Result
 from mmbnft.utils.errors import UserError
@@ -82,7 +82,7 @@ def test_the_picture_has_a_panel_for_each_method_and_a_mark_for_each_checkpoint(
 
 def test_gains_are_drawn_where_they_are(results):
     axes, (found,) = Figure().subplots(), boards(results)
-    _panel(axes, [found], "bn", "linear")
+    draw_panel(axes, [found], "bn", "linear")
     _, dots, mean = axes.lines
     values = [np.array(r.details["accuracies"]) for r in results]
     assert dots.get_xdata() == pytest.approx([np.mean(values[1] - values[0]), np.mean(values[3] - values[2])])
