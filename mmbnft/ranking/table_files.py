@@ -12,9 +12,9 @@ from mmbnft.ranking.checks import Finding
 from mmbnft.ranking.csv_tables import read_csv_table
 from mmbnft.ranking.image_noise import standard_errors
 from mmbnft.ranking.names import joined_names, plain
+from mmbnft.ranking.run_checks import run_findings
 from mmbnft.ranking.run_facts import (
     Run,
-    run_findings,
     run_networks,
     run_provenance,
     runs_of_results,

@@ -1,6 +1,6 @@
 import pytest
 
-from mmbnft.ranking.run_facts import run_findings
+from mmbnft.ranking.run_checks import run_findings
 from mmbnft.ranking.search_range import narrow_searches
 from mmbnft.results import Result
 

@@ -7,7 +7,8 @@ import pytest
 
 from mmbnft.ranking import rank_results, rank_sources
 from mmbnft.ranking.controls import Facts
-from mmbnft.ranking.run_facts import run_findings, run_provenance
+from mmbnft.ranking.run_checks import run_findings
+from mmbnft.ranking.run_facts import run_provenance
 from mmbnft.ranking.study import study
 from mmbnft.ranking.table import score_table
 from mmbnft.results import Result, write_result
