@@ -176,3 +176,19 @@ def test_archived_runs_are_what_would_run_today(config, archive, embedded, tasks
 def test_the_tables_beside_the_ablation_are_those_of_its_runs(table, archive):
     runs = [run for run in read_results(ABLATION / f"{archive}.tar.xz") if run.status == "ok"]
     pd.testing.assert_frame_equal(pd.read_csv(ABLATION / f"{table}.csv"), protocol_table(runs), rtol=1e-6)
+
+
+def test_the_ablation_page_has_the_values_of_both_image_sizes():
+    small, large = (
+        {
+            (run.task, run.protocol): run.value
+            for run in read_results(ABLATION / name)
+            if not (run.seed or run.is_control)
+        }
+        for name in ("lite0.tar.xz", "lite0_128.tar.xz")
+    )
+    page = (ABLATION.parent / "ablation.md").read_text()
+    protocols = ("linear", "bn", "bn_frozen_stats", "bn_stats")
+    for task in ("digits", "textures", "sign_digits", "coffee_leaf"):
+        row = " | ".join(f"{values[task, protocol]:.1f}" for values in (small, large) for protocol in protocols)
+        assert f"| {task} | {row} |" in page
