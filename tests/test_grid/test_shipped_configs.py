@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -192,3 +193,12 @@ def test_the_ablation_page_has_the_values_of_both_image_sizes():
     for task in ("digits", "textures", "sign_digits", "coffee_leaf"):
         row = " | ".join(f"{values[task, protocol]:.1f}" for values in (small, large) for protocol in protocols)
         assert f"| {task} | {row} |" in page
+
+
+def test_the_ablation_page_has_the_means_with_lower_rates():
+    runs = read_results(ABLATION / "lite0_lower.tar.xz")
+    means = {how: fmean(run.value for run in runs if run.protocol == how) for how in ("bn", "bn_frozen_stats")}
+    page = " ".join((ABLATION.parent / "ablation.md").read_text().split())
+    assert Counter(run.protocol for run in runs) == dict.fromkeys(means, 4 * 3)
+    assert f"`bn` has {means['bn']:.1f} % on average" in page
+    assert f"`bn_frozen_stats` {means['bn_frozen_stats']:.1f} instead" in page
