@@ -38,7 +38,6 @@ def test_three_runs_are_named_and_the_others_counted():
         run(17.0),  # no search
         run(17.0, None, None),  # all trials diverged
         run(0.2, 70.0, scale="score"),  # not in percent
-        run(17.0, 17.0, evaluated_on="val"),
     ],
 )
 def test_other_runs_are_no_finding(result):
