@@ -1,6 +1,7 @@
 """The shipped benchmarks expand to the runs they promise, on miniature prepared folders."""
 
 import dataclasses
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -171,6 +172,16 @@ def test_archived_runs_are_what_would_run_today(config, archive, embedded, tasks
     assert {run.key for run in planned} == {run.key for run in archived if run.task in embedded}
     found = Counter((run.checkpoint, run.protocol, run.seed) for run in archived)
     assert found == dict.fromkeys(((run.checkpoint, run.protocol, run.spec.seed) for run in planned), tasks)
+
+
+def test_the_larger_network_of_the_ablation_has_every_run_of_the_design():
+    benchmark = load_config(SHIPPED / "ablation.py")["benchmark"]
+    archived = read_results(ABLATION / "lite0.tar.xz")
+    found = Counter((run.checkpoint, run.protocol, run.seed) for run in archived)
+    names = ("efficientnet-lite0", "random timm:tf_efficientnet_lite0")
+    cells = itertools.product(names, benchmark["protocols"], benchmark["seeds"])
+    assert found == dict.fromkeys(cells, len(benchmark["tasks"]))
+    assert {run.protocol for run in archived if run.status != "ok"} == {"bn_paper"}
 
 
 @pytest.mark.parametrize(("table", "archive"), [("protocols", "runs"), ("protocols_lite0", "lite0")])
