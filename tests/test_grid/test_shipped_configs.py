@@ -191,19 +191,29 @@ def test_the_tables_beside_the_ablation_are_those_of_its_runs(table, archive):
 
 
 def test_the_ablation_page_has_the_values_of_both_image_sizes():
+    protocols, tasks = (
+        ("linear", "bn", "bn_frozen_stats", "bn_stats"),
+        ("digits", "textures", "sign_digits", "coffee_leaf"),
+    )
     small, large = (
         {
-            (run.task, run.protocol): run.value
+            (run.is_control, run.task, run.protocol): run.value
             for run in read_results(ABLATION / name)
-            if not (run.seed or run.is_control)
+            if not run.seed and run.status == "ok"
         }
         for name in ("lite0.tar.xz", "lite0_128.tar.xz")
     )
     page = (ABLATION.parent / "ablation.md").read_text()
-    protocols = ("linear", "bn", "bn_frozen_stats", "bn_stats")
-    for task in ("digits", "textures", "sign_digits", "coffee_leaf"):
-        row = " | ".join(f"{values[task, protocol]:.1f}" for values in (small, large) for protocol in protocols)
+    for task in tasks:
+        row = " | ".join(f"{values[False, task, protocol]:.1f}" for values in (small, large) for protocol in protocols)
         assert f"| {task} | {row} |" in page
+    for weights, control in (("ImageNet", False), ("random", True)):
+        means = (
+            fmean(values[control, task, protocol] - values[control, task, "linear"] for task in tasks)
+            for values in (small, large)
+            for protocol in protocols[1:]
+        )
+        assert f"| {weights} | {' | '.join(f'{mean:.1f}' for mean in means)} |" in page
 
 
 def test_the_ablation_page_has_the_means_with_lower_rates():
