@@ -190,30 +190,65 @@ def test_the_tables_beside_the_ablation_are_those_of_its_runs(table, archive):
     pd.testing.assert_frame_equal(pd.read_csv(ABLATION / f"{table}.csv"), protocol_table(runs), rtol=1e-6)
 
 
-def test_the_ablation_page_has_the_values_of_both_image_sizes():
-    protocols, tasks = (
-        ("linear", "bn", "bn_frozen_stats", "bn_stats"),
-        ("digits", "textures", "sign_digits", "coffee_leaf"),
+@pytest.mark.parametrize(("table", "archive"), [("protocols", "runs"), ("protocols_lite0", "lite0")])
+def test_the_ablation_page_has_the_rows_of_its_tables(table, archive):
+    rows = pd.read_csv(ABLATION / f"{table}.csv").query("task == 'all tasks'").set_index(["checkpoints", "protocol"])
+    seconds = pd.DataFrame(
+        [(run.protocol, run.cost["seconds"]) for run in read_results(ABLATION / f"{archive}.tar.xz") if run.cost],
+        columns=["protocol", "seconds"],
     )
-    small, large = (
-        {
-            (run.is_control, run.task, run.protocol): run.value
-            for run in read_results(ABLATION / name)
-            if not run.seed and run.status == "ok"
-        }
-        for name in ("lite0.tar.xz", "lite0_128.tar.xz")
-    )
+    medians = seconds.groupby("protocol").seconds.median()
     page = (ABLATION.parent / "ablation.md").read_text()
-    for task in tasks:
-        row = " | ".join(f"{values[False, task, protocol]:.1f}" for values in (small, large) for protocol in protocols)
+    protocols = rows.loc["pre-trained"].index
+    assert set(rows.loc["random weights"].index) == set(protocols)
+    for protocol in protocols:
+        cells = [
+            cell
+            for row in (rows.loc["pre-trained", protocol], rows.loc["random weights", protocol])
+            for cell in (
+                f"{row.value:.1f}",
+                "" if protocol == "linear" else f"{row.gain:.1f} [{row.low:.1f}, {row.high:.1f}]",
+            )
+        ]
+        share = f"{100 * medians[protocol] / medians['finetune']:.0f} %"
+        assert " ".join(f"| `{protocol}` | {' | '.join([*cells, share])} |".split()) in page
+
+
+SIZED = ("digits", "textures", "sign_digits", "coffee_leaf")
+
+
+def sized_values(archive):
+    """What the archive has by (random weights?, task, protocol, seed)."""
+    runs = read_results(ABLATION / archive)
+    return {(run.is_control, run.task, run.protocol, run.seed): run.value for run in runs if run.status == "ok"}
+
+
+def mean_gain(values, control, protocol, seed=0):
+    return fmean(values[control, task, protocol, seed] - values[control, task, "linear", seed] for task in SIZED)
+
+
+def test_the_ablation_page_has_the_values_of_both_image_sizes():
+    protocols = ("linear", "bn", "bn_frozen_stats", "bn_stats")
+    small, large = sized_values("lite0.tar.xz"), sized_values("lite0_128.tar.xz")
+    page = (ABLATION.parent / "ablation.md").read_text()
+    for task in SIZED:
+        row = " | ".join(f"{values[False, task, how, 0]:.1f}" for values in (small, large) for how in protocols)
         assert f"| {task} | {row} |" in page
     for weights, control in (("ImageNet", False), ("random", True)):
-        means = (
-            fmean(values[control, task, protocol] - values[control, task, "linear"] for task in tasks)
-            for values in (small, large)
-            for protocol in protocols[1:]
-        )
+        means = (mean_gain(values, control, how) for values in (small, large) for how in protocols[1:])
         assert f"| {weights} | {' | '.join(f'{mean:.1f}' for mean in means)} |" in page
+
+
+def test_the_ablation_page_has_the_spread_between_seeds():
+    values = sized_values("lite0.tar.xz")
+    gains = [
+        [mean_gain(values, control, protocol, seed) for seed in range(5)]
+        for control, protocol in ((False, "bn"), (True, "bn"), (False, "bn_frozen_stats"))
+    ]
+    told = [f"between {min(seeds):.1f} and {max(seeds):.1f}" for seeds in gains]
+    page = " ".join((ABLATION.parent / "ablation.md").read_text().split())
+    assert f"`bn` is {told[0]} with ImageNet weights and {told[1]} with random ones" in page
+    assert f"`bn_frozen_stats` with ImageNet weights is {told[2]}" in page
 
 
 def test_the_ablation_page_has_the_means_with_lower_rates():
