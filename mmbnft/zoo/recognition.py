@@ -271,6 +271,12 @@ def _refuse_no_weights(name: str, content: Any) -> None:
         raise UserError(f"{name} is a linear-evaluation classifier, not a backbone; use the pre-training file")
     if {"state", "param_groups"} <= set(content):
         raise UserError(f"{name} holds the state of an optimizer and no network; get the file with the weights")
+    meta = content.get("meta")
+    if isinstance(meta, dict) and meta.get("completes"):
+        raise UserError(
+            f"{name} holds what a run of {meta.get('protocol')} changed in {meta.get('checkpoint')}, no whole network; "
+            "write that with: mmbnft export RESULT.json FILE.pth"
+        )
     if _LIGHTLY & set(content):
         raise UserError(
             f"{name} is a training checkpoint of lightly-train, which holds pickled modules; name the export beside "

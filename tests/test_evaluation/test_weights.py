@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from kept_runs import NORMALISATION
 from mmcv.runner import load_checkpoint
 
 from mmbnft.artifacts import weights_path
+from mmbnft.evaluation.inference import export
 from mmbnft.evaluation.loaded_network import image_dataset
 from mmbnft.evaluation.weights import restore, spec_of
 from mmbnft.host import build_algorithm
@@ -39,6 +42,23 @@ def test_changes_and_checkpoint_together_are_the_network_of_the_result(kept_run,
     own = {name for name in content["state_dict"] if name.startswith("backbone.")}
     assert not any("conv" in name for name in own)
     assert bool(own) == (protocol == "bn")
+
+
+@pytest.mark.parametrize("protocol", ["bn", "linear"])
+def test_changes_alone_are_no_checkpoint_and_the_export_is(kept_run, tmp_path, protocol):
+    result = kept_run(protocol)
+    path = weights_path(result.folder, result.key)
+    sentence = rf"{path.name} holds what a run of {protocol} changed in tiny, no whole network; .*: mmbnft export"
+    with pytest.raises(UserError, match=sentence):
+        resolve_checkpoint(str(path))
+    restored = restore(result)
+    export(restored, tmp_path / "whole.pth")
+    backbone = copy.deepcopy(restored.model.backbone)
+    for tensor in backbone.state_dict().values():
+        tensor.zero_()
+    resolve_checkpoint(str(tmp_path / "whole.pth")).load(backbone)
+    for name, tensor in restored.model.backbone.state_dict().items():
+        assert torch.equal(tensor, backbone.state_dict()[name]), name
 
 
 def test_a_finetuned_network_is_written_whole_and_read_by_the_host_and_by_the_zoo(kept_run, small_checkpoint):
