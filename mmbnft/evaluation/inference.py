@@ -128,6 +128,11 @@ def export(network: Restored, path: Path) -> dict[str, Any]:
 
 
 def _state_dict(network: Restored, path: Path, facts: dict[str, Any], sample: Tensor) -> None:
+    if network.certificate.padded:
+        raise UserError(
+            f"the network pads in a way of its own (load certificate), which {path.name} cannot hold; export it as .pt "
+            "or .onnx"
+        )
     content = {"meta": facts | {"model": network.spec.model}, "state_dict": network.model.state_dict()}
     files.write_with(path, lambda stream: torch.save(content, stream))
 

@@ -70,8 +70,8 @@ def weight_file(
         "protocol": spec.protocol,
         "model": {**spec.model, "head": adapted.head},
         "classes": list(classes),
-        # Padding TensorFlow's way is no tensor, so a network that has it is always made from its checkpoint.
-        "completes": None if whole and not getattr(certificate, "same_padding", "") else spec.checkpoint.sha256,
+        # Padding is no tensor, so a network that pads in its own way is always made from its checkpoint.
+        "completes": None if whole and not certificate.padded else spec.checkpoint.sha256,
     }
     if certificate.normalisation and isinstance(spec.recipe.normalisation, str):
         meta["normalisation"] = certificate.normalisation

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Certificate:
     fingerprint: str = ""
 
     @property
+    def padded(self) -> bool:
+        """Whether the network pads otherwise than its configuration says, which no tensor of it can tell."""
+        return bool(self.same_padding or self.stem_padding)
+
+    @property
     def complete(self) -> bool:
         """Whether every expected tensor came from the file (or is a counter it cannot have) and nothing was left."""
         whole = not self.missing and not self.unexpected and self.matched + self.filled == self.expected
@@ -93,6 +98,7 @@ class ControlCertificate:
         format: `random`.
         partial: Random weights leave nothing unfilled.
         sha256: They come from no file.
+        padded: Nor is there a framework to pad as.
     """
 
     normalisation: dict[str, list[float]] | None
@@ -100,6 +106,7 @@ class ControlCertificate:
     format: str = "random"
     partial: bool = False
     sha256: str | None = None
+    padded: ClassVar[bool] = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able values."""

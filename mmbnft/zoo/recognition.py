@@ -274,8 +274,8 @@ def _refuse_no_weights(name: str, content: Any) -> None:
     meta = content.get("meta")
     if isinstance(meta, dict) and meta.get("completes"):
         raise UserError(
-            f"{name} holds what a run of {meta.get('protocol')} changed in {meta.get('checkpoint')}, no whole network; "
-            "write that with: mmbnft export RESULT.json FILE.pth"
+            f"{name} completes {meta.get('checkpoint')} with what a run of {meta.get('protocol')} changed, and is no "
+            "network by itself; write a whole one with: mmbnft export RESULT.json FILE.pth"
         )
     if _LIGHTLY & set(content):
         raise UserError(

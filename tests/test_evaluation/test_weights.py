@@ -1,16 +1,17 @@
-import copy
-
 import numpy as np
 import pytest
 import torch
-from kept_runs import NORMALISATION
+from kept_runs import BACKBONE, NORMALISATION, TASK
 from mmcv.runner import load_checkpoint
 
 from mmbnft.artifacts import weights_path
 from mmbnft.evaluation.inference import export
 from mmbnft.evaluation.loaded_network import image_dataset
+from mmbnft.evaluation.run import RunOptions, execute
+from mmbnft.evaluation.run_spec import RunSpec
 from mmbnft.evaluation.weights import restore, spec_of
 from mmbnft.host import build_algorithm
+from mmbnft.results import read_result, write_result
 from mmbnft.tasks import build_task, compute_metric, predict
 from mmbnft.utils.errors import UserError
 from mmbnft.zoo import resolve_checkpoint
@@ -45,20 +46,31 @@ def test_changes_and_checkpoint_together_are_the_network_of_the_result(kept_run,
 
 
 @pytest.mark.parametrize("protocol", ["bn", "linear"])
-def test_changes_alone_are_no_checkpoint_and_the_export_is(kept_run, tmp_path, protocol):
+def test_changes_alone_are_no_checkpoint(kept_run, protocol):
     result = kept_run(protocol)
     path = weights_path(result.folder, result.key)
-    sentence = rf"{path.name} holds what a run of {protocol} changed in tiny, no whole network; .*: mmbnft export"
+    sentence = rf"{path.name} completes tiny with what a run of {protocol} changed, .* with: mmbnft export"
     with pytest.raises(UserError, match=sentence):
         resolve_checkpoint(str(path))
+
+
+def test_a_network_with_the_padding_of_another_framework_keeps_it(make_recipe, tmp_path):
+    backbone = dict(BACKBONE, type="mmcls.ResNet_CIFAR", out_indices=[3])
+    head = dict(type="ClsHead", with_avg_pool=True, in_channels=32, num_classes=8)
+    state = build_algorithm(dict(type="Classification", backbone=backbone, head=head)).backbone.state_dict()
+    meta = dict(normalisation=NORMALISATION, certificate=dict(stem_padding=2))
+    torch.save({"state_dict": state, "meta": meta}, tmp_path / "wide.pth")
+    model = dict(type="Classification", backbone=backbone, head=dict(type="BnftLinearHead"))
+    spec = RunSpec(model, TASK, "finetune", make_recipe(), resolve_checkpoint(str(tmp_path / "wide.pth")))
+    result = execute(spec, RunOptions(tmp_path / "work", keep_weights=True))
+    result = read_result(write_result(tmp_path / "results", result))
+    assert result.details["certificate"]["stem_padding"] == 2
     restored = restore(result)
-    export(restored, tmp_path / "whole.pth")
-    backbone = copy.deepcopy(restored.model.backbone)
-    for tensor in backbone.state_dict().values():
-        tensor.zero_()
-    resolve_checkpoint(str(tmp_path / "whole.pth")).load(backbone)
-    for name, tensor in restored.model.backbone.state_dict().items():
-        assert torch.equal(tensor, backbone.state_dict()[name]), name
+    hold(restored.model, result)
+    with pytest.raises(UserError, match="whole.pth cannot hold; export it as .pt or .onnx"):
+        export(restored, tmp_path / "whole.pth")
+    with pytest.raises(UserError, match="completes wide with what a run of finetune changed"):
+        resolve_checkpoint(str(weights_path(result.folder, result.key)))
 
 
 def test_a_finetuned_network_is_written_whole_and_read_by_the_host_and_by_the_zoo(kept_run, small_checkpoint):
